@@ -1,0 +1,112 @@
+# make demo and make test do all their set-up: own virtual environment, dependencies, reference data where it is there.
+SHELL := bash
+VENV := .venv
+BIN := $(VENV)/bin
+DATA_SCRIPT := ../shared/data/prepare.py
+APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20 install -y --no-install-recommends
+# Compiled kernels of each way to run them stand in folders of their own.
+CACHES := $(CURDIR)/.cache
+KERNEL_TESTS := $(BIN)/python -m pytest -q -m "kernels and not slow" -p no:cacheprovider tests/unit tests/property
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test peers data lint format typecheck unit kernels accuracy bench clean
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+# ---------------------------------------------------------------------------------------------------------- set-up
+
+# A second run takes seconds: the stamp is as new as the two files that say what is installed.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@set -eu; \
+	if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	    python=""; \
+	    for candidate in python3.11 python3 python3.12 python3.13; do \
+	        if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	            python="$$candidate"; break; \
+	        fi; \
+	    done; \
+	    if [ -z "$$python" ]; then echo "make: Python 3.11 or later is needed; none was found" >&2; exit 1; fi; \
+	    if ! "$$python" -c 'import venv, ensurepip' >/dev/null 2>&1; then \
+	        if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	            echo "Installing python3-venv ..."; \
+	            { apt-get update && $(APT_INSTALL) python3-venv; } >/dev/null; \
+	        else \
+	            echo "make: $$python has no venv module; install it first (Debian: apt-get install python3-venv)" >&2; exit 1; \
+	        fi; \
+	    fi; \
+	    echo "Making $(VENV) with $$("$$python" --version) ..."; \
+	    rm -rf $(VENV); \
+	    "$$python" -m venv $(VENV); \
+	fi; \
+	echo "Installing ecg_engine and what it needs into $(VENV) (some minutes the first time) ..."; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'; \
+	touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,bench]'
+	@touch $@
+
+setup: $(VENV)/.installed  ## make the virtual environment and nothing else
+
+# Other people's tools that some tests compare with. Without them those tests are skipped, saying so.
+peers:
+	@missing=""; \
+	command -v dciodvfy >/dev/null || missing="$$missing dicom3tools"; \
+	command -v pdftotext >/dev/null || missing="$$missing poppler-utils"; \
+	if [ -n "$$missing" ]; then \
+	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	        echo "Installing$$missing ..."; \
+	        $(APT_INSTALL) $$missing >/dev/null 2>&1 \
+	            || { timeout 60 apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20 update >/dev/null 2>&1; \
+	                 $(APT_INSTALL) $$missing >/dev/null 2>&1; } \
+	            || echo "Not installed:$$missing; the tests that need them are skipped"; \
+	    else \
+	        echo "Not installed:$$missing; the tests that need them are skipped"; \
+	    fi; \
+	fi
+
+# Reference data, where there is any: ECG_ENGINE_DATA, or unpacked into .data. Without it those tests are skipped.
+ifneq ($(wildcard $(DATA_SCRIPT)),)
+export ECG_ENGINE_DATA ?= $(CURDIR)/.data
+endif
+data: $(VENV)/.installed
+	@if [ -e $(DATA_SCRIPT) ]; then $(BIN)/python $(DATA_SCRIPT) .data; fi
+
+# ------------------------------------------------------------------------------------------------------------ uses
+
+demo: $(VENV)/.installed  ## decode every ECG of sample_data/ into demo_output/ and print what was found
+	@$(BIN)/ecg-engine decode sample_data --out demo_output
+
+test: $(VENV)/.installed peers data lint typecheck unit kernels  ## everything that must pass: linters, types, tests
+
+lint: $(VENV)/.installed  ## ruff and the import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+typecheck: $(VENV)/.installed
+	$(BIN)/mypy
+
+unit: $(VENV)/.installed peers data
+	ECG_ENGINE_CACHE_DIR=$(CACHES)/compiled $(BIN)/python -m pytest
+
+# The kernels again as plain Python, then compiled with bounds checks.
+kernels: $(VENV)/.installed
+	NUMBA_DISABLE_JIT=1 ECG_ENGINE_CACHE_DIR=$(CACHES)/plain $(KERNEL_TESTS)
+	NUMBA_BOUNDSCHECK=1 ECG_ENGINE_CACHE_DIR=$(CACHES)/bounds $(KERNEL_TESTS)
+
+accuracy: $(VENV)/.installed data  ## accuracy floors on the reference databases, the slow ones too
+	ECG_ENGINE_CACHE_DIR=$(CACHES)/compiled $(BIN)/python -m pytest tests/accuracy -m "slow or not slow"
+
+bench: $(VENV)/.installed-bench data  ## speed of the kernels beside the peers
+	$(BIN)/python -m pytest benchmarks --benchmark-only -o filterwarnings=default
+
+format: $(VENV)/.installed  ## ruff format and what ruff can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean:  ## remove what make made, reference data and virtual environment too
+	rm -rf $(VENV) .cache .data .data.part demo_output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
+	find ecg_engine tests benchmarks training -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,268 @@
+"""The commands and their options. Everything that costs time to import is imported inside the commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecg_engine.errors import InputError
+from ecg_engine.settings import (
+    GAINS_MM_MV,
+    LANGUAGES,
+    LAYOUTS,
+    OUTPUT_FORMATS,
+    SPEEDS_MM_S,
+    DecodeSettings,
+    PageSettings,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+#: Option that holds each argument of the settings, for messages.
+_OPTION_OF = {
+    "speed_mm_s": "--speed",
+    "gain_mm_mv": "--gain",
+    "layout": "--layout",
+    "lang": "--lang",
+    "formats": "--format",
+    "fs": "--fs",
+    "format": "--input-format",
+    "age_years": "--age",
+    "sex": "--sex",
+    "patient": "--patient",
+    "out": "--out",
+}
+
+app = typer.Typer(
+    name="ecg-engine",
+    help="ECG files in; measurements, statements, an urgency and a page to sign out. Preliminary: a physician decides.",
+    epilog="""\b
+Examples:
+  ecg-engine decode visit.edf --out results        a PDF page and a JSON report
+  ecg-engine decode visits/ --out results --lang ru
+  ecg-engine info visit.dcm                        what is in a file
+  ecg-engine convert visit.dcm visit.edf           into another format
+""",
+    no_args_is_help=True,
+    # Without rich's markup the help costs a third of the time.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _words(values: Iterable[object]) -> Callable[[], list[str]]:
+    """Return a completion that offers `values`."""
+    words = [f"{v:g}" if isinstance(v, float) else str(v) for v in values]
+
+    def offer() -> list[str]:
+        return words
+
+    return offer
+
+
+def _wrong_usage(exc: InputError) -> typer.BadParameter:
+    """Return the usage error (exit status 2) of a wrong setting, naming its option."""
+    option = _OPTION_OF.get(exc.argument or "")
+    text = str(exc)
+    return typer.BadParameter(text.removeprefix(f"{exc.argument}: ") if option else text, param_hint=option)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"ecg-engine {version('ecg_engine')}")
+        raise typer.Exit
+
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="ECG files, or folders to walk for them.")]
+InputFormat = Annotated[
+    str | None, typer.Option("--input-format", metavar="NAME", help="Force a reader; see: ecg-engine formats.")
+]
+Fs = Annotated[float | None, typer.Option("--fs", metavar="HZ", help="Sampling rate, for files that do not say (CSV).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Every command has its own help: ecg-engine decode --help."""
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  ecg-engine decode visit.edf --out results
+  ecg-engine decode visits/ --out results --format pdf,png --lang ru
+  ecg-engine decode strip.csv --fs 250 --age 61 --sex F --out results
+  ecg-engine decode visit.dcm --patient patient.json --speed 50 --gain 20 --out results
+  ecg-engine decode visits/ --json > visits.json   reports on stdout, no files
+
+\b
+Exit status: 0 all well; 1 some inputs failed (each is named, the others are
+done); 2 wrong usage; 130 interrupted (what is done stays).
+"""
+)
+def decode(
+    files: Files,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Folder for the results; without it, none are kept."),
+    ] = None,
+    formats: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="pdf,svg,png,json",
+            help="What to write for each file.  [default: pdf,json]",
+            autocompletion=_words(OUTPUT_FORMATS),
+        ),
+    ] = None,
+    lang: Annotated[
+        str, typer.Option("--lang", metavar="en|ru", help="Language of the results.", autocompletion=_words(LANGUAGES))
+    ] = "en",
+    age: Annotated[
+        float | None, typer.Option("--age", metavar="YEARS", help="The patient's age; replaces what the files say.")
+    ] = None,
+    sex: Annotated[
+        str | None,
+        typer.Option(
+            "--sex", metavar="F|M", help="The patient's sex; replaces what the files say.", autocompletion=_words("FM")
+        ),
+    ] = None,
+    patient: Annotated[
+        Path | None,
+        typer.Option(
+            "--patient",
+            metavar="FILE.json",
+            help="Facts of the patient: id, name, birth_date, age_years, sex, pacemaker, complaint, drugs.",
+        ),
+    ] = None,
+    fs: Fs = None,
+    input_format: InputFormat = None,
+    speed: Annotated[
+        float,
+        typer.Option(
+            "--speed", metavar="25|50", help="Paper speed, mm/s.", show_default="25", autocompletion=_words(SPEEDS_MM_S)
+        ),
+    ] = 25.0,
+    gain: Annotated[
+        float,
+        typer.Option(
+            "--gain", metavar="5|10|20", help="Gain, mm/mV.", show_default="10", autocompletion=_words(GAINS_MM_MV)
+        ),
+    ] = 10.0,
+    layout: Annotated[
+        str,
+        typer.Option("--layout", metavar="auto|3x4|12x1", help="Leads on the page.", autocompletion=_words(LAYOUTS)),
+    ] = "auto",
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Decode ECG files: measurements, statements, urgency, and a page each."""
+    from ecg_engine.cli import decoding
+    from ecg_engine.cli.patients import patient_settings
+
+    if formats is not None and out is None:
+        raise typer.BadParameter("nothing is written without --out; name a folder", param_hint="--format")
+    try:
+        wanted = DecodeSettings().formats if formats is None else _split(formats)
+        settings = DecodeSettings(
+            formats=() if out is None else wanted,
+            lang=lang,
+            page=PageSettings(speed_mm_s=speed, gain_mm_mv=gain, layout=layout),
+            patient=patient_settings(patient, age_years=age, sex=sex),
+            input_format=input_format,
+            fs=fs,
+        )
+        code = decoding.run(files, settings, out=out, as_json=as_json, quiet=quiet, debug=debug)
+    except InputError as exc:
+        raise _wrong_usage(exc) from exc
+    raise typer.Exit(code)
+
+
+def _split(formats: str) -> tuple[str, ...]:
+    """Return the words of ``pdf,json``, each once."""
+    words = tuple(dict.fromkeys(word.strip().lower() for word in formats.split(",") if word.strip()))
+    if not words:
+        raise InputError(f"formats: none named; choose of {', '.join(OUTPUT_FORMATS)}", argument="formats")
+    return words
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  ecg-engine info visit.edf
+  ecg-engine info *.dcm --json
+  ecg-engine info visit.hea --phi                  the patient's data too
+"""
+)
+def info(
+    files: Files,
+    fs: Fs = None,
+    input_format: InputFormat = None,
+    as_json: AsJson = False,
+    phi: Annotated[bool, typer.Option("--phi", help="Show the patient's data too.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Show what is in ECG files, without the patient's data."""
+    from ecg_engine.cli import showing
+
+    try:
+        code = showing.show_files(files, input_format=input_format, fs=fs, as_json=as_json, phi=phi, debug=debug)
+    except InputError as exc:
+        raise _wrong_usage(exc) from exc
+    raise typer.Exit(code)
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  ecg-engine convert visit.dcm visit.edf
+  ecg-engine convert strip.csv strip.hea --fs 250
+  ecg-engine convert visit.edf visit.out --format csv
+"""
+)
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="The file to read.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; its suffix names the format.")],
+    output_format: Annotated[
+        str | None, typer.Option("--format", metavar="NAME", help="Format to write, where the suffix does not say.")
+    ] = None,
+    fs: Fs = None,
+    input_format: InputFormat = None,
+    debug: Debug = False,
+) -> None:
+    """Convert one ECG file into another format."""
+    from ecg_engine.cli import showing
+
+    try:
+        code = showing.convert_file(
+            source, target, output_format=output_format, input_format=input_format, fs=fs, debug=debug
+        )
+    except InputError as exc:
+        raise _wrong_usage(exc) from exc
+    raise typer.Exit(code)
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  ecg-engine formats
+  ecg-engine formats --json
+"""
+)
+def formats(as_json: AsJson = False) -> None:
+    """List the formats that can be read and written."""
+    from ecg_engine.cli import showing
+
+    showing.show_formats(as_json=as_json)

@@ -1,0 +1,148 @@
+"""Which files are meant, what their results are called, and how those get onto the disk."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from ecg_engine.errors import InputError
+
+#: Texts that stand beside recordings and have a suffix that a table of numbers may have.
+_NO_RECORDINGS: Final = ("readme", "license", "licence", "notice", "attribution", "changelog", "records", "citation")
+
+
+def find_inputs(paths: Iterable[Path], suffixes: Collection[str]) -> tuple[list[Path], list[Path]]:
+    """Return the files that `paths` mean, each once, and the folders in which there is none.
+
+    A file is taken whatever its suffix; in folders, those that a reader may know by their `suffixes`. A WFDB header
+    stands for its signal files.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Files and folders.
+    suffixes : collection of str
+        In small letters, with the dot.
+
+    Returns
+    -------
+    inputs : list of Path
+        In the order given; each folder's files sorted.
+    empty : list of Path
+        Folders without any.
+    """
+    inputs: dict[str, Path] = {}
+    empty: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found = sorted(_walk(path, suffixes))
+            if not found:
+                empty.append(path)
+        else:
+            found = [_header_of(path)]
+        for file in found:
+            inputs.setdefault(os.path.realpath(file), file)
+    return list(inputs.values()), empty
+
+
+def _walk(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        here = Path(root)
+        parts = _parts_of_records(here, [name for name in names if name.lower().endswith(".hea")])
+        for name in names:
+            file = here / name
+            if name.startswith(".") or name in parts or file.suffix.lower() not in suffixes:
+                continue
+            if name.lower().split(".")[0] in _NO_RECORDINGS:
+                continue
+            yield file
+
+
+def _parts_of_records(folder: Path, headers: Sequence[str]) -> set[str]:
+    """Return the names of files that WFDB headers of the folder name: their signal files and segments."""
+    parts: set[str] = set()
+    for header in headers:
+        with suppress(OSError):
+            lines = (folder / header).read_text(encoding="utf-8", errors="replace").splitlines()
+            words = [line.split()[0] for line in lines if line.strip() and not line.lstrip().startswith("#")]
+            for word in words[1:]:
+                parts.update((word, f"{word}.hea"))
+    return parts - {"~"}
+
+
+def _header_of(path: Path) -> Path:
+    """Return the WFDB header beside a signal file that was named; `path` itself where there is none."""
+    header = path.with_suffix(".hea")
+    return header if path.suffix.lower() == ".dat" and header.is_file() else path
+
+
+def result_names(inputs: Sequence[Path]) -> list[str]:
+    """Return the name, without suffix, of each input's results: its stem; where several share it, more.
+
+    Examples
+    --------
+    >>> result_names([Path("a.edf"), Path("b/normal.edf"), Path("normal.hea"), Path("c/normal.edf")])
+    ['a', 'normal-edf', 'normal-hea', 'normal-edf-2']
+    """
+    stems = [path.stem or path.name for path in inputs]
+    # Some file systems do not tell a capital from a small letter.
+    shared = Counter(stem.casefold() for stem in stems)
+    taken = {stem for stem, n in shared.items() if n == 1}
+    names = []
+    for path, stem in zip(inputs, stems, strict=True):
+        name = stem
+        if shared[stem.casefold()] > 1:
+            base = name = f"{stem}-{path.suffix[1:].lower()}" if path.suffix else stem
+            n = 2
+            while name.casefold() in taken:
+                name, n = f"{base}-{n}", n + 1
+            taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of the results, and see that it can be written.
+
+    Raises
+    ------
+    InputError
+        It cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as exc:
+        reason = exc.strerror or type(exc).__name__
+        raise InputError(f"out: {folder}: cannot be written ({reason}); name another folder", argument="out") from exc
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; nothing of it is left.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".ecg-", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise

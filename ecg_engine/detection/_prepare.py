@@ -1,0 +1,76 @@
+"""Bring what callers give into the numeric domain that the kernels are promised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_engine.errors import InputError, SignalError
+from ecg_engine.types.recording import check_signal
+
+#: Scaled samples are held inside this: what is so far out is no heart.
+LIMIT = 1e4
+
+
+def leads_of(ecg: Any) -> NDArray[np.float64]:
+    """Return `ecg` as (n_leads, n_samples) float64 with its gaps; SignalError where nothing can be analysed."""
+    signal = check_signal(ecg).astype(np.float64, copy=False)
+    if np.isnan(signal).all():
+        raise SignalError("signal: every sample is NaN; there is nothing to analyse", argument="ecg")
+    return signal
+
+
+def fill_gaps(signal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a copy whose NaN are replaced by straight lines between their neighbours, zeros in an empty lead."""
+    filled = np.ascontiguousarray(signal)
+    if not np.isnan(filled.sum()):
+        return filled
+    filled = filled.copy()
+    for row in filled:
+        gap = np.isnan(row)
+        if gap.all():
+            row[:] = 0.0
+        elif gap.any():
+            at = np.arange(len(row))
+            row[gap] = np.interp(at[gap], at[~gap], row[~gap])
+    return filled
+
+
+def gaps_of(signal: NDArray[np.float64], shortest: int) -> tuple[tuple[int, int], ...]:
+    """Return the stretches of at least `shortest` samples in which every lead is NaN."""
+    if not np.isnan(signal.sum()):
+        return ()
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], np.isnan(signal).all(axis=0).astype(np.int8), [0]))))
+    return tuple((int(a), int(b)) for a, b in edges.reshape(-1, 2) if b - a >= shortest)
+
+
+def scaled(row: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a lead around 0 in units of its own usual swing, so that microvolts and raw counts both work.
+
+    Zeros where the lead does not move at all.
+    """
+    centred = row - np.median(row)
+    part = np.abs(centred[:: max(1, len(row) // 100_000)])
+    usual = float(np.quantile(part, 0.98))
+    if usual == 0.0:
+        usual = float(np.abs(centred).max())
+    if usual == 0.0:
+        return np.zeros_like(centred)
+    centred /= usual
+    return np.clip(centred, -LIMIT, LIMIT, out=centred)
+
+
+def marks_of(r_peaks: Any, n_samples: int) -> NDArray[np.int64]:
+    """Return `r_peaks` as increasing int64 indices inside the signal, or raise InputError."""
+    array = np.asarray(r_peaks)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise InputError("r_peaks: give sample indices, shape (n_beats,), as whole numbers", argument="r_peaks")
+    marks = np.ascontiguousarray(array, dtype=np.int64)
+    if marks.size and (marks[0] < 0 or marks[-1] >= n_samples or bool((np.diff(marks) <= 0).any())):
+        raise InputError(
+            f"r_peaks: must increase and lie in 0 to {n_samples - 1}; were they found at another rate?",
+            argument="r_peaks",
+        )
+    return marks

@@ -1,0 +1,154 @@
+"""Every parameter of filters and kernels, once, with its source. Nothing is tuned per record or per database.
+
+Times are in seconds; `samples` turns them into samples in one place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from ecg_engine.kernels.waves import WaveShares
+
+__all__ = ["CLEANING", "QRS", "QUALITY", "WAVES", "odd_samples", "samples"]
+
+
+def samples(seconds: float, fs: float) -> int:
+    """Return `seconds` in whole samples, rounded, at least 1 (``int(0.29 * 100)`` is 28).
+
+    Examples
+    --------
+    >>> samples(0.29, 100), samples(0.001, 100)
+    (29, 1)
+    """
+    return max(1, round(seconds * fs))
+
+
+def odd_samples(seconds: float, fs: float) -> int:
+    """Return `seconds` in samples, rounded to an odd number, so that a window has a centre.
+
+    Examples
+    --------
+    >>> odd_samples(0.1, 360), odd_samples(0.01, 100)
+    (37, 1)
+    """
+    return 2 * round(seconds * fs / 2) + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QrsParameters:
+    """QRS detection.
+
+    The scheme (slope, squaring, moving window, adaptive threshold, search back) is that of Pan and Tompkins 1985
+    (doi:10.1109/TBME.1985.325532); the level as a running median is Hamilton's (2002, doi:10.1109/CIC.2002.1166717).
+    The figures marked * were chosen together, once, by random search on the error over the AAMI DS1 and paced records
+    of the MIT-BIH Arrhythmia Database; the optimum is flat, so that none is critical.
+    """
+
+    smooth_s: float = 0.010  #: * each of two moving means
+    lag_s: float = 0.010  #: * half the distance of the difference: the response is greatest at 25 Hz
+    width_s: float = 0.120  #: * window of the mean; a QRS lasts 0.06 to 0.20 s
+    apart_s: float = 0.100  #: candidates stand so far apart at least
+    top_s: float = 0.5  #: a top is highest within so much: one for each beat up to 120 /min
+    span_s: float = 8.0  #: * either side, for the local level
+    threshold: float = 0.45  #: * share of the local level
+    back_share: float = 0.25  #: * the same in search back
+    late: float = 1.5  #: a beat is late after so many usual RR (Pan and Tompkins: 1.66)
+    refractory_s: float = 0.200  #: Pan and Tompkins 1985: physiological refractory period
+    margin_s: float = 0.300  #: search back keeps away from its neighbours
+    t_window_s: float = 0.360  #: Pan and Tompkins 1985: a T wave falls within it
+    t_share: float = 0.55  #: * a T wave is lower than this share of its QRS (Pan and Tompkins: 0.5)
+    p_window_s: float = 0.250  #: * a deflection lower than `t_share` so shortly before a QRS is its P wave
+    low_share: float = 0.60  #: * lower than this share of both neighbours is suspect
+    usual_share: float = 1.20  #: * both halves together are no more than so many usual RR
+    locate_s: float = 0.075  #: R lies within so much of the energy's peak
+    locate_smooth_s: float = 0.004  #: half window of the mean in which R is sought
+    level_s: float = 0.30  #: half window of the local level that R stands out from
+    floor_mv: float = 0.1  #: IEC 60601-2-27: below it a QRS is no beat (0.15 mV may be none, 0.5 mV must be one)
+    block_s: float = 4.0  #: block in which a lead's quality is judged for the vote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaveParameters:
+    """Delineation. Times in s; the rest are shares of the steepest slope, or of the QRS swing.
+
+    The scheme is that of Martinez et al. 2004 (doi:10.1109/TBME.2003.821031), whose thresholds are shares of the
+    wavelet's modulus maxima too. The values were chosen together, once, by random search for small spread and bias of
+    the marks over every third record of the Lobachevsky University Database (doi:10.1109/ACCESS.2020.3029211), each
+    lead by itself; none is of a lead or a record.
+    """
+
+    TIMES: ClassVar[frozenset[str]] = frozenset({
+        "qrs_before", "qrs_after", "qrs_quiet", "qrs_walk", "t_begin", "t_reach", "t_lobe",
+        "p_reach", "p_end", "p_lobe",
+    })  # fmt: skip
+
+    fine_s: float = 0.016  #: smoothing for QRS, each of two moving means
+    middle_s: float = 0.02  #: for P
+    coarse_s: float = 0.04  #: for T
+    qrs_before: float = 0.13  #: farthest QRS onset before R
+    qrs_after: float = 0.17  #: farthest QRS offset after R
+    qrs_quiet: float = 0.02  #: the slope stays low for so long outside the QRS
+    qrs_high: float = 0.1  #: share of the steepest slope that is QRS for sure
+    qrs_on_low: float = 0.03
+    qrs_off_low: float = 0.08
+    qrs_walk: float = 0.015  #: farthest walk from the sure part
+    t_begin: float = 0.04  #: T is looked for from so long after the QRS
+    t_reach: float = 0.6  #: to so long after R
+    t_rr_share: float = 0.68  #: and to this share of RR
+    t_lobe: float = 0.08  #: a slope of T lies so near its peak
+    t_on_low: float = 0.4
+    t_off_low: float = 0.4
+    t_second: float = 0.7  #: a second slope at least so steep is part of a biphasic T
+    t_min: float = 0.01  #: lowest T against the QRS swing
+    p_reach: float = 0.34  #: P is looked for from so long before the QRS
+    p_end: float = 0.02  #: to so long before it
+    p_lobe: float = 0.05
+    p_on_low: float = 0.3
+    p_off_low: float = 0.5
+    p_min: float = 0.012  #: lowest P against the QRS swing
+    p_noise: float = 3.0  #: and against the noise
+    median_share: float = 0.6  #: a median beat has less noise: it is smoothed over this share of the times above
+    agree_share: float = 0.34  #: so many of the leads must have a wave
+    agree_p_s: float = 0.05  #: with their peaks so near their median
+    agree_qrs_s: float = 0.05
+    agree_t_s: float = 0.08
+
+    def shares(self) -> dict[str, float]:
+        """Return what the kernel needs, in its order."""
+        return {name: getattr(self, name) for name in WaveShares._fields}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleaningParameters:
+    """Removal of baseline and mains that leaves ST where it is."""
+
+    knot_s: float = 0.020  #: mean over the PR segment's end that makes a knot
+    knot_before_s: float = 0.008  #: it ends so long before the QRS onset
+    knot_step_mv: float = 0.5  #: a knot farther from the line through its neighbours is an artefact, no wander
+    mains_hz: tuple[float, ...] = (50.0, 60.0)
+    mains_window_s: float = 2.0  #: the mains component is taken as steady for so long
+    mains_floor_mv: float = 0.005  #: below this amplitude nothing is removed (the usual LSB)
+    mains_contrast: float = 4.0  #: the component must stand out so far over its neighbours in frequency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityParameters:
+    """Quality of a lead."""
+
+    flat_mv: float = 0.005  #: a stretch that moves less is flat (one LSB of the coarsest device)
+    flat_s: float = 1.0  #: for so long; no QRS for longer than that would still show wander and noise
+    flat_share: float = 0.5
+    gap_share: float = 0.2
+    clip_s: float = 0.02  #: as long at the extreme value in one piece is clipped
+    clip_share: float = 0.005
+    noisy_share: float = 0.25  #: noise RMS against the QRS swing
+    noise_mv: float = 0.06  #: and at least so much
+    wander_mv: float = 1.0  #: peak to peak
+    mains_mv: float = 0.05
+
+
+QRS: Final = QrsParameters()
+CLEANING: Final = CleaningParameters()
+QUALITY: Final = QualityParameters()
+WAVES: Final = WaveParameters()

@@ -1,0 +1,10 @@
+"""ECG files in and out: one table of formats, one Recording.
+
+``FORMATS`` is the table; `read_ecg` and `open_ecg` find the reader by content, `write_ecg` the writer by suffix.
+"""
+
+from ecg_engine.formats._describe import describe
+from ecg_engine.formats._reading import RecordingReader, open_ecg, read_ecg, write_ecg
+from ecg_engine.formats.registry import FORMATS, Format
+
+__all__ = ["FORMATS", "Format", "RecordingReader", "describe", "open_ecg", "read_ecg", "write_ecg"]

@@ -1,0 +1,63 @@
+"""Telling formats apart by their first bytes; standard library only."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+#: Bytes that a sniffer is given.
+HEAD_BYTES: Final = 4096
+
+_EDF_HEADER: Final = re.compile(rb"0 {7}.{160}[ -~]{8}[ -~]{8}[ \d]{8}.{44}[ \d-]{8}[ -~]{8}[ \d]{4}", re.DOTALL)
+#: Name, number of signals, then as many as there are of: rate (with a counter's), samples, time, date.
+_WFDB_RECORD: Final = re.compile(
+    r"[^\s,;#/]+(?P<segments>/\d+)?[ \t]+\d+"
+    r"(?:[ \t]+[\d.]+(?:[eE][+-]?\d+)?(?:/[-\d.]+(?:\([-\d.]+\))?)?"
+    r"(?:[ \t]+\d+(?:[ \t]+[\d:.]+(?:[ \t]+[\d/]+)?)?)?)?\s*"
+)
+_WFDB_SIGNAL: Final = re.compile(
+    r"\S+[ \t]+(?:0|8|16|24|32|61|80|160|212|310|311|508|516|524)(?:x\d+)?(?::\d+)?(?:\+\d+)?(?:[ \t].*)?"
+)
+_WFDB_SEGMENT: Final = re.compile(r"\S+[ \t]+\d+\s*")
+
+#: Files that are often sent in place of an ECG, with what to say of them.
+FOREIGN: Final = (
+    (b"%PDF", "a PDF page; ask for the device's digital export"),
+    (b"\x89PNG", "a picture; ask for the device's digital export"),
+    (b"\xff\xd8\xff", "a picture; ask for the device's digital export"),
+    (b"PK\x03\x04", "a ZIP archive; unpack it first"),
+    (b"\x1f\x8b", "gzip-compressed; unpack it first"),
+    (b"Rar!", "a RAR archive; unpack it first"),
+    (b"7z\xbc\xaf", "a 7z archive; unpack it first"),
+)
+
+
+def is_edf(head: bytes) -> bool:
+    """EDF, EDF+C, EDF+D: version ``0``, then fixed fields of ASCII digits."""
+    return _EDF_HEADER.match(head) is not None
+
+
+def is_dicom(head: bytes) -> bool:
+    """DICOM: ``DICM`` behind the preamble, or a data set that starts with group 0002 or 0008 and an explicit VR."""
+    return (
+        head[128:132] == b"DICM" or re.match(rb"[\x02\x08]\x00.\x00(?:UI|UL|OB|CS|DA|SH)", head, re.DOTALL) is not None
+    )
+
+
+def is_wfdb_header(head: bytes) -> bool:
+    """WFDB header: a record line, then a signal or segment line."""
+    if b"\0" in head:
+        return False
+    # A line cut by the end of `head` is no evidence of anything.
+    text = head.decode("utf-8", errors="replace")
+    lines = text.splitlines()[: -1 if len(head) >= HEAD_BYTES else None]
+    lines = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    record = _WFDB_RECORD.fullmatch(lines[0]) if lines else None
+    if record is None or len(lines) < 2:
+        return False
+    return (_WFDB_SEGMENT if record["segments"] else _WFDB_SIGNAL).fullmatch(lines[1]) is not None
+
+
+def is_never(head: bytes) -> bool:
+    """No content decides: the suffix must."""
+    return False

@@ -1,0 +1,114 @@
+"""Patient, start and source as ``key: value`` lines, for formats whose headers are free text (WFDB, CSV)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Final
+
+from ecg_engine.types import Filters, Patient, Recording
+
+#: ``# Age: 61``, ``#<age>: 61``, ``# age = 61``.
+_LINE: Final = re.compile(r"^#?\s*<?\s*([A-Za-z][\w /.-]{0,30}?)\s*>?\s*[:=]\s*(.*)$")
+_KEYS: Final = {
+    "age": "age", "age_years": "age", "sex": "sex", "gender": "sex", "name": "name", "patient name": "name",
+    "id": "id", "patient id": "id", "patient_id": "id", "birth date": "birth_date", "birth_date": "birth_date",
+    "pacemaker": "pacemaker", "complaint": "complaint", "drugs": "drugs", "medications": "drugs",
+    "start": "start", "device": "device", "highpass": "highpass", "lowpass": "lowpass", "notch": "notch",
+}  # fmt: skip
+_SEX: Final = {"f": "F", "female": "F", "w": "F", "ж": "F", "m": "M", "male": "M", "м": "M"}
+
+
+def split_line(line: str) -> tuple[str, str] | None:
+    """Return (our key, value) of a header line, None where it is none of ours.
+
+    Examples
+    --------
+    >>> split_line("#<age>: 60"), split_line("# The rhythm is paced.")
+    (('age', '60'), None)
+    """
+    found = _LINE.match(line.strip())
+    key = _KEYS.get(found[1].strip().lower()) if found else None
+    return (key, found[2].strip()) if found and key else None
+
+
+def number(text: str) -> float | None:
+    """Return the number at the start of `text`, None where there is none."""
+    found = re.match(r"\s*(\d+(?:[.,]\d+)?)", text)
+    return float(found[1].replace(",", ".")) if found else None
+
+
+def age_years(text: str) -> float | None:
+    """Return an age that can be one, years."""
+    value = number(text)
+    return value if value is not None and value <= 130 else None
+
+
+def sex_of(text: str) -> str | None:
+    """Return "F", "M" or None."""
+    return _SEX.get(text.strip().lower())
+
+
+def date_of(text: str) -> date | None:
+    """Return an ISO date, None where it is none."""
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        return None
+
+
+def datetime_of(text: str) -> datetime | None:
+    """Return an ISO date and time, None where it is none."""
+    try:
+        return datetime.fromisoformat(text.strip()).replace(tzinfo=None)
+    except ValueError:
+        return None
+
+
+def patient_of(words: Mapping[str, str]) -> Patient:
+    """Return the patient that header lines speak of; what cannot be understood is left out."""
+    pacemaker = words.get("pacemaker", "").lower()
+    return Patient(
+        id=words.get("id") or None,
+        name=words.get("name") or None,
+        birth_date=date_of(words.get("birth_date", "")),
+        age_years=age_years(words.get("age", "")),
+        sex=sex_of(words.get("sex", "")),
+        pacemaker=True if pacemaker == "yes" else False if pacemaker == "no" else None,
+        complaint=words.get("complaint") or None,
+        drugs=tuple(part.strip() for part in words.get("drugs", "").split(";") if part.strip()),
+    )
+
+
+def filters_of(words: Mapping[str, str]) -> Filters | None:
+    """Return the filters that header lines speak of, None where they do not."""
+    found = {key: number(words.get(key, "")) for key in ("highpass", "lowpass", "notch")}
+    if all(value is None for value in found.values()):
+        return None
+    return Filters(highpass_hz=found["highpass"], lowpass_hz=found["lowpass"], notch_hz=found["notch"])
+
+
+def words_of(recording: Recording) -> dict[str, str]:
+    """Return what a recording's header says, by key; what is absent is left out."""
+    patient, filters = recording.patient, recording.source.filters or Filters()
+    pacemaker = None if patient.pacemaker is None else "yes" if patient.pacemaker else "no"
+    every = {
+        "age": None if patient.age_years is None else f"{patient.age_years:.10g}",
+        "sex": patient.sex,
+        "name": patient.name,
+        "id": patient.id,
+        "birth_date": patient.birth_date.isoformat() if patient.birth_date else None,
+        "pacemaker": pacemaker,
+        "complaint": patient.complaint,
+        "drugs": "; ".join(patient.drugs) or None,
+        "device": recording.source.device,
+        "highpass": _hz(filters.highpass_hz),
+        "lowpass": _hz(filters.lowpass_hz),
+        "notch": _hz(filters.notch_hz),
+    }
+    return {key: " ".join(value.split()) for key, value in every.items() if value}
+
+
+def _hz(value: float | None) -> str | None:
+    return None if value is None else f"{value:g} Hz"

@@ -1,0 +1,88 @@
+"""What a rule may look at, and the table that rules join."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ecg_engine.interpretation.limits import Limits
+from ecg_engine.types import Beats, Evidence, Measurements, Patient, Quality, Statement
+
+__all__ = ["RULES", "Context", "Rule", "fact", "rule"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Everything that the rules see: measurements with units, never samples.
+
+    Parameters
+    ----------
+    measurements : Measurements
+    quality : Quality
+    beats : Beats
+        With their classes.
+    patient : Patient
+    limits : Limits
+    leads : tuple of str
+        The leads of the recording, derived ones included.
+    n_beats_in_median : int
+    duration_s : float
+    st_certain : bool
+        Whether the source says that its filters leave ST as it was.
+    """
+
+    measurements: Measurements
+    quality: Quality
+    beats: Beats
+    patient: Patient
+    limits: Limits
+    leads: tuple[str, ...]
+    n_beats_in_median: int
+    duration_s: float
+    st_certain: bool
+
+    def get(self, code: str, lead: str | None = None) -> float | None:
+        """Return a measurement, or None where it could not be had."""
+        return self.measurements.get(code, lead)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule: a function of the context that says its statement, or nothing.
+
+    Parameters
+    ----------
+    code : str
+        Permanent name of the rule.
+    family : str
+    run : callable
+    """
+
+    code: str
+    family: str
+    run: Callable[[Context], Statement | None]
+
+
+#: Every rule, in the order in which the families are imported.
+RULES: Final[list[Rule]] = []
+
+
+def rule(family: str) -> Callable[[Callable[[Context], Statement | None]], Callable[[Context], Statement | None]]:
+    """Register a rule under its function's name."""
+
+    def register(function: Callable[[Context], Statement | None]) -> Callable[[Context], Statement | None]:
+        RULES.append(Rule(code=function.__name__, family=family, run=function))
+        return function
+
+    return register
+
+
+def fact(
+    context: Context, code: str, relation: str | None = None, threshold: float | None = None, *, source: str,
+    lead: str | None = None,
+) -> Evidence:  # fmt: skip
+    """Return the evidence that a measurement gives; it must have been measured."""
+    value = context.get(code, lead)
+    assert value is not None, code
+    return Evidence(measurement=code, value=value, lead=lead, relation=relation, threshold=threshold, source=source)

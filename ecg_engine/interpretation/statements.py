@@ -1,0 +1,38 @@
+"""Run the rules; take back what another statement makes meaningless; put them in the order of a conclusion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+# The families register their rules when they are imported.
+from ecg_engine.interpretation import conduction, repolarisation, rhythm, technical  # noqa: F401
+from ecg_engine.interpretation.context import RULES, Context
+from ecg_engine.types import Statement
+from ecg_engine.vocabulary import statements as statement_order
+
+#: What a statement takes away from the conclusion. Exchanged arm electrodes turn the limb leads over:
+#: nothing that rests on them is said.
+SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
+    "lead_reversal": frozenset({"axis_left", "axis_right", "axis_extreme", "undetermined_rhythm"}),
+    "asystole": frozenset({"pause", "undetermined_rhythm", "bradycardia"}),
+}
+
+
+def interpret(context: Context) -> tuple[Statement, ...]:
+    """Return the statements that the measurements support.
+
+    Parameters
+    ----------
+    context : Context
+
+    Returns
+    -------
+    tuple of Statement
+        In the order of the vocabulary; no two exclude each other.
+    """
+    said = [statement for r in RULES if (statement := r.run(context)) is not None]
+    codes = {statement.code for statement in said}
+    hidden = {gone for code in codes for gone in SUPPRESSES.get(code, ())}
+    rank = {code: i for i, code in enumerate(statement_order())}
+    return tuple(sorted((s for s in said if s.code not in hidden), key=lambda s: rank[s.code]))

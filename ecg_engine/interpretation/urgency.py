@@ -1,0 +1,83 @@
+"""Urgency: one table, statement by statement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ecg_engine.interpretation.context import Context
+from ecg_engine.types import Quality, Statement, Urgency
+
+__all__ = ["LEVELS", "STATEMENT_LEVELS", "judge_urgency"]
+
+#: From the most pressing down.
+LEVELS: Final = ("critical", "urgent", "unscored", "routine")
+
+#: Level of each statement that is not routine. Pauses: ACC/AHA/HRS 2018 (doi:10.1161/CIR.0000000000000628); infarction:
+#: fourth Universal Definition (doi:10.1161/CIR.0000000000000617).
+STATEMENT_LEVELS: Final[Mapping[str, str]] = {
+    "asystole": "critical",
+    "pause": "urgent",
+    "st_elevation_mi": "critical",
+    "st_elevation": "urgent",
+    "atrial_fibrillation": "urgent",
+    "undetermined_rhythm": "unscored",
+}
+
+#: Ventricular rates that press by themselves in adults, per minute (ACC/AHA 2015 and 2018; Advanced Life Support:
+#: above 150 a tachycardia is likely to be the cause of symptoms, below 50 a bradycardia).
+_RATE_LEVELS: Final[tuple[tuple[Callable[[float], bool], str], ...]] = (
+    (lambda bpm: bpm >= 150, "critical"),
+    (lambda bpm: bpm < 35, "critical"),
+    (lambda bpm: bpm >= 130, "urgent"),
+    (lambda bpm: bpm < 45, "urgent"),
+)
+
+
+def judge_urgency(context: Context, statements: tuple[Statement, ...], *, judged: tuple[str, ...]) -> Urgency:
+    """Return how soon a doctor should see the recording.
+
+    Parameters
+    ----------
+    context : Context
+    statements : tuple of Statement
+    judged : tuple of str
+        Codes of what kept the engine from judging (too short, no usable lead ...); empty where it could.
+
+    Returns
+    -------
+    Urgency
+        The most pressing level of any statement, rate or reason. Reasons to record again never lower it.
+    """
+    reasons: dict[str, list[str]] = {level: [] for level in LEVELS}
+    for statement in statements:
+        level = STATEMENT_LEVELS.get(statement.code)
+        if level is not None:
+            reasons[level].append(statement.code)
+    _add_rate(context, reasons)
+    qtc = context.get("qtc_fridericia_ms")
+    if qtc is not None and qtc >= context.limits.qtc_critical_ms and any(s.code == "qt_prolonged" for s in statements):
+        reasons["urgent"].append("qt_prolonged")
+    reasons["unscored"].extend(judged)
+    level = next((name for name in LEVELS if reasons[name]), "routine")
+    return Urgency(level=level, because=tuple(reasons[level]), repeat_recording=_repeat(context.quality, statements))
+
+
+def _add_rate(context: Context, reasons: dict[str, list[str]]) -> None:
+    rate = context.get("heart_rate_bpm")
+    if rate is None or len(context.beats.r_peaks) < 3:
+        return
+    if context.limits.adult:
+        level = next((name for presses, name in _RATE_LEVELS if presses(rate)), None)
+        if level is not None:
+            reasons[level].append("heart_rate_bpm")
+    elif rate > 1.2 * context.limits.fast_bpm or rate < 0.7 * context.limits.slow_bpm:
+        reasons["urgent"].append("heart_rate_bpm")
+
+
+def _repeat(quality: Quality, statements: tuple[Statement, ...]) -> tuple[str, ...]:
+    codes = {s.code for s in statements}
+    found: list[str] = [code for code in ("lead_reversal", "lead_flat", "lead_noisy") if code in codes]
+    if not quality.acceptable:
+        found.extend(quality.reasons)
+    return tuple(found)

@@ -1,0 +1,62 @@
+"""Pacing spikes: deflections far steeper and shorter than any wave of the heart."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_engine.kernels._jit import f8, f8_read, f8_write, i8, i8_read, i8_write, kernel
+
+
+@kernel((f8_read, i8, f8, i8_write))
+def spikes_into(x: NDArray[np.float64], width: int, height: float, out: NDArray[np.int64]) -> int:
+    """Write where single spikes stand; return how many.
+
+    A spike rises by `height` and falls again (or the other way) within `width` samples, and on both sides of it the
+    signal runs on at nearly one level: the top of a narrow R does the first, but not the second.
+
+    Caller guarantees: ``width >= 2``, ``len(out) >= len(x) // width + 1``, no NaN.
+    """
+    n = len(x)
+    count = 0
+    i = 1
+    while i < n - width - 1:
+        before = x[i - 1]
+        if abs(x[i] - before) < 0.5 * height:
+            i += 1
+            continue
+        best = i
+        for k in range(i, i + width):
+            if abs(x[k] - before) > abs(x[best] - before):
+                best = k
+        after = x[min(best + width, n - 1)]
+        rise = x[best] - before
+        fall = x[best] - after
+        same_side = rise * fall > 0.0
+        early = abs(before - x[max(i - 1 - width, 0)])
+        late = abs(x[min(best + 2 * width, n - 1)] - after)
+        calm = max(early, late, abs(after - before)) < 0.3 * min(abs(rise), abs(fall))
+        if same_side and calm and min(abs(rise), abs(fall)) >= height:
+            out[count] = best
+            count += 1
+            i = best + width
+        i += 1
+    return count
+
+
+@kernel((f8_read, i8_read, i8, i8, f8_write))
+def bridge_into(
+    x: NDArray[np.float64], at: NDArray[np.int64], before: int, after: int, out: NDArray[np.float64]
+) -> None:
+    """Copy `x` to `out` with a straight line from ``at - before`` to ``at + after`` around each mark.
+
+    Caller guarantees: equal lengths, marks inside.
+    """
+    n = len(x)
+    out[:] = x
+    for i in at:
+        start = max(0, i - before)
+        stop = min(n - 1, i + after)
+        for k in range(start, stop + 1):
+            share = (k - start) / max(1, stop - start)
+            out[k] = x[start] + share * (x[stop] - x[start])

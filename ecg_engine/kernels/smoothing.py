@@ -1,0 +1,109 @@
+"""Moving means, medians and robust levels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_engine.kernels._jit import f8_read, f8_write, helper, i8, kernel
+
+#: A running sum is started anew after so many samples, so that rounding cannot pile up.
+RESTART = 1024
+
+
+@helper
+def clamp(i: int, n: int) -> int:
+    """Return `i` held inside ``0 .. n-1``."""
+    if i < 0:
+        return 0
+    if i >= n:
+        return n - 1
+    return i
+
+
+@kernel((f8_read, i8, f8_write))
+def moving_mean_into(x: NDArray[np.float64], width: int, out: NDArray[np.float64]) -> None:
+    """Write the centred mean over `width` samples into `out`; the edges repeat the first and last sample.
+
+    Caller guarantees: equal lengths >= 1, odd ``width >= 1``, no NaN, ``|x| <= 1e6`` after scaling.
+    """
+    n = len(x)
+    half = width // 2
+    total = 0.0
+    for i in range(n):
+        if i % RESTART == 0:
+            total = 0.0
+            for k in range(i - half, i + half + 1):
+                total += x[clamp(k, n)]
+        out[i] = total / width
+        total += x[clamp(i + half + 1, n)] - x[clamp(i - half, n)]
+
+
+@helper
+def _select(values: NDArray[np.float64], count: int, k: int) -> float:
+    """Return the `k`-th smallest (from 0) of the first `count` values, which are reordered (Hoare's quickselect)."""
+    left = 0
+    right = count - 1
+    while left < right:
+        pivot = values[(left + right) // 2]
+        i = left
+        j = right
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                keep = values[i]
+                values[i] = values[j]
+                values[j] = keep
+                i += 1
+                j -= 1
+        if k <= j:
+            right = j
+        elif k >= i:
+            left = i
+        else:
+            break
+    return values[k]
+
+
+@helper
+def median_of(values: NDArray[np.float64], count: int) -> float:
+    """Return the median of the first `count` values, which are reordered; NaN where there is none."""
+    if count == 0:
+        return np.nan
+    upper = _select(values, count, count // 2)
+    if count % 2 == 1:
+        return upper
+    lower = values[0]
+    for i in range(1, count // 2):
+        lower = max(lower, values[i])
+    return 0.5 * (lower + upper)
+
+
+@kernel((f8_read, i8, i8, f8_write, f8_write))
+def moving_median_into(
+    x: NDArray[np.float64], width: int, step: int, work: NDArray[np.float64], out: NDArray[np.float64]
+) -> None:
+    """Write the centred median over `width` samples into `out`: exact at every `step`-th, linear between them.
+
+    Caller guarantees: equal lengths >= 1, odd ``width >= 1``, ``step >= 1``, ``len(work) >= width``, no NaN.
+    """
+    n = len(x)
+    half = width // 2
+    before = 0
+    last = 0.0
+    at = 0
+    while True:
+        for k in range(width):
+            work[k] = x[clamp(at - half + k, n)]
+        value = median_of(work, width)
+        out[at] = value
+        for i in range(before + 1, at):
+            out[i] = last + (value - last) * (i - before) / (at - before)
+        if at == n - 1:
+            return
+        before = at
+        last = value
+        at = min(at + step, n - 1)

@@ -1,0 +1,184 @@
+"""Rate, intervals and axes of the whole recording."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_engine.measurement.qtc import qtc_bazett_ms, qtc_framingham_ms, qtc_fridericia_ms, qtc_hodges_ms
+from ecg_engine.types import ABSENT, Beats, Delineation, MedianBeat
+
+#: P waves are taken as such where so many of the beats have one ...
+P_SHARE: Final = 0.6
+#: ... at so even a distance (median absolute deviation of P peak to QRS onset), ms.
+P_SPREAD_MS: Final = 20.0
+#: An axis needs a net area of at least so much, mV·ms: below it the angle is noise.
+MIN_AREA: Final = {"p": 0.15, "qrs": 0.5, "t": 0.5}
+
+
+def measure_global(
+    *,
+    fs: float,
+    leads: Sequence[str],
+    beats: Beats,
+    marks: Delineation | None,
+    beat: MedianBeat | None,
+    usable: Sequence[str],
+    n_samples: int,
+) -> dict[str, float]:
+    """Measure what belongs to all leads together.
+
+    Parameters
+    ----------
+    fs : float
+        Hz.
+    leads : sequence of str
+        Names of the rows of the signal behind `marks` and `beat`.
+    beats : Beats
+    marks : Delineation, optional
+        Of every beat: whether P is there, and how evenly.
+    beat : MedianBeat, optional
+        Its marks give the intervals: noise and single odd beats do not count.
+    usable : sequence of str
+        Leads good enough for an axis.
+    n_samples : int
+        Length of the recording.
+
+    Returns
+    -------
+    dict of str to float
+        By quantity code; what cannot be measured is absent. Times in ms, rates per minute, angles in degrees.
+    """
+    out: dict[str, float] = {}
+    out.update(_rates(beats, fs, n_samples))
+    if marks is not None and len(beats.r_peaks):
+        out.update(_p_waves(marks, beats, fs))
+    if beat is not None:
+        has_p = out.get("p_share_percent", 0.0) >= 100 * P_SHARE and out.get("pr_spread_ms", 1e9) <= P_SPREAD_MS
+        out.update(_intervals(beat, fs, has_p=has_p))
+        out.update(_axes(beat, leads, usable, fs, has_p=has_p))
+    if "qt_ms" in out and "rr_ms" in out:
+        qt, rr = out["qt_ms"], out["rr_ms"]
+        out["qtc_bazett_ms"] = qtc_bazett_ms(qt, rr)
+        out["qtc_fridericia_ms"] = qtc_fridericia_ms(qt, rr)
+        out["qtc_framingham_ms"] = qtc_framingham_ms(qt, rr)
+        out["qtc_hodges_ms"] = qtc_hodges_ms(qt, rr)
+    return out
+
+
+def _rates(beats: Beats, fs: float, n_samples: int) -> dict[str, float]:
+    r = beats.r_peaks
+    out = {"n_pacing_spikes": float(len(beats.pacing_spikes))} if len(beats.pacing_spikes) else {}
+    edges = np.concatenate(([0], r, [n_samples - 1]))
+    free = [(a, b) for a, b in pairwise(edges) if not _in_gap(a, b, beats.gaps)]
+    if free:
+        out["pause_s"] = float(max(b - a for a, b in free)) / fs
+    rr = np.diff(r) / fs * 1000
+    rr = np.array([v for v, a, b in zip(rr, r[:-1], r[1:], strict=True) if not _in_gap(a, b, beats.gaps)])
+    if not rr.size:
+        return out
+    mean = float(rr.mean())
+    out["rr_ms"] = mean
+    out["heart_rate_bpm"] = 60000 / mean
+    out["rr_min_ms"], out["rr_max_ms"] = float(rr.min()), float(rr.max())
+    if rr.size >= 3:
+        out["rr_cv_percent"] = float(100 * rr.std(ddof=1) / mean)
+        out["rr_change_percent"] = float(100 * np.median(np.abs(np.diff(rr))) / mean)
+    return out
+
+
+def _in_gap(start: int, stop: int, gaps: tuple[tuple[int, int], ...]) -> bool:
+    return any(a < stop and b > start for a, b in gaps)
+
+
+def _p_waves(marks: Delineation, beats: Beats, fs: float) -> dict[str, float]:
+    """Return how many beats have a P wave, and how evenly it stands before the QRS. The first beat may lack room."""
+    ordinary = np.ones(len(beats.r_peaks), dtype=bool) if beats.kinds is None else beats.kinds == "N"
+    ordinary = ordinary & (marks.qrs_onset != ABSENT) & (marks.qrs_onset > 0.25 * fs)
+    if not ordinary.any():
+        return {}
+    has = ordinary & (marks.p_peak != ABSENT)
+    out = {"p_share_percent": float(100 * has.sum() / ordinary.sum())}
+    if has.sum() >= 2:
+        distance = (marks.qrs_onset[has] - marks.p_peak[has]) / fs * 1000
+        out["pr_spread_ms"] = float(np.median(np.abs(distance - np.median(distance))))
+    return out
+
+
+def _between(beat: MedianBeat, first: str, last: str, fs: float) -> float | None:
+    a, b = int(getattr(beat.marks, first)[0]), int(getattr(beat.marks, last)[0])
+    return None if ABSENT in (a, b) or b <= a else (b - a) / fs * 1000
+
+
+def _intervals(beat: MedianBeat, fs: float, *, has_p: bool) -> dict[str, float]:
+    pairs = [("qrs_ms", "qrs_onset", "qrs_offset"), ("qt_ms", "qrs_onset", "t_offset")]
+    if has_p:
+        pairs += [("p_duration_ms", "p_onset", "p_offset"), ("pr_ms", "p_onset", "qrs_onset")]
+    found = {code: _between(beat, first, last, fs) for code, first, last in pairs}
+    return {code: value for code, value in found.items() if value is not None}
+
+
+def _axes(beat: MedianBeat, leads: Sequence[str], usable: Sequence[str], fs: float, *, has_p: bool) -> dict[str, float]:
+    out = {}
+    waves = [("qrs", "qrs_onset", "qrs_offset"), ("t", "t_onset", "t_offset")] + (
+        [("p", "p_onset", "p_offset")] if has_p else []
+    )
+    for wave, first, last in waves:
+        start, stop = int(getattr(beat.marks, first)[0]), int(getattr(beat.marks, last)[0])
+        if wave == "t" and start == ABSENT:
+            start = int(beat.marks.qrs_offset[0])
+        if ABSENT in (start, stop) or stop - start < 2:
+            continue
+        areas = {name: _area(beat, leads.index(name), start, stop, fs) for name in ("I", "II", "III") if name in usable}
+        angle = axis_deg(areas, MIN_AREA[wave])
+        if angle is not None:
+            out[f"{wave}_axis_deg"] = angle
+    return out
+
+
+def _area(beat: MedianBeat, row: int, start: int, stop: int, fs: float) -> float:
+    """Return the net area of a wave, mV·ms, over the line onset to offset (QRS: over its level at onset)."""
+    part: NDArray[np.float64] = beat.signal[row, start : stop + 1]
+    is_qrs = start == int(beat.marks.qrs_onset[0])
+    line = part[0] if is_qrs else np.linspace(part[0], part[-1], len(part))
+    return float((part - line).sum() / fs * 1000)
+
+
+def axis_deg(areas: dict[str, float], least: float) -> float | None:
+    """Return the frontal angle of a vector from its net areas in two or three of I, II and III.
+
+    Parameters
+    ----------
+    areas : dict of str to float
+        mV·ms (or amplitudes, mV).
+    least : float
+        Below this length there is no angle.
+
+    Returns
+    -------
+    float or None
+        Degrees, -180 to 180, clockwise from lead I.
+
+    Examples
+    --------
+    >>> axis_deg({"I": 1.0, "II": 0.5}, 0.1)  # aVF = II - I / 2 = 0
+    0.0
+    >>> round(axis_deg({"II": 1.0, "III": 1.0}, 0.1))
+    90
+    """
+    if "I" in areas and "II" in areas:
+        one, two = areas["I"], areas["II"]
+    elif "I" in areas and "III" in areas:
+        one, two = areas["I"], areas["I"] + areas["III"]
+    elif "II" in areas and "III" in areas:
+        one, two = areas["II"] - areas["III"], areas["II"]
+    else:
+        return None
+    # The limb leads are at 0, 60 and 120 degrees on one scale; aVF is augmented, so it is shorter by sqrt(3) / 2.
+    x, y = one, (2 * two - one) / math.sqrt(3)
+    return math.degrees(math.atan2(y, x)) if math.hypot(x, y) >= least else None

@@ -1,0 +1,347 @@
+"""The one place that knows the whole: a recording to a report, and a file to its results."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_engine.detection import (
+    classify_beats,
+    delineate,
+    detect_beats,
+    measure_quality,
+    median_beat,
+    remove_baseline,
+    remove_mains,
+)
+from ecg_engine.detection._prepare import fill_gaps
+from ecg_engine.errors import EcgEngineError, InputError
+from ecg_engine.interpretation import Context, interpret, judge_urgency
+from ecg_engine.interpretation.limits import limits_for
+from ecg_engine.leads import STANDARD_LEADS, derive_limb_leads
+from ecg_engine.measurement import measure_global, measure_leads
+from ecg_engine.settings import DecodeSettings, PatientSettings
+from ecg_engine.types import (
+    ABSENT,
+    Beats,
+    Delineation,
+    EcgReport,
+    Measurements,
+    MedianBeat,
+    Note,
+    Outcome,
+    Patient,
+    Quality,
+    Recording,
+    Task,
+)
+
+__all__ = ["analyze_ecg", "decode_file", "job_key"]
+
+#: Shorter than this no rhythm is named and nothing is judged, s.
+MIN_DURATION_S: Final = 2.0
+#: A QRS or wave above it is no heart's: the unit is wrong, mV. The largest QRS of a thin child stays below 10 mV.
+MAX_QRS_MV: Final = 20.0
+#: The highest high-pass corner that leaves ST as it was, Hz (AHA/ACC/HRS 2007, part I,
+#: doi:10.1161/CIRCULATIONAHA.106.180200).
+MAX_ST_HIGHPASS_HZ: Final = 0.05
+
+
+def analyze_ecg(recording: Recording) -> EcgReport:
+    """Decode one recording: quality, beats, waves, measurements, statements, urgency.
+
+    Parameters
+    ----------
+    recording : Recording
+        One lead or more, of any length. Limb leads that are missing but follow from others are derived.
+
+    Returns
+    -------
+    EcgReport
+        What could not be done is absent, and its `notes` say why.
+
+    Examples
+    --------
+    >>> import ecg_engine as ee
+    >>> flat = ee.Recording(signal=np.zeros((1, 5000)), fs=500, leads=("II",))
+    >>> analyze_ecg(flat).urgency.level
+    'unscored'
+    """
+    notes: list[Note] = []
+    leads, signal = _with_derived(recording)
+    if np.isnan(signal).all():
+        return _nothing(recording, leads, signal)
+    filled = fill_gaps(signal)
+    beats = detect_beats(signal, fs=recording.fs)
+    mains = remove_mains(filled, fs=recording.fs)
+    quality = measure_quality(signal, fs=recording.fs, leads=leads, r_peaks=beats.r_peaks, mains=mains)
+    rows = np.array([quality.by_lead[name].usable for name in leads])
+    if rows.any() and not rows.all():
+        # A lead that turned out to be useless has no vote on the beats either.
+        beats = detect_beats(signal[rows], fs=recording.fs)
+        used = np.flatnonzero(rows)
+        beats = replace(beats, leads=tuple(int(used[i]) for i in beats.leads))
+    marks: Delineation | None = None
+    beat: MedianBeat | None = None
+    applied = [f"mains_removed:{mains.mains_hz:g}"] if mains.mains_hz is not None else []
+    if len(beats.r_peaks) and rows.any():
+        votes = np.ascontiguousarray(mains.signal[rows])
+        beats = replace(beats, kinds=classify_beats(votes, fs=recording.fs, r_peaks=beats.r_peaks))
+        marks = delineate(votes, fs=recording.fs, r_peaks=beats.r_peaks)
+        onsets = marks.qrs_onset[marks.qrs_onset != ABSENT]
+        straight = remove_baseline(mains.signal, fs=recording.fs, qrs_onsets=onsets)
+        applied.append("baseline_removed")
+        beat = median_beat(straight, fs=recording.fs, r_peaks=_dominant(beats), usable=rows)
+    else:
+        applied.append("baseline_level")
+    return _report(recording, leads, quality, beats, marks, beat, tuple(applied), notes)
+
+
+def _with_derived(recording: Recording) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Return names and samples with the limb leads that follow from those there are."""
+    signal = np.ascontiguousarray(recording.signal, dtype=np.float64)
+    derived = derive_limb_leads(signal, recording.leads)
+    if not derived:
+        return recording.leads, signal
+    return recording.leads + tuple(derived), np.ascontiguousarray(np.vstack([signal, *derived.values()]))
+
+
+def _dominant(beats: Beats) -> NDArray[np.int64]:
+    """Return the R peaks of the class that most beats are of."""
+    kinds = beats.kinds
+    if kinds is None:
+        return beats.r_peaks
+    names, counts = np.unique(kinds, return_counts=True)
+    return np.ascontiguousarray(beats.r_peaks[kinds == names[np.argmax(counts)]])
+
+
+def _nothing(recording: Recording, leads: tuple[str, ...], signal: NDArray[np.float64]) -> EcgReport:
+    """Return the report of a recording without a single sample."""
+    quality = measure_quality(signal, fs=recording.fs, leads=leads, r_peaks=np.zeros(0, np.int64))
+    empty = Beats(r_peaks=np.zeros(0, np.int64), gaps=((0, recording.n_samples),))
+    return _report(recording, leads, quality, empty, None, None, (), [])
+
+
+def _report(
+    recording: Recording,
+    leads: tuple[str, ...],
+    quality: Quality,
+    beats: Beats,
+    marks: Delineation | None,
+    beat: MedianBeat | None,
+    applied: tuple[str, ...],
+    notes: list[Note],
+) -> EcgReport:
+    usable = quality.usable_leads
+    st = _st_kept(recording, notes)
+    rows = tuple(name for name in leads if name in usable)
+    overall = measure_global(
+        fs=recording.fs, leads=leads, beats=beats, marks=marks, beat=beat, usable=usable, n_samples=recording.n_samples
+    )
+    by_lead = measure_leads(beat, fs=recording.fs, leads=leads, usable=rows, has_p="pr_ms" in overall, st=st)
+    _plausible(by_lead, notes)
+    measurements = Measurements(overall=overall, by_lead=by_lead)
+    limits = limits_for(recording.patient.age_years, recording.patient.sex)
+    context = Context(
+        measurements=measurements,
+        quality=quality,
+        beats=beats,
+        patient=recording.patient,
+        limits=limits,
+        leads=leads,
+        n_beats_in_median=0 if beat is None else beat.n_beats,
+        duration_s=recording.duration_s,
+        st_certain=recording.source.filters is not None and recording.source.filters.highpass_hz is not None,
+    )
+    judged = _cannot_judge(recording, quality, beats)
+    statements = interpret(context) if "too_short" not in judged else ()
+    _add_notes(notes, context, judged)
+    return EcgReport(
+        fs=recording.fs,
+        leads=recording.leads,
+        duration_s=recording.duration_s,
+        start=None if recording.start is None else recording.start.isoformat(),
+        source=_plain_source(recording),
+        patient=_plain_patient(recording.patient),
+        quality=quality,
+        beats=beats,
+        delineation=marks,
+        median_beat=beat,
+        measurements=measurements,
+        statements=statements,
+        urgency=judge_urgency(context, statements, judged=judged),
+        notes=tuple(notes),
+        filters_applied=applied,
+    )
+
+
+def _st_kept(recording: Recording, notes: list[Note]) -> bool:
+    """Return whether the source's filters leave ST as it was; a note says where they do not, or where nobody knows."""
+    filters = recording.source.filters
+    if filters is None or filters.highpass_hz is None:
+        notes.append(Note(stage="measurement", code="filters_unknown"))
+        return True
+    if filters.highpass_hz > MAX_ST_HIGHPASS_HZ + 1e-9:
+        facts = {"highpass_hz": filters.highpass_hz}
+        notes.append(Note(stage="measurement", code="st_filtered", facts=facts))
+        return False
+    return True
+
+
+def _plausible(by_lead: dict[str, dict[str, float]], notes: list[Note]) -> None:
+    """Take back everything by voltage where the voltages are no heart's."""
+    largest = max((values.get("qrs_pp_mv", 0.0) for values in by_lead.values()), default=0.0)
+    if largest > MAX_QRS_MV:
+        by_lead.clear()
+        notes.append(Note(stage="measurement", code="unit_implausible", facts={"value_mv": round(largest, 1)}))
+
+
+def _cannot_judge(recording: Recording, quality: Quality, beats: Beats) -> tuple[str, ...]:
+    """Return why the recording is left to a doctor unscored."""
+    found = []
+    if recording.duration_s < MIN_DURATION_S:
+        found.append("too_short")
+    if not quality.acceptable:
+        found.extend(quality.reasons)
+    elif not len(beats.r_peaks):
+        found.append("no_beats")
+    elif len(beats.r_peaks) < 3:
+        found.append("few_beats")
+    return tuple(found)
+
+
+def _add_notes(notes: list[Note], context: Context, judged: tuple[str, ...]) -> None:
+    """Say what could not be measured or judged, and why."""
+    usable = len(context.quality.usable_leads)
+    facts: dict[str, dict[str, Any]] = {
+        "too_short": {"duration_s": round(context.duration_s, 2), "needed_s": MIN_DURATION_S},
+        "few_usable_leads": {"usable": usable, "total": len(context.quality.by_lead)},
+        "few_beats": {"n_beats": len(context.beats.r_peaks)},
+    }
+    notes.extend(Note(stage="detection", code=code, facts=facts.get(code, {})) for code in judged)
+    if context.beats.r_peaks.size:
+        overall = context.measurements.overall
+        absent = (("pr_ms", "no_p_wave"), ("qt_ms", "no_t_wave"), ("qrs_axis_deg", "axis_needs_limb_leads"))
+        notes.extend(Note(stage="measurement", code=code) for quantity, code in absent if quantity not in overall)
+    missing = [name for name in STANDARD_LEADS if name not in context.leads]
+    if missing:
+        notes.append(
+            Note(stage="interpretation", code="territory_needs_leads", facts={"leads": ", ".join(context.leads)})
+        )
+    if context.patient.age_years is None:
+        notes.append(Note(stage="interpretation", code="age_unknown"))
+    elif not context.limits.adult:
+        notes.append(Note(stage="interpretation", code="child_limits"))
+    if context.patient.sex is None:
+        notes.append(Note(stage="interpretation", code="sex_unknown"))
+    if context.limits.adult and (context.get("qrs_ms") or 0.0) >= context.limits.qrs_wide_ms:
+        notes.append(Note(stage="interpretation", code="wide_qrs_qt"))
+    notes.append(Note(stage="interpretation", code="rules_checked"))
+
+
+def _plain_source(recording: Recording) -> dict[str, Any]:
+    s = recording.source
+    return {
+        "path": s.path,
+        "format": s.format,
+        "device": s.device,
+        "filters": None if s.filters is None else asdict(s.filters),
+        "lsb_mv": None if s.lsb_mv is None else [float(v) for v in s.lsb_mv],
+        "measurements": {k: float(v) for k, v in s.measurements.items()},
+        "statements": list(s.statements),
+    }
+
+
+def _plain_patient(p: Patient) -> dict[str, Any]:
+    return {
+        "id": p.id,
+        "name": p.name,
+        "birth_date": None if p.birth_date is None else p.birth_date.isoformat(),
+        "age_years": p.age_years,
+        "sex": p.sex,
+        "pacemaker": p.pacemaker,
+        "complaint": p.complaint,
+        "drugs": list(p.drugs),
+    }
+
+
+def with_patient(recording: Recording, said: PatientSettings) -> Recording:
+    """Return `recording` with what the sender says of the patient put over what the file says.
+
+    Raises
+    ------
+    InputError
+        The birth date is no date, or a value is outside its range.
+    """
+    values: dict[str, Any] = {k: v for k, v in asdict(said).items() if v is not None and v != ()}
+    if "birth_date" in values:
+        try:
+            values["birth_date"] = date.fromisoformat(values["birth_date"])
+        except ValueError:
+            raise InputError("birth_date: give it as YYYY-MM-DD", argument="birth_date") from None
+    return replace(recording, patient=replace(recording.patient, **values)) if values else recording
+
+
+def decode_file(task: Task) -> Outcome:
+    """Read a file, decode it, draw what the settings ask for.
+
+    Parameters
+    ----------
+    task : Task
+
+    Returns
+    -------
+    Outcome
+        Never raises for a bad file: `Outcome.error` says what, where and how to mend.
+    """
+    from ecg_engine.formats import read_ecg
+
+    settings = task.settings
+    try:
+        recording = read_ecg(task.path, format=settings.input_format, fs=settings.fs)
+        recording = with_patient(recording, settings.patient)
+        report = analyze_ecg(recording)
+        files = _drawn(report, recording, settings)
+    except EcgEngineError as exc:
+        return Outcome(path=task.path, error=str(exc), error_kind=type(exc).__name__)
+    return Outcome(path=task.path, report=report.to_dict(settings.lang), files=files)
+
+
+def _drawn(report: EcgReport, recording: Recording, settings: DecodeSettings) -> dict[str, bytes]:
+    from ecg_engine.report import render_bytes, report_json
+
+    files = {}
+    for name in settings.formats:
+        if name == "json":
+            files[name] = report_json(report, settings.lang)
+        else:
+            files[name] = render_bytes(report, recording, name, lang=settings.lang, settings=settings.page)
+    return files
+
+
+def job_key(content: bytes, settings: DecodeSettings, *, engine: str, models: tuple[str, ...] = ()) -> str:
+    """Return the name of a result: the same for the same file, engine, models and settings, and for no other.
+
+    Parameters
+    ----------
+    content : bytes
+        The input file.
+    settings : DecodeSettings
+    engine : str
+        Version of this package.
+    models : tuple of str
+        Hashes of the models used.
+
+    Returns
+    -------
+    str
+        Hexadecimal SHA-256.
+    """
+    parts = [hashlib.sha256(content).hexdigest(), engine, *models, json.dumps(asdict(settings), sort_keys=True)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

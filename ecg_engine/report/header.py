@@ -1,0 +1,295 @@
+"""Everything in words above and below the traces: patient, measurements, conclusion, urgency, signature, facts."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import PurePath
+from typing import Any, Final
+
+from ecg_engine import vocabulary
+from ecg_engine.report.drawing import Drawing
+from ecg_engine.report.flow import GREY, Paragraph, Place, Run, draw_lines, fitted, line_mm
+from ecg_engine.report.layout import Grid, Plan
+from ecg_engine.report.typeface import ellipsised, shrunk, text_width_mm
+from ecg_engine.report.words import (
+    DASH,
+    age_text,
+    applied_text,
+    date_text,
+    day_text,
+    evidence_text,
+    filters_text,
+    note_words,
+    number,
+    quantity_text,
+    reason_words,
+    statement_detail,
+)
+from ecg_engine.types import EcgReport, Note
+from ecg_engine.vocabulary import page_text
+
+__all__ = ["draw_footer", "draw_header", "draw_signature"]
+
+LEFT, RIGHT = 11.0, 286.0
+#: The three columns of the header: measurements, conclusion, urgency and notes. x and width, mm.
+_TABLE, _CONCLUSION, _NOTES = (11.0, 70.0), (84.0, 122.0), (210.0, 76.0)
+_FIRST_COLUMN = 34.0
+_TITLE_Y, _PATIENT_Y, _BODY_Y, _BODY_END = 6.0, 14.0, 24.6, 57.3
+_RULE: Final = "#777777"
+_ALARM: Final = "#a00018"
+
+#: The badge by level: fill, ink, width of the frame. Dark to white, so that it reads in black and white too.
+_BADGES: Final = {
+    "critical": ("#a00018", "#ffffff", 0.8),
+    "urgent": ("#ffb74d", "#000000", 0.8),
+    "unscored": ("#e3e3e3", "#000000", 0.5),
+    "routine": ("#ffffff", "#1b5e20", 0.3),
+}
+#: The table of measurements by column: key of the label on the page (None: the quantity's own), quantity code
+#: (empty: the shortest and longest RR).
+_QUANTITIES: Final = (
+    (
+        ("heart_rate", "heart_rate_bpm"), (None, "rr_ms"), ("rr_range", ""), (None, "p_duration_ms"),
+        (None, "pr_ms"), (None, "qrs_ms"), (None, "qt_ms"),
+    ),
+    (
+        ("qtc_bazett", "qtc_bazett_ms"), ("qtc_fridericia", "qtc_fridericia_ms"), ("qrs_axis", "qrs_axis_deg"),
+        ("p_axis", "p_axis_deg"), ("t_axis", "t_axis_deg"),
+    ),
+)  # fmt: skip
+
+
+def draw_header(drawing: Drawing, report: EcgReport) -> None:
+    """Draw the title, the patient, the measurements, the conclusion, the urgency and the notes."""
+    _draw_title(drawing, report)
+    _draw_patient(drawing, report)
+    _draw_measurements(drawing, report)
+    _draw_conclusion(drawing, report)
+    _draw_notes(drawing, report)
+
+
+def _draw_title(drawing: Drawing, report: EcgReport) -> None:
+    lang = drawing.lang
+    drawing.text("title", LEFT, _TITLE_Y + 5.2, page_text("title", lang), 14, bold=True)
+    x, width = _CONCLUSION
+    _draw_badge(drawing, "preliminary", page_text("preliminary", lang), x, width, "#ffffff", "#000000", 0.5)
+    level = report.urgency.level
+    words = page_text(level, lang) if level in _BADGES else level
+    x, width = _NOTES
+    fill, ink, frame = _BADGES.get(level, _BADGES["unscored"])
+    _draw_badge(drawing, "urgency", f"{page_text('urgency', lang)}: {words}", x, width, fill, ink, frame)
+
+
+def _draw_badge(
+    drawing: Drawing, role: str, words: str, x: float, width: float, fill: str, ink: str, frame: float
+) -> None:
+    stroke = "#000000" if ink != "#1b5e20" else ink
+    drawing.box(f"{role}-box", x, _TITLE_Y, width, 6.6, fill=fill, stroke=stroke, line_width=frame)
+    text, size = shrunk(words, width - 4, 11, 6, bold=True)
+    middle = x + (width - text_width_mm(text, size, bold=True)) / 2
+    drawing.text(role, middle, _TITLE_Y + 4.65, text, size, bold=True, colour=ink)
+
+
+def _field(drawing: Drawing, label: str, value: Any, x: float, y: float, width: float, *, bold: bool = False) -> None:
+    words = str(value).strip() if value not in (None, "") else DASH
+    size = 7.0
+    drawing.text("label", x, y, label, size, colour=GREY)
+    x_value = x + text_width_mm(label, size) + 1.3
+    text, size = shrunk(words, x + width - x_value - 1.5, 9.0, 6.5, bold=bold)
+    drawing.text("patient", x_value, y, text, size, bold=bold)
+
+
+def _draw_patient(drawing: Drawing, report: EcgReport) -> None:
+    lang, patient, source = drawing.lang, report.patient, report.source
+
+    def word(key: str) -> str:
+        return page_text(key, lang)
+
+    sex = {"F": word("female"), "M": word("male")}.get(patient.get("sex") or "", DASH)
+    y = _PATIENT_Y + 3.0
+    _field(drawing, word("patient"), patient.get("name"), 11, y, 101, bold=True)
+    _field(drawing, word("patient_id"), patient.get("id"), 112, y, 42)
+    _field(drawing, word("birth_date"), day_text(patient.get("birth_date"), lang), 154, y, 37)
+    _field(drawing, word("age"), age_text(patient.get("age_years"), lang), 191, y, 27)
+    _field(drawing, word("sex"), sex, 218, y, 20)
+    _field(drawing, word("recorded"), date_text(report.start, lang), 238, y, 48)
+    y += 4.6
+    path = source.get("path")
+    _field(drawing, word("device"), source.get("device"), 11, y, 101)
+    _field(drawing, word("file"), PurePath(str(path)).name if path else None, 112, y, 79)
+    _field(drawing, word("clinical"), _clinical(patient, lang), 191, y, 95)
+    drawing.box("rule", LEFT, _PATIENT_Y + 9.3, RIGHT - LEFT, 0.0, stroke=_RULE, line_width=0.2)
+
+
+def _clinical(patient: Any, lang: str) -> str:
+    parts = []
+    if patient.get("pacemaker") is not None:
+        parts.append(page_text("pacemaker" if patient["pacemaker"] else "no_pacemaker", lang))
+    if patient.get("complaint"):
+        parts.append(str(patient["complaint"]))
+    if patient.get("drugs"):
+        parts.append(page_text("drugs", lang, drugs=", ".join(map(str, patient["drugs"]))))
+    return "; ".join(parts)
+
+
+def _heading(drawing: Drawing, key: str, x: float) -> None:
+    drawing.text("heading", x, _BODY_Y + 2.5, page_text(key, drawing.lang), 7.5, bold=True, colour=GREY)
+
+
+def _draw_measurements(drawing: Drawing, report: EcgReport) -> None:
+    lang = drawing.lang
+    x, width = _TABLE
+    _heading(drawing, "measurements", x)
+    widths = (_FIRST_COLUMN, width - _FIRST_COLUMN - 3.0)
+    for column, x_column, wide in zip(_QUANTITIES, (x, x + _FIRST_COLUMN + 3.0), widths, strict=True):
+        y = _BODY_Y + 7.0
+        for key, code in column:
+            label = page_text(key, lang) if key else vocabulary.quantity(code).text[lang]
+            value = quantity_text(code, report.measurements.get(code), lang) if code else _rr_range(report, lang)
+            value_width = text_width_mm(value, 9.0, bold=True)
+            label, size = shrunk(label, wide - value_width - 1.5, 8.0, 5.5)
+            drawing.text("measurement-label", x_column, y, label, size, colour=GREY)
+            drawing.text("measurement", x_column + wide - value_width, y, value, 9.0, bold=True)
+            y += 4.2
+
+
+def _rr_range(report: EcgReport, lang: str) -> str:
+    shortest, longest = (report.measurements.get(code) for code in ("rr_min_ms", "rr_max_ms"))
+    if shortest is None or longest is None:
+        return DASH
+    return f"{quantity_text('rr_min_ms', shortest, lang).split()[0]}–{quantity_text('rr_max_ms', longest, lang)}"
+
+
+def _draw_conclusion(drawing: Drawing, report: EcgReport) -> None:
+    lang = drawing.lang
+    x, width = _CONCLUSION
+    _heading(drawing, "conclusion", x)
+    bottom = _BODY_END
+    checked = [note for note in report.notes if note.code == "rules_checked"]
+    if checked:
+        # What was looked for belongs to the conclusion: a short list is no proof of a normal heart.
+        words = (Run(text=note_words(checked[0], lang), colour=GREY),)
+        place = Place(x=x, y=0, width=width, height=2.05 * line_mm(6.2))
+        lines, size = fitted([words], place, (6.2, 5.6), more=lambda n: "…")
+        bottom -= len(lines) * line_mm(size)
+        draw_lines(drawing, "checked", lines, Place(x=x, y=bottom, width=width, height=0), size)
+        bottom -= 0.6
+    place = Place(x=x, y=_BODY_Y + 3.6, width=width, height=bottom - _BODY_Y - 3.6)
+    paragraphs = [_statement(s, lang) for s in report.statements]
+    if not paragraphs:
+        paragraphs = [(Run(text=f"{DASH} {page_text('no_statement', lang)}"),)]
+    keep = [s.code in report.urgency.because for s in report.statements] or [True]
+    lines, size = fitted(paragraphs, place, (9.5, 8.8, 8.0, 7.2, 6.6), more=lambda n: _more(n, lang), keep=keep)
+    draw_lines(drawing, "statement", lines, place, size)
+
+
+def _more(n: int, lang: str) -> str:
+    return page_text("more", lang, n=n)
+
+
+def _statement(statement: Any, lang: str) -> Paragraph:
+    runs = [Run(text=vocabulary.statement(statement.code).text[lang], bold=True)]
+    detail = statement_detail(statement, lang)
+    if detail:
+        runs.append(Run(text=detail))
+    facts = evidence_text(statement.evidence, lang)
+    if facts:
+        runs.append(Run(text=f"[{facts}]", colour=GREY, scale=0.82))
+    return tuple(runs)
+
+
+def _draw_notes(drawing: Drawing, report: EcgReport) -> None:
+    lang = drawing.lang
+    x, width = _NOTES
+    paragraphs: list[Paragraph] = []
+    urgency = report.urgency
+    if urgency.repeat_recording:
+        reasons = ", ".join(reason_words(code, report, lang) for code in urgency.repeat_recording)
+        head = Run(text=f"{page_text('repeat', lang)}:", bold=True, colour=_ALARM)
+        paragraphs.append((head, Run(text=reasons, bold=True)))
+    if urgency.because:
+        reasons = "; ".join(reason_words(code, report, lang) for code in urgency.because)
+        paragraphs.append((Run(text=f"{page_text('because', lang)}:", bold=True), Run(text=reasons)))
+    n_kept = len(paragraphs)
+    said = {*urgency.repeat_recording, *urgency.because, "rules_checked"}
+    quality = [code for code in report.quality.reasons if code not in said]
+    noted = [n for n in report.notes if n.code not in said]
+    known = {n.code for n in noted}
+    noted = [Note(stage="quality", code=code) for code in quality if code not in known] + noted
+    paragraphs += [(Run(text=f"• {words}"),) for words in dict.fromkeys(_noted_words(n, report, lang) for n in noted)]
+    if report.scores:
+        scores = ", ".join(_score(score, lang) for score in report.scores)
+        paragraphs.append((Run(text=f"{page_text('scores', lang)}:", bold=True), Run(text=scores)))
+    device = "; ".join(map(str, report.source.get("statements") or ()))
+    if device:
+        paragraphs.append((Run(text=f"{page_text('device_says', lang)}:", bold=True), Run(text=device, colour=GREY)))
+    place = Place(x=x, y=_BODY_Y, width=width, height=_BODY_END - _BODY_Y)
+    keep = [i < n_kept for i in range(len(paragraphs))]
+    lines, size = fitted(paragraphs, place, (7.6, 7.0, 6.4, 5.8), more=lambda n: _more(n, lang), keep=keep)
+    draw_lines(drawing, "note", lines, place, size)
+
+
+def _noted_words(note: Note, report: EcgReport, lang: str) -> str:
+    return note_words(note, lang) if note.facts else reason_words(note.code, report, lang)
+
+
+def _score(score: Any, lang: str) -> str:
+    value = score.get("score")
+    return f"{score.get('label', '')} {number(float(value), 2, lang) if value is not None else DASH}".strip()
+
+
+def draw_signature(drawing: Drawing, y: float) -> None:
+    """Draw the lines on which the physician corrects, signs and dates."""
+    lang = drawing.lang
+    x = LEFT
+    for key, end in (("physician_conclusion", 136.0), ("physician", 199.0), ("signature", 248.0), ("date", RIGHT)):
+        label = page_text(key, lang)
+        drawing.text("sign-label", x, y, label, 8.0)
+        begin = x + text_width_mm(label, 8.0) + 1.5
+        drawing.box("sign-line", begin, y + 0.6, end - begin, 0.0, stroke="#000000", line_width=0.2)
+        x = end + 3.0
+
+
+def draw_footer(
+    drawing: Drawing, report: EcgReport, plan: Plan, fs: float, *, asked_gain: float, remarks: list[str], y: float
+) -> None:
+    """Draw the scale, what is shown and how it was filtered; under it the engine, the file and the page's number."""
+    lang = drawing.lang
+    scale = f"{page_text('speed', lang, speed=f'{plan.speed:g}')} · {page_text('gain', lang, gain=f'{plan.gain:g}')}"
+    drawing.text("scale", LEFT, y, scale, 9.0, bold=True)
+    shown = Note(
+        stage="report",
+        code="shown_part",
+        facts={
+            "start_s": round(plan.start / fs, 2),
+            "stop_s": round(plan.stop / fs, 2),
+            "duration_s": round(report.duration_s, 2),
+        },
+    )
+    parts = [note_words(shown, lang)]
+    if plan.gain != asked_gain:
+        parts.insert(0, page_text("gain_reduced", lang, gain=f"{asked_gain:g}"))
+    parts.append(page_text("device_filters", lang, filters=filters_text(report.source.get("filters"), lang)))
+    parts.append(page_text("applied", lang, filters=applied_text(report.filters_applied, lang)))
+    x = LEFT + text_width_mm(scale, 9.0, bold=True) + 4
+    facts, size = shrunk(" · ".join(parts), RIGHT - x, 7.5, 5.8)
+    drawing.text("facts", x, y, facts, size)
+    y += 3.6
+    path = report.source.get("path")
+    name = ellipsised(PurePath(str(path)).name, 80, 6.5) if path else DASH
+    identity = " · ".join((f"ecg_engine {_engine_version()}", name, page_text("page_number", lang, page=1, pages=1)))
+    wide = text_width_mm(identity, 6.5)
+    drawing.text("identity", RIGHT - wide, y, identity, 6.5, colour=GREY)
+    said, size = shrunk(" · ".join(remarks), RIGHT - LEFT - wide - 6, 7.0, 5.8)
+    drawing.text("remarks", LEFT, y, said, size)
+
+
+def _engine_version() -> str:
+    try:
+        return version("ecg_engine")
+    except PackageNotFoundError:
+        return DASH
+
+
+SIGNATURE_Y: Final = Grid().top + Grid().height + 7.5
+FOOTER_Y: Final = SIGNATURE_Y + 5.6

@@ -1,0 +1,202 @@
+"""How the page says things: numbers, ages, dates, evidence, reasons, in the language of the page.
+
+A Russian page writes intervals in seconds with a decimal comma, as Russian conclusions do; an English one in ms.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+from ecg_engine import vocabulary
+from ecg_engine.errors import InputError
+from ecg_engine.types import EcgReport, Evidence, Note, Statement
+from ecg_engine.vocabulary import page_text
+
+__all__ = [
+    "DASH",
+    "age_text",
+    "date_text",
+    "day_text",
+    "evidence_text",
+    "filters_text",
+    "note_words",
+    "number",
+    "quantity_text",
+    "reason_words",
+]
+
+DASH: Final = "—"
+_RELATIONS: Final = {">=": "≥", "<=": "≤"}
+_DECIMAL_POINT: Final = re.compile(r"(?<=\d)\.(?=\d)")
+_UNITS: Final = {"ms": "unit_ms", "s": "unit_s", "mV": "unit_mv", "/min": "unit_bpm"}
+
+
+def number(value: float, decimals: int, lang: str) -> str:
+    """Return a number with a true minus sign and the decimal mark of the language; a dash where there is none."""
+    if not math.isfinite(value):
+        return DASH
+    text = f"{value:.{decimals}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return _localised(text.replace("-", "−"), lang)
+
+
+def _localised(text: str, lang: str) -> str:
+    return _DECIMAL_POINT.sub(",", text) if lang == "ru" else text
+
+
+def _scaled(code: str, lang: str) -> tuple[float, str, int]:
+    """Return the factor, the unit's word and the decimals with which the page gives a quantity."""
+    term = vocabulary.quantity(code)
+    if term.unit == "ms" and lang == "ru":
+        return 1e-3, page_text("unit_s", lang), 2
+    if term.unit == "deg":
+        return 1.0, "°", term.decimals
+    if term.unit in ("1", "%"):
+        return 1.0, "" if term.unit == "1" else "%", term.decimals
+    return 1.0, page_text(_UNITS[term.unit], lang) if term.unit in _UNITS else term.unit, term.decimals
+
+
+def _with_unit(text: str, unit: str) -> str:
+    return text + unit if unit in ("°", "") or text == DASH else f"{text} {unit}"
+
+
+def quantity_text(code: str, value: float | None, lang: str) -> str:
+    """Return a measured quantity with its unit, or a dash where it could not be measured."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    factor, unit, decimals = _scaled(code, lang)
+    return _with_unit(number(value * factor, decimals, lang), unit)
+
+
+def evidence_text(evidence: Iterable[Evidence], lang: str) -> str:
+    """Return the facts behind a statement in short; the leads of one measurement and threshold stand together."""
+    groups: dict[tuple[Any, ...], list[Evidence]] = {}
+    for e in evidence:
+        groups.setdefault((e.measurement, e.relation, e.threshold), []).append(e)
+    return "; ".join(_fact(group, lang) for group in groups.values())
+
+
+def _fact(group: list[Evidence], lang: str) -> str:
+    first = group[0]
+    factor, unit, decimals = _scaled(first.measurement, lang)
+    if unit == page_text("unit_s", lang) and factor != 1.0:
+        decimals = 3  # a QRS of 0.118 s beside a limit of 0.12 s must not read as 0.12
+    if unit == page_text("unit_mv", lang):
+        decimals = 2
+    values = " / ".join(f"{e.lead or ''} {number(e.value * factor, decimals, lang)}".strip() for e in group)
+    words = f"{vocabulary.quantity(first.measurement).text[lang]} {_with_unit(values, unit)}"
+    if first.threshold is None:
+        return words
+    limit = _localised(f"{first.threshold * factor:.4g}".replace("-", "−"), lang)
+    return f"{words} {_RELATIONS.get(first.relation or '', first.relation or '')} {limit}"
+
+
+def age_text(years: float | None, lang: str) -> str:
+    """Return an age in words: months below three years."""
+    if years is None or not math.isfinite(years):
+        return DASH
+    if years < 3:
+        return page_text("months", lang, n=int(years * 12 + 1e-9))
+    n = int(years)
+    if n % 10 == 1 and n % 100 != 11:
+        return page_text("years_one", lang, n=n)
+    if 2 <= n % 10 <= 4 and not 12 <= n % 100 <= 14:
+        return page_text("years_few", lang, n=n)
+    return page_text("years_many", lang, n=n)
+
+
+def day_text(day: Any, lang: str) -> str:
+    """Return a day (a date or its ISO text) as the language writes it, other text as it is, a dash for nothing."""
+    if not day:
+        return DASH
+    try:
+        parsed = day if isinstance(day, date) else date.fromisoformat(str(day)[:10])
+    except ValueError:
+        return str(day)
+    return f"{parsed:%d.%m.%Y}" if lang == "ru" else f"{parsed:%Y-%m-%d}"
+
+
+def date_text(start: Any, lang: str) -> str:
+    """Return a moment (a datetime or its ISO text) to the second."""
+    if not start:
+        return DASH
+    try:
+        moment = start if isinstance(start, datetime) else datetime.fromisoformat(str(start))
+    except ValueError:
+        return str(start)
+    return f"{day_text(moment.date(), lang)} {moment:%H:%M:%S}"
+
+
+def note_words(note: Note, lang: str) -> str:
+    """Return a note's text; its code where the vocabulary lacks it, so that nothing is hidden."""
+    try:
+        return _localised(vocabulary.note_text(note.code, lang, note.facts), lang)
+    except InputError:
+        return note.code
+
+
+def reason_words(code: str, report: EcgReport, lang: str) -> str:
+    """Return the words of a reason: a statement's, a note's (with the facts of the report's own note), or its code."""
+    if code in vocabulary.statements():
+        return vocabulary.statement(code).text[lang]
+    for note in report.notes:
+        if note.code == code:
+            return note_words(note, lang)
+    return note_words(Note(stage="report", code=code), lang)
+
+
+def statement_detail(statement: Statement, lang: str) -> str:
+    """Return what follows a statement's name: leads, certainty, stability."""
+    parts = []
+    if statement.leads:
+        parts.append(page_text("in_leads", lang, leads=", ".join(statement.leads)))
+    marks = []
+    if statement.certainty != "definite":
+        known = statement.certainty in ("probable", "possible")
+        marks.append(page_text(statement.certainty, lang) if known else statement.certainty)
+    if statement.stability is not None:
+        marks.append(page_text("stability", lang, share=number(statement.stability * 100, 0, lang)))
+    if marks:
+        parts.append(f"({', '.join(marks)})")
+    return " ".join(parts)
+
+
+def _hz(value: float, lang: str) -> str:
+    return _localised(f"{value:g}", lang)
+
+
+def filters_text(filters: Any, lang: str) -> str:
+    """Return the filters that the device had applied, or that they are unknown."""
+    if not isinstance(filters, Mapping):
+        return page_text("unknown", lang)
+    low, high, notch = (filters.get(key) for key in ("highpass_hz", "lowpass_hz", "notch_hz"))
+    parts = []
+    if low is not None and high is not None:
+        parts.append(page_text("band", lang, low=_hz(low, lang), high=_hz(high, lang)))
+    elif low is not None:
+        parts.append(page_text("highpass", lang, hz=_hz(low, lang)))
+    elif high is not None:
+        parts.append(page_text("lowpass", lang, hz=_hz(high, lang)))
+    if notch is not None:
+        parts.append(page_text("notch", lang, hz=_hz(notch, lang)))
+    return ", ".join(parts) or page_text("unknown", lang)
+
+
+def applied_text(codes: Iterable[str], lang: str) -> str:
+    """Return what the engine did to the trace before it was measured and drawn."""
+    words = []
+    for code in codes:
+        name, _, value = code.partition(":")
+        facts = {}
+        if value:
+            try:
+                facts = {"mains_hz": float(value)}
+            except ValueError:
+                name = code
+        words.append(note_words(Note(stage="report", code=name, facts=facts), lang))
+    return ", ".join(words) or page_text("none", lang)

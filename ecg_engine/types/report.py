@@ -1,0 +1,227 @@
+"""What is known of an ECG in the end: quality, measurements, statements with evidence, urgency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_engine.types._frozen import frozen_arrays, read_only
+from ecg_engine.types.marks import Beats, Delineation, LeadMarks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadQuality:
+    """Quality of one lead.
+
+    Parameters
+    ----------
+    usable : bool
+        False where nothing should be measured in this lead.
+    reasons : tuple of str
+        Codes of what is wrong: ``flat``, ``missing``, ``clipped``, ``noisy``, ``baseline_wander``, ``mains``.
+    gap_fraction : float
+        Share of the samples that are NaN.
+    flat_fraction : float
+        Share of the samples that stand in exactly or nearly flat stretches.
+    clipped_fraction : float
+        Share of the samples that stand at the lead's own extreme.
+    noise_mv : float
+        RMS of the noise above 35 Hz outside the QRS, mV; NaN where it cannot be had.
+    wander_mv : float
+        Peak-to-peak baseline wander, mV; NaN where it cannot be had.
+    mains_mv : float
+        Amplitude of the mains component, mV; NaN where it cannot be had.
+    """
+
+    usable: bool
+    reasons: tuple[str, ...] = ()
+    gap_fraction: float = 0.0
+    flat_fraction: float = 0.0
+    clipped_fraction: float = 0.0
+    noise_mv: float = float("nan")
+    wander_mv: float = float("nan")
+    mains_mv: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """Quality of a recording: each lead's, and whether the whole can be interpreted."""
+
+    by_lead: Mapping[str, LeadQuality]
+    acceptable: bool
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def usable_leads(self) -> tuple[str, ...]:
+        """Names of the leads that may be measured."""
+        return tuple(name for name, lead in self.by_lead.items() if lead.usable)
+
+
+@frozen_arrays
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MedianBeat:
+    """The median of the beats of the dominant class, aligned at R.
+
+    Parameters
+    ----------
+    signal : (n_leads, n_samples) array
+        mV, baseline removed.
+    r_peak : int
+        Index of R in `signal`.
+    n_beats : int
+        How many beats went into it.
+    marks : LeadMarks
+        Global marks, one beat long, indices into `signal`.
+    by_lead : tuple of LeadMarks
+        Each lead's own.
+    """
+
+    signal: NDArray[np.float64]
+    r_peak: int
+    n_beats: int
+    marks: LeadMarks
+    by_lead: tuple[LeadMarks, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "signal", read_only(np.ascontiguousarray(self.signal, dtype=np.float64)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurements:
+    """Quantities by their codes in `vocabulary`, which owns their units. What could not be measured is not in it."""
+
+    overall: Mapping[str, float] = field(default_factory=dict)
+    by_lead: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def get(self, code: str, lead: str | None = None) -> float | None:
+        """Return one quantity, global or of a lead, or None where it could not be measured."""
+        table = self.overall if lead is None else self.by_lead.get(lead, {})
+        return table.get(code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One measured fact that a statement rests on.
+
+    Parameters
+    ----------
+    measurement : str
+        Quantity code.
+    value : float
+        In the unit that `vocabulary` gives the quantity.
+    lead : str, optional
+        None for a global quantity.
+    relation : {">", ">=", "<", "<=", "="}, optional
+        How the value stands to the threshold.
+    threshold : float, optional
+    source : str
+        Key of the guideline or paper in `vocabulary`.
+    """
+
+    measurement: str
+    value: float
+    lead: str | None = None
+    relation: str | None = None
+    threshold: float | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One statement of the conclusion.
+
+    Parameters
+    ----------
+    code : str
+        From `vocabulary`.
+    certainty : {"definite", "probable", "possible"}
+    evidence : tuple of Evidence
+    leads : tuple of str
+        The leads in which it is seen, empty where it is of the whole.
+    stability : float, optional
+        Share of slightly altered readings that say it again; None where nobody asked.
+    """
+
+    code: str
+    certainty: str = "definite"
+    evidence: tuple[Evidence, ...] = ()
+    leads: tuple[str, ...] = ()
+    stability: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Urgency:
+    """How soon a doctor should see it.
+
+    Parameters
+    ----------
+    level : {"critical", "urgent", "unscored", "routine"}
+    because : tuple of str
+        Codes of the statements, or of the notes, that made it so.
+    repeat_recording : tuple of str
+        Codes of the reasons to record again; empty where there is none. Never lowers the level.
+    """
+
+    level: str
+    because: tuple[str, ...] = ()
+    repeat_recording: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What could not be done, and why.
+
+    Parameters
+    ----------
+    stage : str
+        The layer that says so.
+    code : str
+        From `vocabulary`.
+    facts : mapping
+        What fills the note's text.
+    """
+
+    stage: str
+    code: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@frozen_arrays
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EcgReport:
+    """Everything the engine has to say about one recording. A partial report is a report: see `notes`."""
+
+    fs: float
+    leads: tuple[str, ...]
+    duration_s: float
+    start: str | None
+    source: Mapping[str, Any]
+    patient: Mapping[str, Any]
+    quality: Quality
+    beats: Beats
+    delineation: Delineation | None
+    median_beat: MedianBeat | None
+    measurements: Measurements
+    statements: tuple[Statement, ...]
+    urgency: Urgency
+    scores: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[Note, ...] = ()
+    filters_applied: tuple[str, ...] = ()
+
+    def to_dict(self, lang: str = "en") -> dict[str, Any]:
+        """Return the report in plain JSON types, texts in `lang` (``"en"`` or ``"ru"``).
+
+        The structure is published in ``docs/report.schema.json``.
+
+        Raises
+        ------
+        InputError
+            There are no texts in this language.
+        """
+        from ecg_engine.types._plain import ecg_report_to_dict
+
+        return ecg_report_to_dict(self, lang)

@@ -1,0 +1,216 @@
+"""One ECG in every format that is written gives equal recordings, to us and to readers that are not ours."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ecg_engine.formats import FORMATS, read_ecg, write_ecg
+from ecg_engine.leads import STANDARD_LEADS
+from ecg_engine.types import Annotation, Filters, Patient, Recording, Source
+
+WRITTEN = [row for row in FORMATS if row.writer is not None]
+#: What a format cannot say of the patient: EDF allows printable ASCII only, so names go in passport letters.
+NAMES = {"edf": "Shchukina Iuliia Petrovna"}
+#: Formats that keep the symbol of an annotation beside its text.
+KEEP_SYMBOLS = {"wfdb", "csv"}
+LSB_MV = 0.005
+
+
+def visit(*, on_grid: bool = True) -> Recording:
+    """Twelve leads of 10 s with all that a header can say; on a grid of 5 µV, or off any."""
+    rng = np.random.default_rng(20240305)
+    t = np.arange(5000) / 500
+    beat = sum(a * np.exp(-(((t % 0.8) - m) ** 2) / (2 * s * s)) for a, m, s in
+               ((0.12, 0.16, 0.02), (1.1, 0.32, 0.012), (-0.25, 0.355, 0.012), (0.3, 0.6, 0.05)))  # fmt: skip
+    signal = np.outer(rng.uniform(-1, 1.5, 12), beat) + 0.02 * rng.standard_normal((12, 5000))
+    return Recording(
+        signal=np.round(signal / LSB_MV) * LSB_MV if on_grid else signal,
+        fs=500.0,
+        leads=STANDARD_LEADS,
+        start=datetime(2024, 3, 5, 11, 22, 33, 500_000),
+        patient=Patient(id="K-0042", name="Щукина Юлия Петровна", age_years=61, sex="F"),
+        source=Source(
+            device="Acme X1",
+            filters=Filters(highpass_hz=0.05, lowpass_hz=150.0, notch_hz=50.0),
+            lsb_mv=(LSB_MV,) * 12 if on_grid else None,
+        ),
+        annotations=(Annotation(sample=1234, symbol='"', text="боль в груди"),),
+    )
+
+
+@pytest.mark.parametrize("row", WRITTEN, ids=lambda row: row.name)
+def test_the_recording_returns(row: object, tmp_path: Path) -> None:
+    given, path = visit(), tmp_path / f"visit{row.suffixes[0]}"  # type: ignore[attr-defined]
+    name = row.name  # type: ignore[attr-defined]
+    write_ecg(given, path)
+    read = read_ecg(path)
+    assert (read.fs, read.leads, read.start) == (given.fs, given.leads, given.start)
+    np.testing.assert_allclose(read.signal, given.signal, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(read.source.lsb_mv, given.source.lsb_mv, rtol=1e-12)
+    patient = given.patient
+    assert read.patient == Patient(
+        id=patient.id, name=NAMES.get(name, patient.name), age_years=patient.age_years, sex=patient.sex
+    )
+    assert read.annotations == given.annotations
+    assert (read.source.format, read.source.device, read.source.filters) == (
+        name, given.source.device, given.source.filters,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("row", WRITTEN, ids=lambda row: row.name)
+def test_samples_off_any_grid_return_within_one_step(row: object, tmp_path: Path) -> None:
+    given, path = visit(on_grid=False), tmp_path / f"visit{row.suffixes[0]}"  # type: ignore[attr-defined]
+    write_ecg(given, path)
+    read = read_ecg(path)
+    step = np.array(read.source.lsb_mv or (1e-4,) * 12)[:, np.newaxis]
+    assert (np.abs(read.signal - given.signal) <= step).all()
+    assert step.max() <= 2e-4
+
+
+@pytest.mark.parametrize("row", WRITTEN, ids=lambda row: row.name)
+def test_converting_twice_changes_nothing_more(row: object, tmp_path: Path) -> None:
+    suffix = row.suffixes[0]  # type: ignore[attr-defined]
+    write_ecg(visit(on_grid=False), tmp_path / f"one{suffix}")
+    once = read_ecg(tmp_path / f"one{suffix}")
+    write_ecg(once, tmp_path / f"two{suffix}")
+    twice = read_ecg(tmp_path / f"two{suffix}")
+    np.testing.assert_allclose(twice.signal, once.signal, rtol=0, atol=1e-9)
+    assert (twice.patient, twice.start, twice.annotations) == (once.patient, once.start, once.annotations)
+
+
+@pytest.mark.parametrize("to", WRITTEN, ids=lambda row: f"to {row.name}")
+@pytest.mark.parametrize("of", WRITTEN, ids=lambda row: f"from {row.name}")
+def test_every_format_becomes_every_other(of: object, to: object, tmp_path: Path) -> None:
+    given = visit()
+    paths = [tmp_path / f"a{of.suffixes[0]}", tmp_path / f"b{to.suffixes[0]}"]  # type: ignore[attr-defined]
+    write_ecg(given, paths[0])
+    write_ecg(read_ecg(paths[0]), paths[1])
+    read = read_ecg(paths[1])
+    assert (read.leads, read.start, read.source.filters) == (given.leads, given.start, given.source.filters)
+    np.testing.assert_allclose(read.signal, given.signal, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("row", WRITTEN, ids=lambda row: row.name)
+def test_symbols_of_beats_return(row: object, tmp_path: Path) -> None:
+    name, path = row.name, tmp_path / f"visit{row.suffixes[0]}"  # type: ignore[attr-defined]
+    marks = (Annotation(sample=10, symbol="V"), Annotation(sample=700, symbol="+", text="(AFIB"))
+    given = visit()
+    write_ecg(Recording(signal=given.signal, fs=500, leads=given.leads, annotations=marks), path)
+    read = read_ecg(path).annotations
+    assert [(m.sample, m.text or m.symbol) for m in read] == [(10, "V"), (700, "(AFIB")]
+    if name in KEEP_SYMBOLS:
+        assert read == marks
+
+
+def _wfdb(path: Path) -> tuple[NDArray[np.float64], float, list[str]]:
+    import wfdb
+
+    record = wfdb.rdrecord(str(path.with_suffix("")))
+    marks = wfdb.rdann(str(path.with_suffix("")), "atr")
+    assert list(marks.sample) == [1234] and record.base_datetime == visit().start
+    return record.p_signal.T, record.fs, record.sig_name
+
+
+def _pyedflib(path: Path) -> tuple[NDArray[np.float64], float, list[str]]:
+    import pyedflib
+
+    with pyedflib.EdfReader(str(path)) as file:
+        n = file.signals_in_file
+        assert {file.getPhysicalDimension(i) for i in range(n)} <= {"uV", "mV"}
+        scale = [1e-3 if file.getPhysicalDimension(i) == "uV" else 1.0 for i in range(n)]
+        onsets, _, texts = file.readAnnotations()
+        np.testing.assert_allclose(onsets, [1234 / 500])
+        assert list(texts) == ["боль в груди"]
+        assert file.getSex() in ("Female", 0) and file.getPatientName() == NAMES["edf"]
+        assert file.getStartdatetime() == visit().start
+        signal = np.stack([file.readSignal(i) * scale[i] for i in range(n)])
+        return signal, file.getSampleFrequency(0), [name.removeprefix("ECG ") for name in file.getSignalLabels()]
+
+
+def _edfio(path: Path) -> tuple[NDArray[np.float64], float, list[str]]:
+    import edfio
+
+    file = edfio.read_edf(path)
+    scale = [1e-3 if s.physical_dimension == "uV" else 1.0 for s in file.signals]
+    signal = np.stack([s.data * k for s, k in zip(file.signals, scale, strict=True)])
+    assert file.startdatetime == visit().start and file.patient.sex == "F"
+    return signal, file.signals[0].sampling_frequency, [label.removeprefix("ECG ") for label in file.labels]
+
+
+def _pydicom(path: Path) -> tuple[NDArray[np.float64], float, list[str]]:
+    import pydicom
+
+    data = pydicom.dcmread(path)
+    group = data.WaveformSequence[0]
+    assert str(data.PatientName) == "Щукина^Юлия^Петровна" and data.PatientAge == "061Y"
+    return (
+        data.waveform_array(0).T / 1000,
+        float(group.SamplingFrequency),
+        [channel.ChannelLabel for channel in group.ChannelDefinitionSequence],
+    )
+
+
+def _csv_module(path: Path) -> tuple[NDArray[np.float64], float, list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = [line for line in file if not line.startswith("#")]
+    head, *rows = csv.reader(lines)
+    return np.array(rows, dtype=float).T, 500.0, [name.removesuffix(" [mV]") for name in head]
+
+
+def _loadtxt(path: Path) -> tuple[NDArray[np.float64], float, list[str]]:
+    with path.open(encoding="utf-8") as file:
+        head = sum(line.startswith("#") for line in file)
+    return (
+        np.loadtxt(path, delimiter=",", comments="#", skiprows=head + 1, encoding="utf-8").T,
+        500.0,
+        list(STANDARD_LEADS),
+    )
+
+
+PEERS: list[tuple[str, Callable[[Path], tuple[NDArray[np.float64], float, list[str]]]]] = [
+    ("wfdb", _wfdb),
+    ("edf", _pyedflib),
+    ("edf", _edfio),
+    ("dicom", _pydicom),
+    ("csv", _csv_module),
+    ("csv", _loadtxt),
+]
+
+
+def test_every_written_format_has_a_reader_that_is_not_ours() -> None:
+    assert {name for name, _ in PEERS} == {row.name for row in WRITTEN}
+
+
+@pytest.mark.parametrize(("name", "peer"), PEERS, ids=lambda value: getattr(value, "__name__", value))
+def test_a_reader_that_is_not_ours_reads_the_same(
+    name: str, peer: Callable[[Path], tuple[NDArray[np.float64], float, list[str]]], tmp_path: Path
+) -> None:
+    given = visit()
+    path = tmp_path / f"visit{next(row.suffixes[0] for row in WRITTEN if row.name == name)}"
+    write_ecg(given, path)
+    signal, fs, leads = peer(path)
+    assert (fs, tuple(leads)) == (given.fs, given.leads)
+    np.testing.assert_allclose(signal, given.signal, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("row", WRITTEN, ids=lambda row: row.name)
+def test_real_recordings_return(row: object, tmp_path: Path) -> None:
+    folder = os.environ.get("ECG_ENGINE_DATA")
+    if not folder or not (Path(folder) / "ecg" / "ludb").is_dir():
+        pytest.skip("ECG_ENGINE_DATA names no folder with the reference data")
+    for header in ("ludb/1", "ludb/8", "qtdb/sel102", "vendor/dicom/waveform_ecg.dcm", "vendor/edf/twelve_lead.edf"):
+        given = read_ecg(Path(folder) / "ecg" / header)
+        path = tmp_path / f"again{row.suffixes[0]}"  # type: ignore[attr-defined]
+        write_ecg(given, path)
+        read = read_ecg(path)
+        step = np.array(read.source.lsb_mv or given.source.lsb_mv)[:, np.newaxis]
+        assert (read.fs, read.leads) == (given.fs, given.leads)
+        assert (np.abs(read.signal - given.signal) <= 0.51 * step).all()

@@ -1,0 +1,222 @@
+"""Each kernel does what its slow twin says, on whatever hypothesis thinks of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ecg_engine.detection.delineation import wave_shares
+from ecg_engine.detection.parameters import QRS, odd_samples, samples
+from ecg_engine.kernels import beats, cleaning, pacing, qrs, quality, smoothing, waves
+from tests.reference import kernel_twins as twin
+from tests.reference import wave_twin
+
+values = st.floats(-100, 100, width=32)
+lines = arrays(np.float64, st.integers(2, 80), elements=values)
+#: Few distinct values: ties, plateaus and flat stretches.
+steps = arrays(np.float64, st.integers(2, 80), elements=st.integers(0, 3).map(float))
+odd = st.integers(0, 8).map(lambda k: 2 * k + 1)
+
+
+@given(st.one_of(lines, steps), odd)
+def test_moving_mean(x, width):
+    out = np.empty_like(x)
+    smoothing.moving_mean_into(x, width, out)
+    np.testing.assert_allclose(out, twin.moving_mean(x, width), atol=1e-10)
+
+
+def test_moving_mean_does_not_drift_after_large_values():
+    x = np.r_[np.full(5000, 1e6), np.full(5000, 1e-6)]
+    out = np.empty_like(x)
+    smoothing.moving_mean_into(x, 11, out)
+    np.testing.assert_allclose(out[8000:], 1e-6, rtol=1e-9)
+
+
+@given(st.one_of(lines, steps), odd, st.integers(1, 7))
+def test_moving_median(x, width, step):
+    out = np.empty_like(x)
+    smoothing.moving_median_into(x, width, step, np.empty(width), out)
+    np.testing.assert_allclose(out, twin.moving_median(x, width, step), atol=1e-10)
+
+
+@given(lines, odd, st.integers(1, 4), odd)
+def test_slope_energy(x, smooth, lag, width):
+    out = np.empty_like(x)
+    qrs.slope_energy_into(x, smooth, lag, width, np.empty_like(x), out)
+    np.testing.assert_allclose(out, twin.slope_energy(x, smooth, lag, width), atol=1e-5)
+
+
+@given(st.one_of(lines, steps), st.integers(1, 10))
+def test_local_maxima(x, half):
+    out = np.empty(len(x) // half + 2, np.int64)
+    count = qrs.local_maxima_into(x, half, out)
+    assert out[:count].tolist() == twin.local_maxima(x, half).tolist()
+
+
+@st.composite
+def candidates(draw):
+    n = draw(st.integers(1, 40))
+    gaps = draw(arrays(np.int64, n, elements=st.integers(36, 500)))
+    height = draw(arrays(np.float64, n, elements=st.sampled_from([0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 1.1, 2.0])))
+    return np.cumsum(gaps), height
+
+
+@given(candidates(), st.integers(1, 400), st.integers(400, 3000))
+def test_local_levels(found, apart, span):
+    at, height = found
+    out = np.empty(len(at))
+    work = np.empty(2 * span // apart + 3)
+    qrs.local_levels_into(at, height, apart, span, work, np.empty(len(at), np.uint8), out)
+    np.testing.assert_allclose(out, twin.local_levels(at, height, apart, span))
+
+
+@settings(max_examples=300)
+@given(candidates())
+def test_choose_beats(found):
+    at, height = found
+    level = twin.local_levels(at, height, 180, 2880)
+    times = [samples(s, 360) for s in (QRS.refractory_s, QRS.margin_s, QRS.t_window_s)]
+    args = (
+        QRS.threshold, QRS.back_share, QRS.late, *times, QRS.t_share, samples(QRS.p_window_s, 360), QRS.low_share,
+        QRS.usual_share,
+    )  # fmt: skip
+    out = np.empty(len(at), np.int64)
+    count = qrs.choose_beats_into(at, height, level, *args, np.empty(len(at), np.uint8), out)
+    assert out[:count].tolist() == twin.choose_beats(at, height, level, *args).tolist()
+
+
+@given(arrays(np.float64, (2, 60), elements=values), st.lists(st.integers(0, 59), min_size=1, max_size=4, unique=True))
+def test_locate_r(signal, places):
+    at = np.array(sorted(places), np.int64)
+    r_peaks, swing = np.empty(len(at), np.int64), np.empty(len(at))
+    qrs.locate_r_into(signal, at, 6, 1, 20, np.empty(13), r_peaks, swing)
+    expected, swings = twin.locate_r(signal, at, 6, 1, 20)
+    np.testing.assert_allclose(swing, swings, atol=1e-9)
+
+    # Where two samples stand equally far, rounding chooses: compare how far they stand.
+    def far(places):
+        level = np.array([signal[:, max(0, a - 20) : a + 21].mean(axis=1) for a in at])
+        part = np.array([signal[:, max(0, k - 1) : k + 2].mean(axis=1) for k in places])
+        return ((part - level) ** 2).sum(axis=1)
+
+    np.testing.assert_allclose(far(r_peaks), far(expected), rtol=1e-9, atol=1e-9)
+
+
+@given(lines, lines)
+def test_add_weighted_square(energy, weight):
+    n = min(len(energy), len(weight))
+    out = np.ones(n)
+    qrs.add_weighted_square_into(energy[:n].copy(), weight[:n].copy(), out)
+    np.testing.assert_allclose(out, 1 + (energy[:n] * weight[:n]) ** 2)
+
+
+@st.composite
+def knot_lines(draw):
+    at = np.cumsum(draw(arrays(np.int64, st.integers(1, 9), elements=st.integers(1, 30)))) - 1
+    return at, draw(arrays(np.float64, len(at), elements=values)), int(at[-1]) + draw(st.integers(1, 20))
+
+
+@given(knot_lines())
+def test_spline_is_scipys_natural_one(found):
+    at, value, n = found
+    out = np.empty(n)
+    cleaning.spline_into(at, value, out)
+    np.testing.assert_allclose(out, twin.spline(at, value, n), atol=1e-7)
+
+
+@given(arrays(np.float64, (2, 50), elements=values), st.lists(st.integers(0, 49), min_size=1, max_size=5, unique=True))
+def test_knots(signal, onsets):
+    at = np.array(sorted(onsets), np.int64)
+    out = np.empty((2, len(at)))
+    cleaning.knots_into(signal, at, 3, 5, out)
+    np.testing.assert_allclose(out, twin.knots(signal, at, 3, 5), atol=1e-10)
+
+
+@given(
+    arrays(np.float64, 120, elements=values), arrays(np.float64, 120, elements=st.sampled_from([0.0, 1.0, 1.0, 1.0]))
+)
+def test_fit_and_subtract_sine(x, weight):
+    omega, length, hop, n_windows = 0.7, 60, 30, 3
+    weight[:20], weight[40:60], weight[80:] = 1.0, 1.0, 1.0
+    out = np.empty((n_windows, 2))
+    cleaning.fit_sine_into(x, weight, omega, length, hop, out)
+    np.testing.assert_allclose(out, twin.fit_sine(x, weight, omega, length, hop, n_windows), atol=1e-8)
+    left = x.copy()
+    cleaning.subtract_sine_into(out, omega, length, hop, left)
+    np.testing.assert_allclose(left, twin.subtract_sine(out, omega, length, hop, x), atol=1e-8)
+
+
+@given(st.one_of(lines, steps), st.integers(2, 12), st.sampled_from([0.0, 0.5, 1.0, 50.0]))
+def test_flat_samples(x, width, span):
+    width = min(width, len(x))
+    assert quality.flat_samples(x, width, span, np.empty(2 * len(x), np.int64)) == twin.flat_samples(x, width, span)
+
+
+@given(st.one_of(lines, steps), st.integers(1, 5))
+def test_clipped_samples(x, shortest):
+    assert quality.clipped_samples(x, shortest) == twin.clipped_samples(x, shortest)
+
+
+@given(st.one_of(lines, steps), st.integers(2, 4), st.sampled_from([0.5, 1.0, 20.0]))
+def test_spikes(x, width, height):
+    out = np.empty(len(x) // width + 1, np.int64)
+    count = pacing.spikes_into(x, width, height, out)
+    assert out[:count].tolist() == twin.spikes(x, width, height).tolist()
+
+
+@given(lines, st.integers(1, 5))
+def test_bridge(x, width):
+    at = np.array(sorted({len(x) // 3, len(x) - 1}), np.int64)
+    out = np.empty_like(x)
+    pacing.bridge_into(x, at, width, width, out)
+    np.testing.assert_allclose(out, twin.bridge(x, at, width, width), atol=1e-10)
+
+
+@given(arrays(np.float64, (3, 70), elements=values), st.integers(1, 3))
+def test_snippets(signal, step):
+    r = np.array([5, 30, 66])
+    out = np.empty((3, 3 * (20 // step)))
+    beats.snippets_into(signal, r, 8, 12, step, out)
+    np.testing.assert_allclose(out, twin.snippets(signal, r, 8, 12, step), atol=1e-9)
+
+
+def test_align(rng):
+    shape = np.exp(-(((np.arange(30) - 12) / 3.0) ** 2))
+    signal = 0.01 * rng.standard_normal((2, 300))
+    true = np.array([40, 120, 203, 260])
+    for r in true:
+        signal[:, r - 12 : r + 18] += shape
+    off = true + np.array([2, -3, 0, 1])
+    template = np.vstack([shape, shape])
+    out = np.empty_like(off)
+    beats.align_into(signal, off, template, 12, 4, out)
+    assert out.tolist() == true.tolist()
+    assert out.tolist() == twin.align(signal, off, template, 12, 4).tolist()
+
+
+@given(arrays(np.float64, (2, 60), elements=values))
+def test_median_beat(signal):
+    r = np.array([3, 20, 41, 58])
+    out = np.empty((2, 25))
+    beats.median_beat_into(signal, r, 10, np.empty(4), out)
+    np.testing.assert_allclose(out, twin.median_beat(signal, r, 10, 25), atol=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_delineate_lead(seed):
+    rng = np.random.default_rng(seed)
+    fs, n = 250, 2500
+    t = np.arange(n) / fs
+    x = 0.02 * rng.standard_normal(n) + 0.1 * np.sin(t)
+    r = (np.arange(0.6, 9.4, rng.uniform(0.4, 1.1)) * fs).astype(np.int64)
+    for beat in r / fs:
+        for size, where, width in ((0.15, -0.16, 0.03), (1.0, 0.0, 0.012), (-0.3, 0.03, 0.01), (0.3, 0.25, 0.05)):
+            x += rng.choice([-1, 1, 1, 0]) * size * np.exp(-(((t - beat - where) / width) ** 2))
+    smooth = [twin.moving_mean(twin.moving_mean(x, w), w) for w in (odd_samples(s, fs) for s in (0.01, 0.02, 0.04))]
+    marks = np.empty((len(r), 8), np.int64)
+    waves.delineate_lead_into(*smooth, r, 0.01, wave_shares(fs), marks)
+    assert marks.tolist() == wave_twin.delineate_lead(*smooth, r, 0.01, wave_shares(fs)).tolist()
+    assert (marks[:, 3] >= 0).all()

@@ -1,0 +1,237 @@
+"""The table of formats, and finding the reader of a file."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecg_engine.errors import (
+    CorruptFormatError,
+    FormatError,
+    InputError,
+    MissingDependencyError,
+    UnknownFormatError,
+    UnsupportedFormatError,
+)
+from ecg_engine.formats import FORMATS, open_ecg, read_ecg, registry, write_ecg
+from ecg_engine.types import Recording
+
+SUFFIXES = {row.name: row.suffixes[0] for row in FORMATS if row.writer}
+
+
+@pytest.mark.parametrize("row", FORMATS, ids=lambda row: row.name)
+def test_every_row_loads(row: registry.Format) -> None:
+    assert callable(registry.reader_of(row))
+    assert row.writer is None or callable(registry.writer_of(row))
+
+
+def test_names_and_suffixes_are_each_used_once() -> None:
+    names = [row.name for row in FORMATS]
+    suffixes = [suffix for row in FORMATS for suffix in row.suffixes]
+    assert len(set(names)) == len(names)
+    assert len(set(suffixes)) == len(suffixes)
+
+
+def test_importing_formats_imports_no_library_of_a_format() -> None:
+    code = (
+        "import sys, ecg_engine.formats; "
+        "print([m for m in ('wfdb', 'pydicom', 'edfio', 'pandas', 'scipy', 'numba', 'pyedflib') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["edf", "csv"])
+def test_reading_one_format_imports_no_library_of_another(name: str, recording: Recording, tmp_path: Path) -> None:
+    path = tmp_path / f"visit{SUFFIXES[name]}"
+    write_ecg(recording, path)
+    code = (
+        f"import sys; from ecg_engine.formats import read_ecg; read_ecg({str(path)!r}); "
+        "print([m for m in ('wfdb', 'pydicom', 'pandas', 'scipy') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["dicom", "edf"])
+@pytest.mark.parametrize("suffix", [".dat", ".txt", ".csv", ".hea", ".bin", ""])
+def test_content_beats_suffix(name: str, suffix: str, recording: Recording, tmp_path: Path) -> None:
+    write_ecg(recording, tmp_path / f"visit{SUFFIXES[name]}")
+    renamed = tmp_path / f"other{suffix}"
+    shutil.move(tmp_path / f"visit{SUFFIXES[name]}", renamed)
+    read = read_ecg(renamed)
+    assert read.source.format == name
+    np.testing.assert_allclose(read.signal, recording.signal, atol=1e-9)
+
+
+@pytest.mark.parametrize("given", ["visit", "visit.hea", "visit.dat"])
+def test_a_wfdb_record_is_found_by_header_signals_or_bare_name(
+    given: str, recording: Recording, tmp_path: Path
+) -> None:
+    write_ecg(recording, tmp_path / "visit.hea")
+    assert read_ecg(tmp_path / given).n_leads == 12
+    assert read_ecg(str(tmp_path / given), format="wfdb").n_leads == 12
+
+
+def test_a_signal_file_without_its_header_says_what_to_copy(recording: Recording, tmp_path: Path) -> None:
+    write_ecg(recording, tmp_path / "visit.hea")
+    (tmp_path / "visit.hea").unlink()
+    with pytest.raises(FormatError, match=r"visit\.hea"):
+        read_ecg(tmp_path / "visit.dat", format="wfdb")
+    with pytest.raises(FormatError):
+        read_ecg(tmp_path / "visit.dat")
+
+
+def test_a_missing_file_a_folder_and_an_empty_file_are_plain_format_errors(tmp_path: Path) -> None:
+    (tmp_path / "empty.edf").touch()
+    for path, words in ((tmp_path / "no.edf", "no such file"), (tmp_path, "folder"), (tmp_path / "empty.edf", "empty")):
+        for name in (None, "edf"):
+            with pytest.raises(FormatError, match=words) as caught:
+                read_ecg(path, format=name)
+            assert type(caught.value) is FormatError
+            assert caught.value.path == str(path)
+
+
+def test_a_file_that_may_not_be_opened_is_a_format_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "visit.edf"
+    path.write_bytes(b"0       ")
+
+    def refused(*args: object, **kwargs: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(FormatError, match="Permission denied") as caught:
+        read_ecg(path)
+    assert isinstance(caught.value.__cause__, PermissionError)
+
+
+@pytest.mark.parametrize(
+    ("content", "word"), [(b"%PDF-1.7 ...", "PDF"), (b"\x89PNG\r\n", "picture"), (b"PK\x03\x04....", "ZIP")]
+)
+def test_what_is_often_sent_in_place_of_an_ecg_is_named(content: bytes, word: str, tmp_path: Path) -> None:
+    path = tmp_path / "visit.csv"
+    path.write_bytes(content)
+    with pytest.raises(UnknownFormatError, match=word):
+        read_ecg(path)
+
+
+def test_unknown_content_names_the_known_formats(tmp_path: Path) -> None:
+    path = tmp_path / "visit.xyz"
+    path.write_bytes(b"\x01\x02\x03\x04" * 100)
+    with pytest.raises(UnknownFormatError, match="dicom, edf, wfdb, csv"):
+        read_ecg(path)
+
+
+def test_the_readers_own_error_is_not_hidden(tmp_path: Path) -> None:
+    path = tmp_path / "letter.dcm"
+    path.write_text("Dear colleague, this is a letter and no ECG.")
+    with pytest.raises(CorruptFormatError, match="no DICOM"):
+        read_ecg(path)
+
+
+def test_wrong_arguments_are_input_errors(recording: Recording, tmp_path: Path) -> None:
+    path = tmp_path / "visit.edf"
+    write_ecg(recording, path)
+    with pytest.raises(InputError, match="dicom, edf, wfdb, csv"):
+        read_ecg(path, format="docx")
+    with pytest.raises(InputError, match="500 Hz"):
+        read_ecg(path, fs=360)
+    with pytest.raises(InputError, match="fs"):
+        read_ecg(path, fs=0)
+    assert read_ecg(path, fs=500).fs == 500
+    with pytest.raises(InputError, match=r"V9; the file has I, II"):
+        read_ecg(path, leads=("V9",))
+    with pytest.raises(InputError, match="suffix"):
+        write_ecg(recording, tmp_path / "visit.xyz")
+
+
+@pytest.mark.parametrize("name", sorted(SUFFIXES))
+def test_leads_are_kept_in_the_order_asked_for(name: str, recording: Recording, tmp_path: Path) -> None:
+    path = tmp_path / f"visit{SUFFIXES[name]}"
+    write_ecg(recording, path)
+    read = read_ecg(path, leads=("v5", "II"))
+    assert read.leads == ("V5", "II")
+    np.testing.assert_allclose(read.signal, recording.signal[[10, 1]], atol=1e-9)
+    assert read.source.lsb_mv is not None and len(read.source.lsb_mv) == 2
+    assert read_ecg(path, leads="II").leads == ("II",)
+
+
+@pytest.mark.parametrize("name", sorted(SUFFIXES))
+def test_pieces_are_the_whole(name: str, recording: Recording, tmp_path: Path) -> None:
+    path = tmp_path / f"visit{SUFFIXES[name]}"
+    write_ecg(recording, path)
+    whole = read_ecg(path).signal
+    with open_ecg(path) as reader:
+        assert (reader.n_leads, reader.n_samples, reader.duration_s) == (12, 1000, 2.0)
+        blocks = list(reader.blocks(0.3))
+        assert [block.shape[1] for block in blocks] == [150] * 6 + [100]
+        np.testing.assert_array_equal(np.concatenate(blocks, axis=1), whole)
+        for start, stop in ((0, 1), (499, 501), (733, 1000)):
+            piece = reader.read(start, stop)
+            assert piece.dtype == np.float64
+            np.testing.assert_array_equal(piece, whole[:, start:stop])
+        for start, stop in ((-1, 5), (5, 5), (0, 1001)):
+            with pytest.raises(InputError):
+                reader.read(start, stop)
+        with pytest.raises(InputError, match="seconds"):
+            next(reader.blocks(0))
+    with pytest.raises(InputError, match="closed"):
+        reader.read(0, 1)
+
+
+def test_long_recordings_are_float32(recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_ecg(recording, tmp_path / "visit.edf")
+    monkeypatch.setattr("ecg_engine.formats._reading.LONG_SAMPLES", 5000)
+    monkeypatch.setattr("ecg_engine.formats._reading._BLOCK_SAMPLES", 2000)
+    read = read_ecg(tmp_path / "visit.edf")
+    assert read.signal.dtype == np.float32
+    np.testing.assert_allclose(read.signal, recording.signal, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(SUFFIXES))
+def test_nothing_half_written_is_left(
+    name: str, recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ecg_engine.formats._files.os.replace", full)
+    with pytest.raises(FormatError, match="No space left") as caught:
+        write_ecg(recording, tmp_path / f"visit{SUFFIXES[name]}")
+    assert isinstance(caught.value.__cause__, OSError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_keeps_the_file_that_was_there(recording: Recording, tmp_path: Path) -> None:
+    path = tmp_path / "visit.edf"
+    write_ecg(recording, path)
+    before = path.read_bytes()
+    signal = recording.signal.copy()
+    signal[3, 10] = np.nan
+    with pytest.raises(UnsupportedFormatError, match="lead aVR"):
+        write_ecg(Recording(signal=signal, fs=500, leads=recording.leads), path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["visit.edf"]
+
+
+def test_writing_into_no_folder_is_a_format_error(recording: Recording, tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="existing folder"):
+        write_ecg(recording, tmp_path / "no" / "visit.edf")
+    with pytest.raises(FormatError, match="existing folder"):
+        write_ecg(recording, tmp_path, format="edf")
+
+
+def test_a_format_that_is_only_read_says_which_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = registry.Format(name="old", title="", suffixes=(".old",), sniff=lambda head: False, reader="x:y")
+    with pytest.raises(UnsupportedFormatError, match="dicom, edf, wfdb, csv"):
+        registry.writer_of(row)
+
+
+def test_a_missing_library_names_the_extra() -> None:
+    with pytest.raises(MissingDependencyError, match=r"ecg_engine\[formats\]"):
+        registry.load("no_such_library_at_all:read", extra="formats")
