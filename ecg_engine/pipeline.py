@@ -21,6 +21,7 @@ from ecg_engine.detection import (
     remove_mains,
 )
 from ecg_engine.detection._prepare import fill_gaps
+from ecg_engine.detection.pacing import without_spikes
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import Context, interpret, judge_urgency
 from ecg_engine.interpretation.limits import limits_for
@@ -91,11 +92,13 @@ def analyze_ecg(recording: Recording) -> EcgReport:
     beat: MedianBeat | None = None
     applied = [f"mains_removed:{mains.mains_hz:g}"] if mains.mains_hz is not None else []
     if len(beats.r_peaks) and rows.any():
-        votes = np.ascontiguousarray(mains.signal[rows])
-        beats = replace(beats, kinds=classify_beats(votes, fs=recording.fs, r_peaks=beats.r_peaks))
+        heart = without_spikes(mains.signal, beats.pacing_spikes, fs=recording.fs)
+        kinds = classify_beats(np.ascontiguousarray(mains.signal[rows]), fs=recording.fs, r_peaks=beats.r_peaks)
+        beats = replace(beats, kinds=kinds)
+        votes = np.ascontiguousarray(heart[rows])
         marks = delineate(votes, fs=recording.fs, r_peaks=beats.r_peaks)
         onsets = marks.qrs_onset[marks.qrs_onset != ABSENT]
-        straight = remove_baseline(mains.signal, fs=recording.fs, qrs_onsets=onsets)
+        straight = remove_baseline(heart, fs=recording.fs, qrs_onsets=onsets)
         applied.append("baseline_removed")
         beat = median_beat(straight, fs=recording.fs, r_peaks=_dominant(beats), usable=rows)
     else:

@@ -12,7 +12,7 @@ from ecg_engine.detection.delineation import combine, mark_leads
 from ecg_engine.detection.pacing import find_pacing_spikes
 from ecg_engine.detection.parameters import WAVES, samples
 from ecg_engine.kernels.beats import align_into, median_beat_into, snippets_into
-from ecg_engine.types import LeadMarks, MedianBeat
+from ecg_engine.types import ABSENT, LeadMarks, MedianBeat
 from ecg_engine.types.marks import MARK_NAMES
 from ecg_engine.types.recording import check_fs
 
@@ -194,9 +194,9 @@ def median_beat(
     )
     beat = np.empty((len(signal), before + after))
     median_beat_into(signal, aligned, before, work, beat)
-    table = mark_leads(beat, np.array([before]), fs, smooth=WAVES.median_share)
+    table = mark_leads(beat, np.array([before]), fs, median=True)
     voters = table[keep] if keep.any() else table
-    together = voters[0] if len(voters) == 1 else combine(voters, fs)
+    together = voters[0] if len(voters) == 1 else _combine_plain(voters, beat[keep] if keep.any() else beat, fs)
     return MedianBeat(
         signal=beat,
         r_peak=before,
@@ -204,3 +204,18 @@ def median_beat(
         marks=LeadMarks(**{name: together[:, k] for k, name in enumerate(MARK_NAMES)}),
         by_lead=tuple(LeadMarks(**{name: rows[:, k] for k, name in enumerate(MARK_NAMES)}) for rows in table),
     )
+
+
+def _combine_plain(table: NDArray[np.int64], beat: NDArray[np.float64], fs: float) -> NDArray[np.int64]:
+    """Return global marks of a one-beat table; P and T are measured where they are plain to see, not in flat leads."""
+    every = combine(table, fs)
+    plain = table.copy()
+    for wave in ("p", "t"):
+        onset, peak, offset = (MARK_NAMES.index(f"{wave}_{part}") for part in ("onset", "peak", "offset"))
+        height = np.zeros(len(table))
+        for i, (row, marks) in enumerate(zip(beat, table[:, 0], strict=True)):
+            if ABSENT not in (marks[peak], marks[offset]):
+                height[i] = abs(row[marks[peak]] - row[marks[offset]])
+        plain[height < WAVES.plain_share * height.max(), 0, onset : offset + 1] = ABSENT
+    best = combine(plain, fs, agree_share=0.0)
+    return np.where((every == ABSENT) | (best == ABSENT), every, best)

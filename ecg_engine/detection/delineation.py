@@ -70,13 +70,14 @@ def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
 
 
 def mark_leads(
-    signal: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float, *, smooth: float = 1.0
+    signal: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float, *, median: bool = False
 ) -> NDArray[np.int64]:
     """Return the marks of each lead, shape (n_leads, n_beats, 8), in the order of `MARK_NAMES`.
 
-    `signal` (n_leads, n_samples) has no NaN; `smooth` scales the smoothing times.
+    `signal` (n_leads, n_samples) has no NaN; `median` says that it is a median beat.
     """
-    shares = wave_shares(fs)
+    shares = wave_shares(fs, median=median)
+    smooth = WAVES.median_share if median else 1.0
     table = np.empty((len(signal), len(r_peaks), len(MARK_NAMES)), np.int64)
     for row, marks in zip(signal, table, strict=True):
         centred = np.ascontiguousarray(row - np.median(row))
@@ -89,9 +90,10 @@ def mark_leads(
     return table
 
 
-def wave_shares(fs: float) -> WaveShares:
+def wave_shares(fs: float, *, median: bool = False) -> WaveShares:
     """Return the delineation's parameters for a sampling rate: times in samples, shares as they are."""
-    return WaveShares(*(float(v * fs) if name in WAVES.TIMES else float(v) for name, v in WAVES.shares().items()))
+    shares = WAVES.shares(median=median)
+    return WaveShares(*(float(v * fs if name in WAVES.TIMES else v) for name, v in shares.items()))
 
 
 def _smooth(row: NDArray[np.float64], seconds: float, fs: float) -> NDArray[np.float64]:
@@ -107,7 +109,7 @@ def _as_marks(rows: NDArray[np.int64]) -> LeadMarks:
     return LeadMarks(**{name: rows[:, k] for k, name in enumerate(MARK_NAMES)})
 
 
-def combine(table: NDArray[np.int64], fs: float) -> NDArray[np.int64]:
+def combine(table: NDArray[np.int64], fs: float, *, agree_share: float = WAVES.agree_share) -> NDArray[np.int64]:
     """Return one set of marks for the marks of several leads.
 
     Parameters
@@ -115,15 +117,16 @@ def combine(table: NDArray[np.int64], fs: float) -> NDArray[np.int64]:
     table : (n_leads, n_beats, 8) int64 array
     fs : float
         Hz.
+    agree_share : float
 
     Returns
     -------
     (n_beats, 8) int64 array
-        `ABSENT` where fewer than `WAVES.agree_share` of the leads (and one) have the wave at one place.
+        `ABSENT` where fewer than `agree_share` of the leads (and one) have the wave at one place.
     """
     n_leads, n_beats, _ = table.shape
     out = np.full((n_beats, len(MARK_NAMES)), ABSENT, np.int64)
-    least = max(1, round(WAVES.agree_share * n_leads))
+    least = max(1, round(agree_share * n_leads))
     waves = (
         (_P_PEAK - 1, _P_PEAK, _P_PEAK + 1, WAVES.agree_p_s * fs),
         (_QRS_ONSET, ABSENT, _QRS_ONSET + 1, WAVES.agree_qrs_s * fs),

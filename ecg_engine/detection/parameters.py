@@ -61,6 +61,7 @@ class QrsParameters:
     p_window_s: float = 0.250  #: * a deflection lower than `t_share` so shortly before a QRS is its P wave
     low_share: float = 0.60  #: * lower than this share of both neighbours is suspect
     usual_share: float = 1.20  #: * both halves together are no more than so many usual RR
+    soon_share: float = 0.65  #: the first or last beat, if low, must not come sooner than this share of the usual RR
     locate_s: float = 0.075  #: R lies within so much of the energy's peak
     locate_smooth_s: float = 0.004  #: half window of the mean in which R is sought
     level_s: float = 0.30  #: half window of the local level that R stands out from
@@ -108,22 +109,26 @@ class WaveParameters:
     p_off_low: float = 0.5
     p_min: float = 0.012  #: lowest P against the QRS swing
     p_noise: float = 3.0  #: and against the noise
-    median_share: float = 0.6  #: a median beat has less noise: it is smoothed over this share of the times above
+    median_share: float = 0.4  #: a median beat has less noise: it is smoothed over this share of the times above
+    median_on_low: float = 0.10  #: and its QRS begins and ends at these shares, so that analytic ECGs come out right
+    median_off_low: float = 0.16
+    plain_share: float = 0.4  #: P or T of a median beat is measured in leads where it is so high against the highest
     agree_share: float = 0.34  #: so many of the leads must have a wave
     agree_p_s: float = 0.05  #: with their peaks so near their median
     agree_qrs_s: float = 0.05
     agree_t_s: float = 0.08
 
-    def shares(self) -> dict[str, float]:
-        """Return what the kernel needs, in its order."""
-        return {name: getattr(self, name) for name in WaveShares._fields}
+    def shares(self, *, median: bool = False) -> dict[str, float]:
+        """Return what the kernel needs, in its order, for single beats or for a median beat."""
+        values = {name: getattr(self, name) for name in WaveShares._fields}
+        return values | {"qrs_on_low": self.median_on_low, "qrs_off_low": self.median_off_low} if median else values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CleaningParameters:
     """Removal of baseline and mains that leaves ST where it is."""
 
-    knot_s: float = 0.020  #: mean over the PR segment's end that makes a knot
+    knot_s: float = 0.020  #: median over the PR segment's end that makes a knot
     knot_before_s: float = 0.008  #: it ends so long before the QRS onset
     knot_step_mv: float = 0.5  #: a knot farther from the line through its neighbours is an artefact, no wander
     mains_hz: tuple[float, ...] = (50.0, 60.0)

@@ -59,8 +59,8 @@ def detect_r_peaks(ecg: Any, *, fs: float, amplitude_floor_mv: float | None = QR
     Examples
     --------
     >>> import numpy as np
-    >>> ecg = np.zeros(5000)
-    >>> ecg[300:5000:400] = 1.0
+    >>> t = np.arange(5000) / 500
+    >>> ecg = sum(np.exp(-(((t - at) / 0.012) ** 2)) for at in np.arange(0.6, 9.9, 0.8))
     >>> detect_r_peaks(ecg, fs=500)[:3]
     array([ 300,  700, 1100])
     """
@@ -164,6 +164,7 @@ def _beats_in(energy: NDArray[np.float64], fs: float) -> NDArray[np.int64]:
         samples(QRS.p_window_s, fs),
         QRS.low_share,
         QRS.usual_share,
+        QRS.soon_share,
         np.empty(len(at), np.uint8),
         beats,
     )

@@ -42,6 +42,8 @@ _KINDS: Final = (
     _Kind(uid="1.2.840.10008.5.1.4.1.1.9.1.3", name="Ambulatory ECG", fs=(50, 1000), n_channels=12,
           n_samples=math.inf, coded_only=False),
 )  # fmt: skip
+#: Longest values of the representations PN, ST and LT (PS3.5, 6.2).
+_PN_SIGNS, _ST_SIGNS, _LT_SIGNS = 64, 1024, 10_240
 #: The length of an element is 32 bits.
 _MAX_BYTES: Final = 0xFFFFFFFE
 
@@ -109,14 +111,14 @@ def waveform_object(
 def _patient(data: Any, patient: Patient) -> None:
     # Family, given and middle name are the first three words.
     words = _plain(patient.name or "").replace("^", " ").replace("=", " ").split()
-    data.PatientName = "^".join([*words[:2], " ".join(words[2:])]).rstrip("^")
+    data.PatientName = "^".join([*words[:2], " ".join(words[2:])]).rstrip("^")[:_PN_SIGNS]
     data.PatientID = _plain(patient.id or "")[:64]
     data.PatientBirthDate = patient.birth_date.strftime("%Y%m%d") if patient.birth_date else ""
     data.PatientSex = patient.sex or ""
     if patient.age_years is not None:
         data.PatientAge = _age(patient.age_years)
     if patient.complaint:
-        data.AdditionalPatientHistory = patient.complaint
+        data.AdditionalPatientHistory = patient.complaint[:_LT_SIGNS]
 
 
 def _age(years: float) -> str:
@@ -216,7 +218,7 @@ def _annotations(recording: Recording) -> list[Any]:
     out = []
     for text in recording.source.statements:
         item = Dataset()
-        item.UnformattedTextValue, item.ReferencedWaveformChannels = text, [1, 0]
+        item.UnformattedTextValue, item.ReferencedWaveformChannels = text[:_ST_SIGNS], [1, 0]
         item.AnnotationGroupNumber = 0
         out.append(item)
     for mark in recording.annotations:
@@ -230,7 +232,7 @@ def _mark(recording: Recording, mark: Annotation) -> Any:
 
     item = Dataset()
     channel = recording.leads.index(mark.lead) + 1 if mark.lead in recording.leads else 0
-    item.UnformattedTextValue = mark.text or mark.symbol
+    item.UnformattedTextValue = (mark.text or mark.symbol)[:_ST_SIGNS]
     item.ReferencedWaveformChannels = [1, channel]
     item.AnnotationGroupNumber = 1
     first = mark.sample + 1  # DICOM counts from 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.errors import CorruptFormatError, FormatError, InputError
+from ecg_engine.errors import CorruptFormatError, EcgEngineError, FormatError, InputError, UnsupportedFormatError
 from ecg_engine.formats._common import Opened, Options, contradicted_fs, translated
 from ecg_engine.formats.registry import find_format, find_writer, format_named, reader_of, writer_of
 from ecg_engine.types import Recording
@@ -265,9 +266,17 @@ def write_ecg(recording: Recording, path: str | os.PathLike[str], *, format: str
     if where.is_dir() or not where.parent.is_dir():
         raise FormatError("cannot be written; name a file in an existing folder", path=where)
     try:
-        writer(recording, where)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            writer(recording, where)
+    except EcgEngineError:
+        raise
     except OSError as exc:
         raise FormatError(f"cannot be written ({exc.strerror}); check the folder and its space", path=where) from exc
+    except Exception as exc:
+        raise UnsupportedFormatError(
+            f"cannot be written in this format ({type(exc).__name__}); choose another", path=where
+        ) from exc
 
 
 def _forced(path: Path, name: str) -> Any:

@@ -1,7 +1,8 @@
 """EDF and EDF+ files, read by data record.
 
-The reader is our own, since the common ones read an interrupted file (EDF+D) as one without gaps or refuse it, take a
-file that was cut off for a shorter one, or drop a recording whose header says -1 records.
+The reader is our own, since of the common ones one takes an interrupted file (EDF+D) for one without gaps and a file
+that was cut off for a shorter one, and the other refuses both, and files of recorders that were never closed (-1
+records) or that write letters outside ASCII.
 """
 
 from __future__ import annotations

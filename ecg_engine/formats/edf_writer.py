@@ -81,6 +81,11 @@ def write_file(recording: Recording, path: Path) -> None:
             path=path,
             lead=gaps[0],
         )
+    labels = [f"ECG {latin(lead)}"[:16] for lead in recording.leads]
+    if len(set(labels)) < len(labels):
+        raise UnsupportedFormatError(
+            "the names of two leads are the same in the sixteen signs that EDF has; write WFDB, DICOM or CSV", path=path
+        )
     records = _cut(recording, path)
     digits = quantise(recording)
     scales = [
@@ -184,8 +189,9 @@ def _annotation_records(recording: Recording, records: _Records) -> NDArray[np.u
         # The last record is padded: the standard's own word for where the samples end.
         marks.append(Annotation(sample=recording.n_samples, text=ENDS))
     fraction = recording.start.microsecond * 1e-6 if recording.start is not None else 0.0
-    # Seven digits: EDFlib takes the start's fraction of a second for a count of 100 ns.
-    each = [f"+{fraction + i * records.n_samples / recording.fs:.7f}\x14\x14\0".encode() for i in range(records.count)]
+    each = [
+        f"+{_decimal(fraction + i * records.n_samples / recording.fs)}\x14\x14\0".encode() for i in range(records.count)
+    ]
     for mark in sorted(marks, key=lambda a: a.sample):
         onset = fraction + mark.sample / recording.fs
         text = re.sub(r"[\x00-\x1f]+", " ", mark.text).strip() or mark.symbol

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.errors import CorruptFormatError, FormatError, UnsupportedFormatError
+from ecg_engine.errors import CorruptFormatError, FormatError, InputError, UnsupportedFormatError
 from ecg_engine.formats import _words
 from ecg_engine.formats._common import (
     Opened,
@@ -64,6 +64,9 @@ def open_file(path: Path, options: Options) -> Opened:
     header = _header_path(path)
     lines, comments = _read_text(header)
     _check_files(header, lines)
+    if len(lines[0].split()) < 3 and options.fs is None:
+        # The library would take 250 Hz, as the standard says: no ground to measure intervals on.
+        raise InputError("fs: the header does not say its sampling rate; give fs=… (command line: --fs)", argument="fs")
     import wfdb  # 0.5 s: it brings pandas
 
     name = str(header.with_suffix(""))
@@ -78,7 +81,7 @@ def open_file(path: Path, options: Options) -> Opened:
         kept = choose_leads(names, options.leads, path=header)
         leads = tuple(names[i] for i in kept)
         ecg = [ecg[i] for i in kept]
-        frame_rate = float(record.fs or 0)
+        frame_rate = float((record.fs or 0) if len(lines[0].split()) >= 3 else options.fs or 0)
         fs = common_rate(leads, [frame_rate * c.per_frame for c in ecg], path=header)
         per_frame = ecg[0].per_frame
         n_samples = _n_frames(record, header) * per_frame
@@ -127,6 +130,7 @@ class _Part:
     channels: tuple[int, ...]
     rows: tuple[int, ...]
     mv: tuple[float, ...]
+    is_open_ended: bool = False
 
 
 def _parts(record: Any, header: Path, ecg: list[_Channel]) -> list[_Part]:
@@ -134,7 +138,8 @@ def _parts(record: Any, header: Path, ecg: list[_Channel]) -> list[_Part]:
     if not hasattr(record, "seg_name"):
         every = tuple(range(len(ecg)))
         name = str(header.with_suffix(""))
-        return [_Part(name, 0, 1 << 62, tuple(c.index for c in ecg), every, tuple(c.mv for c in ecg))]
+        channels, mv = tuple(c.index for c in ecg), tuple(c.mv for c in ecg)
+        return [_Part(name, 0, 1 << 62, channels, every, mv, is_open_ended=record.sig_len is None)]
     parts, first = [], 0
     for name, n_frames, segment in zip(record.seg_name, record.seg_len, record.segments, strict=True):
         if name != "~" and n_frames and segment is not None:
@@ -160,18 +165,21 @@ def _frames(wfdb: Any, parts: list[_Part], first: int, last: int, n_leads: int, 
         low, high = max(first, part.first), min(last, part.first + part.n_frames)
         if low >= high or not part.channels:
             continue
+        # Where the header gives no length the library only reads the whole, from which the piece is cut.
+        span = (0, None) if part.is_open_ended else (low - part.first, high - part.first)
         # Unsmoothed: the library would otherwise give the mean of a frame's samples.
         record = wfdb.rdrecord(
             part.name,
-            sampfrom=low - part.first,
-            sampto=high - part.first,
+            sampfrom=span[0],
+            sampto=span[1],
             channels=list(part.channels),
             smooth_frames=False,
             warn_empty=False,
         )
+        piece = slice((low - part.first - span[0]) * per_frame, (high - part.first - span[0]) * per_frame)
         at = slice((low - first) * per_frame, (high - first) * per_frame)
         for row, mv, signal in zip(part.rows, part.mv, record.e_p_signal, strict=True):
-            out[row, at] = signal
+            out[row, at] = signal[piece]
             if mv != 1.0:
                 out[row, at] *= mv
     return out

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.kernels._jit import f8, f8_2d_read, f8_2d_write, f8_read, f8_write, i8, i8_read, kernel
+from ecg_engine.kernels.smoothing import median_of
 
 
 @kernel((i8_read, f8_read, f8_write))
@@ -48,19 +49,21 @@ def spline_into(at: NDArray[np.int64], value: NDArray[np.float64], out: NDArray[
 def knots_into(
     signal: NDArray[np.float64], qrs_onsets: NDArray[np.int64], before: int, width: int, out: NDArray[np.float64]
 ) -> None:
-    """Write the mean of `width` samples that end `before` samples ahead of each QRS onset; shape (n_leads, n_onsets).
+    """Write the median of `width` samples that end `before` samples ahead of each QRS onset; shape (n_leads, n_onsets).
+
+    The median, so that an artefact that reaches into the window by less than half does not move the knot.
 
     Caller guarantees: onsets inside, ``width >= 1``, no NaN.
     """
+    work = np.empty(width)
     n_leads = signal.shape[0]
     for lead in range(n_leads):
         for k in range(len(qrs_onsets)):
             stop = max(1, qrs_onsets[k] - before)
             start = max(0, stop - width)
-            total = 0.0
             for i in range(start, stop):
-                total += signal[lead, i]
-            out[lead, k] = total / (stop - start)
+                work[i - start] = signal[lead, i]
+            out[lead, k] = median_of(work, stop - start)
 
 
 @kernel((f8_read, f8_read, f8, i8, i8, f8_2d_write))

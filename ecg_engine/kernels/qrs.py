@@ -227,6 +227,7 @@ def _drop_splitters(
     height: NDArray[np.float64],
     low_share: float,
     usual_share: float,
+    soon_share: float,
     chosen: NDArray[np.uint8],
     beats: NDArray[np.int64],
     work: NDArray[np.float64],
@@ -255,9 +256,21 @@ def _drop_splitters(
                     previous = beats[k]
             if count >= 2 and at[after] - at[before] <= usual_share * median_of(work, count):
                 chosen[i] = 0
+    # At either end there is one neighbour only: a low beat that comes far too soon is the T or P wave of that one.
+    n_beats = _gather(chosen, beats)
+    if n_beats < 4:
+        return
+    usual = _usual_rr(at, beats, 0, n_beats, work)
+    if height[beats[0]] < low_share * height[beats[1]] and at[beats[1]] - at[beats[0]] < soon_share * usual:
+        chosen[beats[0]] = 0
+    usual = _usual_rr(at, beats, n_beats - 1, n_beats, work)
+    last = beats[n_beats - 1]
+    before = beats[n_beats - 2]
+    if height[last] < low_share * height[before] and at[last] - at[before] < soon_share * usual:
+        chosen[last] = 0
 
 
-@kernel((i8_read, f8_read, f8_read, f8, f8, f8, i8, i8, i8, f8, i8, f8, f8, u1_write, i8_write))
+@kernel((i8_read, f8_read, f8_read, f8, f8, f8, i8, i8, i8, f8, i8, f8, f8, f8, u1_write, i8_write))
 def choose_beats_into(
     at: NDArray[np.int64],
     height: NDArray[np.float64],
@@ -272,6 +285,7 @@ def choose_beats_into(
     p_window: int,
     low_share: float,
     usual_share: float,
+    soon_share: float,
     chosen: NDArray[np.uint8],
     beats: NDArray[np.int64],
 ) -> int:
@@ -284,7 +298,7 @@ def choose_beats_into(
     work = np.empty(32)
     _choose(at, height, level, threshold, refractory, t_window, t_share, p_window, chosen)
     _search_back(at, height, level, back_share, late, margin, t_window, t_share, chosen, beats, work)
-    _drop_splitters(at, height, low_share, usual_share, chosen, beats, work)
+    _drop_splitters(at, height, low_share, usual_share, soon_share, chosen, beats, work)
     n_beats = _gather(chosen, beats)
     for q in range(n_beats):
         beats[q] = at[beats[q]]

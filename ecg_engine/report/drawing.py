@@ -109,6 +109,10 @@ class Drawing:
         """Add a rectangle."""
         self.elements.append(Box(role=role, x=x, y=y, width=width, height=height, **style))
 
+    def rule(self, role: str, left: float, right: float, y: float, colour: str, width: float) -> None:
+        """Add a level line."""
+        self.strokes(role, np.array([[left, y], [right, y]]), colour, width)
+
     def shape(self, role: str, points: tuple[tuple[float, float], ...], fill: str) -> None:
         """Add a filled polygon."""
         self.elements.append(Shape(role=role, points=points, fill=fill))

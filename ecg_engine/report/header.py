@@ -118,7 +118,7 @@ def _draw_patient(drawing: Drawing, report: EcgReport) -> None:
     _field(drawing, word("device"), source.get("device"), 11, y, 101)
     _field(drawing, word("file"), PurePath(str(path)).name if path else None, 112, y, 79)
     _field(drawing, word("clinical"), _clinical(patient, lang), 191, y, 95)
-    drawing.box("rule", LEFT, _PATIENT_Y + 9.3, RIGHT - LEFT, 0.0, stroke=_RULE, line_width=0.2)
+    drawing.rule("rule", LEFT, RIGHT, _PATIENT_Y + 9.3, _RULE, 0.2)
 
 
 def _clinical(patient: Any, lang: str) -> str:
@@ -246,7 +246,7 @@ def draw_signature(drawing: Drawing, y: float) -> None:
         label = page_text(key, lang)
         drawing.text("sign-label", x, y, label, 8.0)
         begin = x + text_width_mm(label, 8.0) + 1.5
-        drawing.box("sign-line", begin, y + 0.6, end - begin, 0.0, stroke="#000000", line_width=0.2)
+        drawing.rule("sign-line", begin, end, y + 0.6, "#000000", 0.2)
         x = end + 3.0
 
 

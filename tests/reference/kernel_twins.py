@@ -143,7 +143,7 @@ def spline(at, value, n):
 
 def knots(signal, onsets, before, width):
     return np.array(
-        [[row[max(0, max(1, o - before) - width) : max(1, o - before)].mean() for o in onsets] for row in signal]
+        [[np.median(row[max(0, max(1, o - before) - width) : max(1, o - before)]) for o in onsets] for row in signal]
     )
 
 

@@ -212,6 +212,12 @@ def test_a_gap_cannot_be_written_and_says_what_can(recording: Recording, tmp_pat
         write_ecg(Recording(signal=signal, fs=500, leads=recording.leads), tmp_path / "a.edf")
 
 
+def test_lead_names_that_sixteen_signs_cannot_tell_apart_are_refused(tmp_path: Path) -> None:
+    given = Recording(signal=np.zeros((2, 50)), fs=500, leads=("a very long name 1", "a very long name 2"))
+    with pytest.raises(UnsupportedFormatError, match="sixteen signs"):
+        write_ecg(given, tmp_path / "a.edf")
+
+
 @pytest.mark.parametrize("fs", [500.0, 360.0, 128.0, 257.0, 1000 / 3, 200.5, 976.5625])
 @pytest.mark.parametrize("n_samples", [1, 997, 5000])
 def test_rate_and_length_survive(fs: float, n_samples: int, tmp_path: Path) -> None:

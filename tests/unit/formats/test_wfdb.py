@@ -84,6 +84,20 @@ def test_several_samples_a_frame_are_not_averaged_away(tmp_path: Path) -> None:
         np.testing.assert_allclose(reader.read(3, 8)[0], np.arange(3, 8) / 1000)
 
 
+def test_a_rate_that_the_header_leaves_out_is_asked_for(tmp_path: Path) -> None:
+    path = record(tmp_path, "r 1\nr.dat 16 1000/mV 16 0 0 0 0 II\n", r=np.ones(500))
+    with pytest.raises(InputError, match=r"fs=.*--fs"):
+        read_ecg(path)
+    assert (read_ecg(path, fs=360).fs, read_ecg(path, fs=360).n_samples) == (360.0, 500)
+
+
+def test_a_signal_file_with_a_head_of_its_own_starts_behind_it(tmp_path: Path) -> None:
+    path = record(tmp_path, "r 1 500 100\nr.mat 16+24 1000/mV 16 0 0 0 0 I\n")
+    (tmp_path / "r.mat").write_bytes(bytes(24) + np.arange(100, dtype="<i2").tobytes())
+    for given in (path, tmp_path / "r.mat"):
+        np.testing.assert_allclose(read_ecg(given).signal[0], np.arange(100) / 1000)
+
+
 def test_leads_of_different_rates_name_both_and_the_remedy(tmp_path: Path) -> None:
     path = record(
         tmp_path, "r 2 125 10\nr.dat 16x2 1000/mV 16 0 0 0 0 II\nr.dat 16 1000/mV 16 0 0 0 0 V1\n", r=np.ones((10, 3))

@@ -1,4 +1,4 @@
-"""The page as a display list and as files: all of it inside, nothing over anything else, nothing said that is not so."""
+"""The page as display list and files: all of it inside, nothing over anything else, nothing said that is not so."""
 
 from __future__ import annotations
 
@@ -382,6 +382,16 @@ def test_svg_is_well_formed_whatever_the_names_hold() -> None:
     texts = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
     assert "<b>& Ы" in texts
     render_bytes(report_of(rec), rec, "pdf")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_lines_to_sign_on_show_in_svg_too(case: str) -> None:
+    """A rectangle of no height is not drawn at all, says SVG."""
+    report, rec, settings = CASES[case]
+    root = ET.fromstring(render_bytes(report, rec, "svg", settings=PageSettings(**settings)))
+    svg = "{http://www.w3.org/2000/svg}"
+    assert sum(path.get("class") == "sign-line" for path in root.iter(f"{svg}path")) == 4
+    assert all(float(box.get("width")) > 0 and float(box.get("height")) > 0 for box in root.iter(f"{svg}rect"))
 
 
 def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
