@@ -8,33 +8,17 @@ from dataclasses import asdict, replace
 from datetime import date
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ecg_engine.detection import (
-    classify_beats,
-    delineate,
-    detect_beats,
-    measure_quality,
-    median_beat,
-    remove_baseline,
-    remove_mains,
-)
-from ecg_engine.detection._prepare import fill_gaps
-from ecg_engine.detection.pacing import without_spikes
+from ecg_engine.detection.whole import Seen, see
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import Context, interpret, judge_urgency
 from ecg_engine.interpretation.limits import limits_for
-from ecg_engine.leads import STANDARD_LEADS, derive_limb_leads
+from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.measurement import measure_global, measure_leads
 from ecg_engine.settings import DecodeSettings, PatientSettings
 from ecg_engine.types import (
-    ABSENT,
     Beats,
-    Delineation,
     EcgReport,
     Measurements,
-    MedianBeat,
     Note,
     Outcome,
     Patient,
@@ -47,8 +31,13 @@ __all__ = ["analyze_ecg", "decode_file", "job_key"]
 
 #: Shorter than this no rhythm is named and nothing is judged, s.
 MIN_DURATION_S: Final = 2.0
+#: Slower sampling shows neither width nor height of a QRS, Hz: its marks would be a fifth of it off, and of the 150 Hz
+#: that a diagnostic ECG needs (AHA/ACC/HRS 2007, part I) less than a third would be left.
+MIN_FS_HZ: Final = 100.0
 #: A QRS or wave above it is no heart's: the unit is wrong, mV. The largest QRS of a thin child stays below 10 mV.
 MAX_QRS_MV: Final = 20.0
+#: A QRS below it is no heart's, ms: that of a newborn lasts 50.
+MIN_QRS_MS: Final = 30.0
 #: The highest high-pass corner that leaves ST as it was, Hz (AHA/ACC/HRS 2007, part I,
 #: doi:10.1161/CIRCULATIONAHA.106.180200).
 MAX_ST_HIGHPASS_HZ: Final = 0.05
@@ -69,86 +58,41 @@ def analyze_ecg(recording: Recording) -> EcgReport:
 
     Examples
     --------
+    >>> import numpy as np
     >>> import ecg_engine as ee
     >>> flat = ee.Recording(signal=np.zeros((1, 5000)), fs=500, leads=("II",))
     >>> analyze_ecg(flat).urgency.level
     'unscored'
     """
+    seen = see(recording.signal, fs=recording.fs, leads=recording.leads)
+    applied = [f"mains_removed:{seen.mains_hz:g}"] if seen.mains_hz is not None else []
+    applied.append("baseline_level" if seen.marks is None else "baseline_removed")
+    return _report(recording, seen, tuple(applied))
+
+
+def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgReport:
     notes: list[Note] = []
-    leads, signal = _with_derived(recording)
-    if np.isnan(signal).all():
-        return _nothing(recording, leads, signal)
-    filled = fill_gaps(signal)
-    beats = detect_beats(signal, fs=recording.fs)
-    mains = remove_mains(filled, fs=recording.fs)
-    quality = measure_quality(signal, fs=recording.fs, leads=leads, r_peaks=beats.r_peaks, mains=mains)
-    rows = np.array([quality.by_lead[name].usable for name in leads])
-    if rows.any() and not rows.all():
-        # A lead that turned out to be useless has no vote on the beats either.
-        beats = detect_beats(signal[rows], fs=recording.fs)
-        used = np.flatnonzero(rows)
-        beats = replace(beats, leads=tuple(int(used[i]) for i in beats.leads))
-    marks: Delineation | None = None
-    beat: MedianBeat | None = None
-    applied = [f"mains_removed:{mains.mains_hz:g}"] if mains.mains_hz is not None else []
-    if len(beats.r_peaks) and rows.any():
-        heart = without_spikes(mains.signal, beats.pacing_spikes, fs=recording.fs)
-        kinds = classify_beats(np.ascontiguousarray(mains.signal[rows]), fs=recording.fs, r_peaks=beats.r_peaks)
-        beats = replace(beats, kinds=kinds)
-        votes = np.ascontiguousarray(heart[rows])
-        marks = delineate(votes, fs=recording.fs, r_peaks=beats.r_peaks)
-        onsets = marks.qrs_onset[marks.qrs_onset != ABSENT]
-        straight = remove_baseline(heart, fs=recording.fs, qrs_onsets=onsets)
-        applied.append("baseline_removed")
-        beat = median_beat(straight, fs=recording.fs, r_peaks=_dominant(beats), usable=rows)
-    else:
-        applied.append("baseline_level")
-    return _report(recording, leads, quality, beats, marks, beat, tuple(applied), notes)
-
-
-def _with_derived(recording: Recording) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """Return names and samples with the limb leads that follow from those there are."""
-    signal = np.ascontiguousarray(recording.signal, dtype=np.float64)
-    derived = derive_limb_leads(signal, recording.leads)
-    if not derived:
-        return recording.leads, signal
-    return recording.leads + tuple(derived), np.ascontiguousarray(np.vstack([signal, *derived.values()]))
-
-
-def _dominant(beats: Beats) -> NDArray[np.int64]:
-    """Return the R peaks of the class that most beats are of."""
-    kinds = beats.kinds
-    if kinds is None:
-        return beats.r_peaks
-    names, counts = np.unique(kinds, return_counts=True)
-    return np.ascontiguousarray(beats.r_peaks[kinds == names[np.argmax(counts)]])
-
-
-def _nothing(recording: Recording, leads: tuple[str, ...], signal: NDArray[np.float64]) -> EcgReport:
-    """Return the report of a recording without a single sample."""
-    quality = measure_quality(signal, fs=recording.fs, leads=leads, r_peaks=np.zeros(0, np.int64))
-    empty = Beats(r_peaks=np.zeros(0, np.int64), gaps=((0, recording.n_samples),))
-    return _report(recording, leads, quality, empty, None, None, (), [])
-
-
-def _report(
-    recording: Recording,
-    leads: tuple[str, ...],
-    quality: Quality,
-    beats: Beats,
-    marks: Delineation | None,
-    beat: MedianBeat | None,
-    applied: tuple[str, ...],
-    notes: list[Note],
-) -> EcgReport:
+    leads, quality, beats, marks, beat = seen.leads, seen.quality, seen.beats, seen.marks, seen.beat
     usable = quality.usable_leads
     st = _st_kept(recording, notes)
-    rows = tuple(name for name in leads if name in usable)
     overall = measure_global(
         fs=recording.fs, leads=leads, beats=beats, marks=marks, beat=beat, usable=usable, n_samples=recording.n_samples
     )
-    by_lead = measure_leads(beat, fs=recording.fs, leads=leads, usable=rows, has_p="pr_ms" in overall, st=st)
-    _plausible(by_lead, notes)
+    by_lead = measure_leads(beat, fs=recording.fs, leads=leads, usable=usable, has_p="pr_ms" in overall, st=st)
+    judged = _cannot_judge(recording, quality, beats)
+    alike = seen.alike and overall.get("qrs_ms", MIN_QRS_MS) >= MIN_QRS_MS
+    if not alike:
+        _keep_rates(overall)
+        by_lead.clear()
+        judged += ("beats_unlike",)
+    if recording.fs < MIN_FS_HZ:
+        _too_slow(recording, overall, by_lead, notes)
+        judged += ("rate_too_low",)
+    if not _plausible(by_lead, notes):
+        quality = _without_voltages(quality)
+        judged += ("unit_implausible",)
+    if seen.dead_s:
+        notes.append(Note(stage="detection", code="no_signal_for", facts={"seconds": round(seen.dead_s, 1)}))
     measurements = Measurements(overall=overall, by_lead=by_lead)
     limits = limits_for(recording.patient.age_years, recording.patient.sex)
     context = Context(
@@ -162,8 +106,10 @@ def _report(
         duration_s=recording.duration_s,
         st_certain=recording.source.filters is not None and recording.source.filters.highpass_hz is not None,
     )
-    judged = _cannot_judge(recording, quality, beats)
     statements = interpret(context) if "too_short" not in judged else ()
+    if not alike:
+        # The intervals between what may be noise prove no rhythm; a high rate and a long silence still press.
+        statements = tuple(s for s in statements if s.code != "atrial_fibrillation")
     _add_notes(notes, context, judged)
     return EcgReport(
         fs=recording.fs,
@@ -197,12 +143,47 @@ def _st_kept(recording: Recording, notes: list[Note]) -> bool:
     return True
 
 
-def _plausible(by_lead: dict[str, dict[str, float]], notes: list[Note]) -> None:
-    """Take back everything by voltage where the voltages are no heart's."""
+def _keep_rates(overall: dict[str, float]) -> None:
+    """Take back every interval and axis within a beat."""
+    for code in [code for code in overall if not code.startswith(("rr_", "heart_rate", "pause", "n_"))]:
+        del overall[code]
+
+
+def _too_slow(
+    recording: Recording, overall: dict[str, float], by_lead: dict[str, dict[str, float]], notes: list[Note]
+) -> None:
+    """Take back what so few samples a second cannot show; rate, rhythm and PR stay."""
+    by_lead.clear()
+    for code in [code for code in overall if code in ("qrs_ms", "qt_ms") or code.startswith("qtc_")]:
+        del overall[code]
+    facts = {"fs_hz": recording.fs, "needed_hz": MIN_FS_HZ}
+    notes.append(Note(stage="measurement", code="rate_too_low", facts=facts))
+
+
+def _plausible(by_lead: dict[str, dict[str, float]], notes: list[Note]) -> bool:
+    """Return whether the voltages are a heart's; take back everything by voltage where they are not."""
     largest = max((values.get("qrs_pp_mv", 0.0) for values in by_lead.values()), default=0.0)
-    if largest > MAX_QRS_MV:
-        by_lead.clear()
-        notes.append(Note(stage="measurement", code="unit_implausible", facts={"value_mv": round(largest, 1)}))
+    if largest <= MAX_QRS_MV:
+        return True
+    by_lead.clear()
+    notes.append(Note(stage="measurement", code="unit_implausible", facts={"value_mv": round(largest, 1)}))
+    return False
+
+
+def _without_voltages(quality: Quality) -> Quality:
+    """Return the quality without what is said in mV, where the unit is wrong."""
+    unknown = float("nan")
+    by_lead = {
+        name: replace(
+            lead,
+            reasons=tuple(r for r in lead.reasons if r not in ("noisy", "baseline_wander", "mains") or not lead.usable),
+            noise_mv=unknown if lead.usable else lead.noise_mv,
+            wander_mv=unknown,
+            mains_mv=unknown,
+        )
+        for name, lead in quality.by_lead.items()
+    }
+    return replace(quality, by_lead=by_lead)
 
 
 def _cannot_judge(recording: Recording, quality: Quality, beats: Beats) -> tuple[str, ...]:
@@ -227,10 +208,15 @@ def _add_notes(notes: list[Note], context: Context, judged: tuple[str, ...]) -> 
         "few_usable_leads": {"usable": usable, "total": len(context.quality.by_lead)},
         "few_beats": {"n_beats": len(context.beats.r_peaks)},
     }
-    notes.extend(Note(stage="detection", code=code, facts=facts.get(code, {})) for code in judged)
+    noted = {note.code for note in notes}
+    notes.extend(Note(stage="detection", code=code, facts=facts.get(code, {})) for code in judged if code not in noted)
     if context.beats.r_peaks.size:
         overall = context.measurements.overall
-        absent = (("pr_ms", "no_p_wave"), ("qt_ms", "no_t_wave"), ("qrs_axis_deg", "axis_needs_limb_leads"))
+        absent = [("pr_ms", "no_p_wave"), ("qt_ms", "no_t_wave"), ("qrs_axis_deg", "axis_needs_limb_leads")]
+        if "beats_unlike" in judged:
+            absent = []
+        elif "rate_too_low" in judged:
+            absent.remove(("qt_ms", "no_t_wave"))
         notes.extend(Note(stage="measurement", code=code) for quantity, code in absent if quantity not in overall)
     missing = [name for name in STANDARD_LEADS if name not in context.leads]
     if missing:

@@ -77,13 +77,12 @@ def mark_leads(
     `signal` (n_leads, n_samples) has no NaN; `median` says that it is a median beat.
     """
     shares = wave_shares(fs, median=median)
-    smooth = WAVES.median_share if median else 1.0
+    share = WAVES.median_share if median else 1.0
+    widths = (share * WAVES.fine_s, share * WAVES.middle_s, share * WAVES.coarse_s)
     table = np.empty((len(signal), len(r_peaks), len(MARK_NAMES)), np.int64)
     for row, marks in zip(signal, table, strict=True):
         centred = np.ascontiguousarray(row - np.median(row))
-        fine, middle, coarse = (
-            _smooth(centred, smooth * s, fs) for s in (WAVES.fine_s, WAVES.middle_s, WAVES.coarse_s)
-        )
+        fine, middle, coarse = (_smooth(centred, seconds, fs) for seconds in widths)
         rest = centred - fine
         noise = 1.4826 * float(np.median(np.abs(rest)))
         delineate_lead_into(fine, middle, coarse, r_peaks, noise, shares, marks)

@@ -64,6 +64,7 @@ class QrsParameters:
     soon_share: float = 0.65  #: the first or last beat, if low, must not come sooner than this share of the usual RR
     locate_s: float = 0.075  #: R lies within so much of the energy's peak
     locate_smooth_s: float = 0.004  #: half window of the mean in which R is sought
+    twice_s: float = 0.120  #: two R peaks so near are one QRS
     level_s: float = 0.30  #: half window of the local level that R stands out from
     floor_mv: float = 0.1  #: IEC 60601-2-27: below it a QRS is no beat (0.15 mV may be none, 0.5 mV must be one)
     block_s: float = 4.0  #: block in which a lead's quality is judged for the vote
@@ -110,9 +111,16 @@ class WaveParameters:
     p_min: float = 0.012  #: lowest P against the QRS swing
     p_noise: float = 3.0  #: and against the noise
     median_share: float = 0.4  #: a median beat has less noise: it is smoothed over this share of the times above
-    median_on_low: float = 0.10  #: and its QRS begins and ends at these shares, so that analytic ECGs come out right
-    median_off_low: float = 0.16
+    median_p_on_low: float = 0.3  #: and its waves are followed to where they are lower
+    median_p_off_low: float = 0.25
+    median_t_off_low: float = 0.2
     plain_share: float = 0.4  #: P or T of a median beat is measured in leads where it is so high against the highest
+    span_smooth_s: float = 0.004  #: smoothing for the global QRS of a median beat
+    span_share: float = 0.0275  #: its QRS is where the leads' common slope is above this share of its greatest
+    span_noise: float = 4.0  #: and above so many times its quiet level
+    span_noisy: float = 2.5  #: a lead so much noisier than the usual lead does not count in it
+    span_quiet_s: float = 0.016  #: with breaks of so long at most
+    span_reach_s: float = 0.15  #: no farther from R
     agree_share: float = 0.34  #: so many of the leads must have a wave
     agree_p_s: float = 0.05  #: with their peaks so near their median
     agree_qrs_s: float = 0.05
@@ -121,7 +129,10 @@ class WaveParameters:
     def shares(self, *, median: bool = False) -> dict[str, float]:
         """Return what the kernel needs, in its order, for single beats or for a median beat."""
         values = {name: getattr(self, name) for name in WaveShares._fields}
-        return values | {"qrs_on_low": self.median_on_low, "qrs_off_low": self.median_off_low} if median else values
+        if median:
+            for name in ("p_on_low", "p_off_low", "t_off_low"):
+                values[name] = getattr(self, f"median_{name}")
+        return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +157,8 @@ class QualityParameters:
     flat_share: float = 0.5
     gap_share: float = 0.2
     clip_s: float = 0.02  #: as long at the extreme value in one piece is clipped
+    clip_mv: float = 0.2  #: if that value is so far from the usual level
+    clip_far_share: float = 0.1  #: and so far against the whole range
     clip_share: float = 0.005
     noisy_share: float = 0.25  #: noise RMS against the QRS swing
     noise_mv: float = 0.06  #: and at least so much

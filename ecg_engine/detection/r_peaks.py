@@ -124,6 +124,10 @@ def _vote(energy: NDArray[np.float64], fs: float) -> tuple[NDArray[np.float64], 
     width = min(odd_samples(QRS.block_s, fs), 2 * (n // 2) + 1)
     noise = np.empty(n)
     moving_median_into(energy, width, samples(QRS.block_s / 4, fs), np.empty(width), noise)
+    half = width // 2
+    if n > 2 * half:
+        # Near the ends the window repeats the last sample: what the last whole window says is better.
+        noise[:half], noise[n - half :] = noise[half], noise[n - half - 1]
     usual = np.interp(np.arange(n), at, level)
     contrast = usual / np.maximum(noise, 1e-9 * usual.max())
     vote = np.clip(contrast - _NO_VOTE, 1e-3, 20.0)
@@ -198,4 +202,17 @@ def _r_near(
             return np.zeros(0, np.int64)
         r_peaks, swing = np.empty(len(at), np.int64), np.empty(len(at))
     locate_r_into(np.ascontiguousarray(rows), at, half, smooth, level_half, work, r_peaks, swing)
-    return np.unique(r_peaks)
+    return _once(r_peaks, swing, samples(QRS.twice_s, fs))
+
+
+def _once(r_peaks: NDArray[np.int64], swing: NDArray[np.float64], apart: int) -> NDArray[np.int64]:
+    """Return the R peaks in order; of two that are nearer than `apart` the one of the larger swing."""
+    order = np.argsort(r_peaks, kind="stable")
+    kept: list[int] = []
+    for i in order:
+        if kept and r_peaks[i] - r_peaks[kept[-1]] < apart:
+            if swing[i] > swing[kept[-1]]:
+                kept[-1] = int(i)
+            continue
+        kept.append(int(i))
+    return np.ascontiguousarray(r_peaks[kept])

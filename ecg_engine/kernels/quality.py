@@ -43,26 +43,19 @@ def flat_samples(x: NDArray[np.float64], width: int, span: float, work: NDArray[
     return total
 
 
-@kernel((f8_read, i8))
-def clipped_samples(x: NDArray[np.float64], shortest: int) -> int:
-    """Return how many samples stand exactly at the lead's own maximum or minimum for at least `shortest` in a row.
+@kernel((f8_read, f8, i8))
+def samples_at_level(x: NDArray[np.float64], level: float, shortest: int) -> int:
+    """Return how many samples stand exactly at `level` for at least `shortest` in a row.
 
-    Caller guarantees: no NaN, ``len(x) >= 1``.
+    Caller guarantees: ``shortest >= 1``.
     """
-    low = x[0]
-    high = x[0]
-    for value in x:
-        low = min(low, value)
-        high = max(high, value)
-    if low == high:
-        return 0
     total = 0
     run = 0
-    for i in range(len(x) + 1):
-        if i < len(x) and (x[i] == low or x[i] == high) and (run == 0 or x[i] == x[i - 1]):
+    for value in x:
+        if value == level:
             run += 1
             continue
         if run >= shortest:
             total += run
-        run = 1 if i < len(x) and (x[i] == low or x[i] == high) else 0
-    return total
+        run = 0
+    return total + run if run >= shortest else total

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import f8, f8_named, f8_read, helper, i8_2d_write, i8_read, kernel
+from ecg_engine.kernels._jit import f8, f8_named, f8_read, helper, i8, i8_2d_write, i8_read, i8_write, kernel
 
 ABSENT = -1
 P_ONSET, P_PEAK, P_OFFSET, QRS_ONSET, QRS_OFFSET, T_ONSET, T_PEAK, T_OFFSET = range(8)
@@ -257,3 +257,40 @@ def delineate_lead_into(
                 previous = marks[b - 1, T_OFFSET]
             start = max(start, previous)
         _mark_p(middle, max(start, 1), int(row[QRS_ONSET] - w.p_end), swing, noise, w, row)
+
+
+@kernel((f8_read, i8, i8, i8, f8, f8, i8_write))
+def steep_span_into(
+    speed: NDArray[np.float64],
+    r: int,
+    reach: int,
+    quiet: int,
+    share: float,
+    least: float,
+    out: NDArray[np.int64],
+) -> None:
+    """Write where the common slope of all leads rises above its threshold around R, and where it has fallen below.
+
+    The threshold is `share` of the greatest within `reach` of R, and `least` at least. Breaks of up to `quiet` samples
+    belong to the span: its first and last samples are those beside which the slope stays low.
+
+    Caller guarantees: ``speed >= 0``, ``0 <= r < len(speed)``, ``len(out) == 2``, no NaN.
+    """
+    n = len(speed)
+    greatest = 0.0
+    for i in range(max(0, r - reach), min(n, r + reach + 1)):
+        greatest = max(greatest, speed[i])
+    threshold = max(share * greatest, least)
+    for side in range(2):
+        step = -1 if side == 0 else 1
+        sure = r
+        still = 0
+        i = r
+        while 0 < i < n - 1 and abs(i - r) <= reach and still <= quiet:
+            if speed[i] >= threshold:
+                sure = i
+                still = 0
+            else:
+                still += 1
+            i += step
+        out[side] = min(max(sure + step, 0), n - 1)

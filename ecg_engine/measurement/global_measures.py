@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -75,11 +74,11 @@ def _rates(beats: Beats, fs: float, n_samples: int) -> dict[str, float]:
     r = beats.r_peaks
     out = {"n_pacing_spikes": float(len(beats.pacing_spikes))} if len(beats.pacing_spikes) else {}
     edges = np.concatenate(([0], r, [n_samples - 1]))
-    free = [(a, b) for a, b in pairwise(edges) if not _in_gap(a, b, beats.gaps)]
-    if free:
-        out["pause_s"] = float(max(b - a for a, b in free)) / fs
-    rr = np.diff(r) / fs * 1000
-    rr = np.array([v for v, a, b in zip(rr, r[:-1], r[1:], strict=True) if not _in_gap(a, b, beats.gaps)])
+    seen = ~_in_gap(edges, beats.gaps)
+    lengths = np.diff(edges)
+    if seen.any():
+        out["pause_s"] = float(lengths[seen].max()) / fs
+    rr = lengths[1:-1][seen[1:-1]] / fs * 1000
     if not rr.size:
         return out
     mean = float(rr.mean())
@@ -92,8 +91,11 @@ def _rates(beats: Beats, fs: float, n_samples: int) -> dict[str, float]:
     return out
 
 
-def _in_gap(start: int, stop: int, gaps: tuple[tuple[int, int], ...]) -> bool:
-    return any(a < stop and b > start for a, b in gaps)
+def _in_gap(edges: NDArray[np.int64], gaps: tuple[tuple[int, int], ...]) -> NDArray[np.bool_]:
+    """Return which of the intervals between neighbouring edges touch a gap; `gaps` increase and do not overlap."""
+    starts, stops = np.array(gaps, np.int64).reshape(-1, 2).T
+    # Gaps that begin before an interval's end, less those that are over at its beginning.
+    return np.asarray(np.searchsorted(starts, edges[1:]) > np.searchsorted(stops, edges[:-1], side="right"))
 
 
 def _p_waves(marks: Delineation, beats: Beats, fs: float) -> dict[str, float]:

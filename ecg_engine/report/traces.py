@@ -26,6 +26,8 @@ CLIPPED: Final = "#b00020"
 _LABEL_PT: Final = 9.5
 _REASON_PT: Final = 7.5
 _PULSE_MV, _PULSE_S = 1.0, 0.2
+#: A name keeps out of the way of its trace by so much, mm: farther, and it would seem to belong to another beat.
+_NAME_SHIFT_MM: Final = 12.0
 #: Marks of clipped stretches nearer than this become one, mm.
 _MARK_APART_MM: Final = 2.0
 #: Below this height of a row there is no room for marks under its trace, mm.
@@ -140,12 +142,12 @@ def _draw_clipped(drawing: Drawing, row: Row, beyond: list[tuple[float, bool]]) 
 
 
 def _marked_rows(plan: Plan) -> list[Row]:
-    """Return the rows that carry the marks: the rhythm strip, else lead II or the first lead of each line."""
+    """Return the rows that carry the marks: the rhythm strip, else lead II (as monitors name it), or the first lead."""
     strips = [row for row in plan.rows if row.is_rhythm]
     if strips:
         return strips
     names = [row.cells[0].lead for row in plan.rows]
-    chosen = "II" if "II" in names else names[0]
+    chosen = next((name for name in ("II", "MLII") if name in names), names[0])
     return [row for row in plan.rows if row.cells[0].lead == chosen and len(row.cells) == 1]
 
 
@@ -206,7 +208,7 @@ def _draw_names(
         room = min(room, grid.width / len(row.cells) - name_width - 8.0)
     why, why_pt = shrunk(why, room, _REASON_PT, 5.5)
     width = name_width + text_width_mm(why, why_pt)
-    x, y = cell.x + 1.5, _free_baseline(row, points, cell.x, cell.x + 2.0 + width)
+    x, y = _free_place(row, points, cell.x + 1.5, width, 0.0 if why else _NAME_SHIFT_MM)
     written = []
     if name:
         written.append(Text(role="lead", x=x, y=y, text=name, size_pt=_LABEL_PT, bold=True))
@@ -231,13 +233,16 @@ def _draw_margin_name(drawing: Drawing, row: Row, grid: Grid) -> None:
         drawing.text("lead", grid.left + 1, min(centre + 1.2, row.bottom - 0.8), name, size, bold=True)
 
 
-def _free_baseline(row: Row, points: NDArray[np.float64], left: float, right: float) -> float:
-    """Return the base line for a name at the upper or lower edge of a row, whichever the trace leaves free."""
+def _free_place(
+    row: Row, points: NDArray[np.float64], x: float, width: float, most_shift: float
+) -> tuple[float, float]:
+    """Return where a name stands: at the upper edge of its row, a little to the right or at the lower edge if need be."""
     at_top, at_bottom = row.top + 3.7, row.bottom - 2.2
-    for y in (at_top, at_bottom):
-        if not _crossed(points, left, right, y - 3.0, y + 0.8):
-            return y
-    return at_top
+    places = [(x + shift, at_top) for shift in np.arange(0.0, most_shift + 0.1, 1.0).tolist()] + [(x, at_bottom)]
+    for left, y in places:
+        if not _crossed(points, left - 1.0, left + width + 0.5, y - 3.0, y + 0.8):
+            return left, y
+    return x, at_top
 
 
 def _crossed(points: NDArray[np.float64], left: float, right: float, top: float, bottom: float) -> bool:

@@ -16,6 +16,8 @@ from ecg_engine.types._frozen import frozen_arrays, read_only
 
 #: Sampling rates that any electrocardiograph, monitor or research converter uses, Hz. Outside, the header is wrong.
 MIN_FS, MAX_FS = 20.0, 100_000.0
+#: No converter's count, in whatever unit, is beyond it; what is marks a gap in some file (the largest float, say).
+MAX_MV = 1e12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,7 @@ class Recording:
     InputError
         The rate is not a positive number, names are missing, doubled or not as many as rows.
     SignalError
-        No samples, infinite samples, or an array of another shape or kind.
+        No samples, samples that are infinite or beyond 1e12 mV, or an array of another shape or kind.
 
     Examples
     --------
@@ -227,7 +229,7 @@ def check_fs(fs: float) -> float:
 def check_signal(signal: Any, leads: tuple[str, ...] | None = None) -> NDArray[Any]:
     """Return `signal` as C-ordered (n_leads, n_samples) float32 or float64, or raise what is wrong with it.
 
-    A NaN is a gap and passes; an infinite sample does not.
+    A NaN is a gap and passes; an infinite sample, or one that is no voltage in any unit, does not.
     """
     array = np.asarray(signal)
     if array.dtype.kind in "iub":
@@ -251,9 +253,11 @@ def check_signal(signal: Any, leads: tuple[str, ...] | None = None) -> NDArray[A
     if array.shape[0] == 0 or array.shape[1] == 0:
         raise SignalError("signal: no samples; the file or array is empty")
     for i, row in enumerate(array):
-        # The sum is infinite or NaN if anything is: one pass, no temporary, on the usual clean lead.
-        if not np.isfinite(row.sum()) and np.isinf(row).any():
+        # The sum of squares is large, infinite or NaN if anything is: one pass, no temporary, on the usual clean lead.
+        with np.errstate(over="ignore", invalid="ignore"):
+            usual = bool(row @ row <= MAX_MV**2)
+        if not usual and (beyond := np.flatnonzero(np.abs(row) > MAX_MV)).size:
             name = leads[i] if leads is not None else str(i)
-            at = int(np.flatnonzero(np.isinf(row))[0])
-            raise SignalError(f"lead {name}: infinite at sample {at}; mark gaps as NaN", lead=name)
+            what = "infinite" if np.isinf(row[beyond[0]]) else f"{row[beyond[0]]:.3g} mV, which is no voltage,"
+            raise SignalError(f"lead {name}: {what} at sample {beyond[0]}; mark gaps as NaN", lead=name)
     return np.ascontiguousarray(array)

@@ -82,6 +82,7 @@ def test_choose_beats(found):
     args = (
         QRS.threshold, QRS.back_share, QRS.late, *times, QRS.t_share, samples(QRS.p_window_s, 360), QRS.low_share,
         QRS.usual_share,
+        QRS.soon_share,
     )  # fmt: skip
     out = np.empty(len(at), np.int64)
     count = qrs.choose_beats_into(at, height, level, *args, np.empty(len(at), np.uint8), out)
@@ -155,9 +156,9 @@ def test_flat_samples(x, width, span):
     assert quality.flat_samples(x, width, span, np.empty(2 * len(x), np.int64)) == twin.flat_samples(x, width, span)
 
 
-@given(st.one_of(lines, steps), st.integers(1, 5))
-def test_clipped_samples(x, shortest):
-    assert quality.clipped_samples(x, shortest) == twin.clipped_samples(x, shortest)
+@given(steps, st.integers(0, 3), st.integers(1, 5))
+def test_samples_at_level(x, level, shortest):
+    assert quality.samples_at_level(x, float(level), shortest) == twin.samples_at_level(x, level, shortest)
 
 
 @given(st.one_of(lines, steps), st.integers(2, 4), st.sampled_from([0.5, 1.0, 20.0]))
@@ -220,3 +221,10 @@ def test_delineate_lead(seed):
     waves.delineate_lead_into(*smooth, r, 0.01, wave_shares(fs), marks)
     assert marks.tolist() == wave_twin.delineate_lead(*smooth, r, 0.01, wave_shares(fs)).tolist()
     assert (marks[:, 3] >= 0).all()
+
+
+@given(arrays(np.float64, 60, elements=st.floats(0, 1, width=32)), st.integers(0, 59), st.integers(0, 4))
+def test_steep_span(speed, r, quiet):
+    out = np.empty(2, np.int64)
+    waves.steep_span_into(speed, r, 20, quiet, 0.3, 0.1, out)
+    assert tuple(out) == wave_twin.steep_span(speed, r, 20, quiet, 0.3, 0.1)

@@ -67,6 +67,7 @@ def choose_beats(
     p_window,
     low_share,
     usual_share,
+    soon_share,
 ):
     at, height, level = list(at), list(height), list(level)
     beats = []
@@ -115,6 +116,16 @@ def choose_beats(
             if len(rr) >= 2 and at[after] - at[before] <= usual_share * np.median(rr):
                 gone.add(i)
         beats = [b for b in beats if b not in gone]
+    if len(beats) >= 4:  # ends
+
+        def usual(q):
+            return np.median(np.diff([at[b] for b in beats[max(0, q - 5) : min(len(beats) - 1, q + 5) + 1]]))
+
+        first, second, *_, before, last = beats
+        q = len(beats) - 1
+        drop_first = height[first] < low_share * height[second] and at[second] - at[first] < soon_share * usual(0)
+        drop_last = height[last] < low_share * height[before] and at[last] - at[before] < soon_share * usual(q)
+        beats = beats[1 if drop_first else 0 : q if drop_last else q + 1]
     return np.array([at[b] for b in beats], np.int64)
 
 
@@ -172,11 +183,9 @@ def flat_samples(x, width, span):
     return int(flat.sum())
 
 
-def clipped_samples(x, shortest):
-    if x.min() == x.max():
-        return 0
+def samples_at_level(x, level, shortest):
     runs = [(value, len(list(group))) for value, group in itertools.groupby(x)]
-    return sum(length for value, length in runs if value in (x.min(), x.max()) and length >= shortest)
+    return sum(length for value, length in runs if value == level and length >= shortest)
 
 
 def spikes(x, width, height):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 ABSENT = -1
@@ -127,3 +129,17 @@ def delineate_lead(fine, middle, coarse, r_peaks, noise, w):
             start = max(start, marks[b - 1, 7] if marks[b - 1, 7] != ABSENT else marks[b - 1, 4])
         marks[b, 0:3] = mark_p(middle, dm, max(start, 1), int(marks[b, 3] - w.p_end), swing, noise, w)
     return marks
+
+
+def steep_span(speed, r, reach, quiet, share, least):
+    n = len(speed)
+    steep = speed >= max(share * speed[max(0, r - reach) : r + reach + 1].max(), least)
+    ends = []
+    for step in (-1, 1):
+        path = list(itertools.takewhile(lambda i: 0 < i < n - 1, range(r, r + step * (reach + 1), step)))
+        seen = [bool(steep[i]) for i in path]
+        # The walk stops once more than `quiet` samples in a row were not steep.
+        stop = next((k for k in range(len(path)) if not any(seen[max(0, k - quiet) : k + 1]) and k >= quiet), len(path))
+        inside = [i for i, s in zip(path[:stop], seen[:stop], strict=True) if s]
+        ends.append(min(max((inside[-1] if inside else r) + step, 0), n - 1))
+    return tuple(ends)

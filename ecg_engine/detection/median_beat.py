@@ -1,0 +1,172 @@
+"""The median beat: beats aligned, noise and single odd beats gone, waves marked once and well."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_engine.detection.delineation import combine, mark_leads
+from ecg_engine.detection.parameters import WAVES, odd_samples, samples
+from ecg_engine.kernels.beats import align_into, median_beat_into
+from ecg_engine.kernels.smoothing import moving_mean_into
+from ecg_engine.kernels.waves import steep_span_into
+from ecg_engine.types import ABSENT, LeadMarks, MedianBeat
+from ecg_engine.types.marks import MARK_NAMES
+
+#: Part of a beat that is fitted, s before and after R.
+_FIT_S: Final = (0.10, 0.14)
+#: A beat is moved by so much at most to fit the others, s: R may stand at the R or at the S wave.
+_ALIGN_S: Final = 0.03
+#: Beats that make the template which the others are fitted to.
+_VOTERS: Final = 60
+#: The median beat, s before and after R.
+_BEFORE_S, _AFTER_S = 0.40, 0.60
+#: Beats that go into it at most: more do not change it.
+_MOST_BEATS: Final = 120
+#: The quiet level of the common slope is this quantile of it.
+_QUIET_QUANTILE: Final = 0.15
+#: Fewer leads have no common slope: their own marks stand.
+_SPAN_LEADS: Final = 3
+#: And the noise of a lead this quantile of its own slope: more than half of a beat is flat.
+_NOISE_QUANTILE: Final = 0.4
+_WAVES: Final = ("p", "t")
+
+
+def spread(values: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return at most so many of the values, evenly spread."""
+    return np.ascontiguousarray(values[np.unique(np.linspace(0, len(values) - 1, min(len(values), most)).astype(int))])
+
+
+def align(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], *, fs: float) -> NDArray[np.int64]:
+    """Return the R peaks moved to where each beat fits the median of all.
+
+    Parameters
+    ----------
+    signal : (n_leads, n_samples) float64 array
+        No NaN.
+    r_peaks : (n_beats,) int64 array
+        At least one.
+    fs : float
+        Hz.
+
+    Returns
+    -------
+    (n_beats,) int64 array
+    """
+    before, after = samples(_FIT_S[0], fs), samples(_FIT_S[1], fs)
+    part = spread(r_peaks, _VOTERS)
+    template = np.empty((len(signal), before + after))
+    median_beat_into(signal, part, before, np.empty(len(part)), template)
+    out = np.empty_like(r_peaks)
+    align_into(signal, r_peaks, template, before, samples(_ALIGN_S, fs), out)
+    return out
+
+
+def median_beat(
+    signal: NDArray[np.float64], *, fs: float, r_peaks: NDArray[np.int64], usable: NDArray[np.bool_] | None = None
+) -> MedianBeat | None:
+    """Return the median of the beats, with its wave marks.
+
+    Parameters
+    ----------
+    signal : (n_leads, n_samples) float64 array
+        mV, baseline, mains and pacing spikes removed, no NaN.
+    fs : float
+        Hz.
+    r_peaks : (n_beats,) int64 array
+        The beats to take: those of the dominant class.
+    usable : (n_leads,) bool array, optional
+        Leads that count for the global marks; all where it is None.
+
+    Returns
+    -------
+    MedianBeat or None
+        None without beats. It reaches 0.4 s before and 0.6 s after R, less where RR is shorter.
+
+    Notes
+    -----
+    The global QRS is where the leads' common slope (the root mean square over the leads, a spatial velocity) stands
+    above a share of its greatest and above its quiet level; P and T are combined from the leads that show them plainly.
+    """
+    if not len(r_peaks):
+        return None
+    votes = np.ones(len(signal), dtype=bool) if usable is None or not usable.any() else usable
+    part = spread(r_peaks, _MOST_BEATS)
+    rr = float(np.median(np.diff(r_peaks))) if len(r_peaks) > 1 else fs
+    before = min(samples(_BEFORE_S, fs), samples(0.45 * rr / fs, fs))
+    after = min(samples(_AFTER_S, fs), samples(0.75 * rr / fs, fs))
+    aligned = align(np.ascontiguousarray(signal[votes]), part, fs=fs)
+    beat = np.empty((len(signal), before + after))
+    median_beat_into(signal, aligned, before, np.empty(len(part)), beat)
+    table = mark_leads(beat, np.array([before]), fs, median=True)
+    together = _combine(table[votes], beat[votes], before, fs)
+    return MedianBeat(
+        signal=beat,
+        r_peak=before,
+        n_beats=len(part),
+        marks=LeadMarks(**{name: together[:, k] for k, name in enumerate(MARK_NAMES)}),
+        by_lead=tuple(LeadMarks(**{name: rows[:, k] for k, name in enumerate(MARK_NAMES)}) for rows in table),
+    )
+
+
+def _combine(table: NDArray[np.int64], beat: NDArray[np.float64], r: int, fs: float) -> NDArray[np.int64]:
+    """Return global marks, shape (1, 8): P and T of the leads that show them plainly, QRS of all leads together."""
+    out = combine(table, fs)
+    if len(table) > 1:
+        plain = table.copy()
+        for wave in _WAVES:
+            _drop_faint(plain, beat, wave)
+        best = combine(plain, fs, agree_share=0.0)
+        out = np.where((out == ABSENT) | (best == ABSENT), out, best)
+    if len(beat) >= _SPAN_LEADS and (span := _qrs_span(beat, r, fs))[0] < r < span[1]:
+        onset, offset = span
+        out[0, MARK_NAMES.index("qrs_onset")], out[0, MARK_NAMES.index("qrs_offset")] = onset, offset
+    return _in_order(out)
+
+
+def _drop_faint(table: NDArray[np.int64], beat: NDArray[np.float64], wave: str) -> None:
+    """Blank a wave in the leads where it is much lower than in the lead that shows it best."""
+    onset, peak, offset = (MARK_NAMES.index(f"{wave}_{part}") for part in ("onset", "peak", "offset"))
+    height = np.zeros(len(table))
+    for i, (row, marks) in enumerate(zip(beat, table[:, 0], strict=True)):
+        if ABSENT not in (marks[peak], marks[offset]):
+            height[i] = abs(row[marks[peak]] - row[marks[offset]])
+    table[height < WAVES.plain_share * height.max(), 0, onset : offset + 1] = ABSENT
+
+
+def _qrs_span(beat: NDArray[np.float64], r: int, fs: float) -> tuple[int, int]:
+    """Return onset and offset of the QRS by the common slope of the leads."""
+    width = odd_samples(WAVES.span_smooth_s, fs)
+    slopes = np.zeros_like(beat)
+    for row, slope in zip(beat, slopes, strict=True):
+        once, twice = np.empty_like(row), np.empty_like(row)
+        moving_mean_into(row, width, once)
+        moving_mean_into(once, width, twice)
+        slope[1:-1] = (twice[2:] - twice[:-2]) / 2
+    noise = np.quantile(np.abs(slopes), _NOISE_QUANTILE, axis=1)
+    calm = noise <= WAVES.span_noisy * np.median(noise)
+    speed = np.sqrt(np.mean(slopes[calm] ** 2, axis=0))
+    least = WAVES.span_noise * float(np.quantile(speed, _QUIET_QUANTILE))
+    out = np.empty(2, np.int64)
+    reach, quiet = samples(WAVES.span_reach_s, fs), samples(WAVES.span_quiet_s, fs)
+    steep_span_into(speed, r, reach, quiet, WAVES.span_share, least, out)
+    return int(out[0]), int(out[1])
+
+
+def _in_order(marks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the marks with waves blanked that the wider QRS has swallowed, and edges held outside it."""
+    p_onset, p_peak, p_offset, qrs_onset, qrs_offset, t_onset, t_peak, _t_offset = range(8)
+    row = marks[0]
+    if row[qrs_onset] != ABSENT and row[p_onset] != ABSENT:
+        if row[p_peak] >= row[qrs_onset] or row[p_onset] >= row[qrs_onset]:
+            row[p_onset : p_offset + 1] = ABSENT
+        elif row[p_offset] > row[qrs_onset]:
+            row[p_offset] = row[qrs_onset]
+    if row[qrs_offset] != ABSENT and row[t_peak] != ABSENT:
+        if row[t_peak] <= row[qrs_offset]:
+            row[t_onset:] = ABSENT
+        elif row[t_onset] != ABSENT and row[t_onset] < row[qrs_offset]:
+            row[t_onset] = row[qrs_offset]
+    return marks

@@ -1,0 +1,358 @@
+"""Everything that is seen in a recording: quality, beats, waves, the median beat.
+
+Long recordings are seen block by block, so that a day never stands in memory as float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_engine.detection._prepare import fill_gaps
+from ecg_engine.detection.beat_classes import classify_beats, dominant_beats
+from ecg_engine.detection.cleaning import remove_baseline, remove_mains
+from ecg_engine.detection.delineation import delineate
+from ecg_engine.detection.median_beat import median_beat
+from ecg_engine.detection.pacing import without_spikes
+from ecg_engine.detection.parameters import samples
+from ecg_engine.detection.quality import measure_quality, overall_quality
+from ecg_engine.detection.r_peaks import detect_beats
+from ecg_engine.leads import derive_limb_leads
+from ecg_engine.types import ABSENT, Beats, Delineation, LeadMarks, LeadQuality, MedianBeat, Quality
+from ecg_engine.types.marks import MARK_NAMES
+
+__all__ = ["Seen", "see"]
+
+#: Up to so long a recording is seen in one piece, s.
+WHOLE_S: Final = 1200.0
+#: A longer one in blocks of so long, s, or of so many samples over all leads if those are fewer (64 MB of float64).
+BLOCK_S: Final = 600.0
+BLOCK_SAMPLES: Final = 1 << 23
+#: Seen beyond a block's ends, so that it ends as it would in the whole, s: the local level of a beat reaches 8 s.
+MARGIN_S: Final = 15.0
+#: Of a long recording so much goes into the median beat, evenly spread, s.
+MEDIAN_S: Final = 1200.0
+#: All leads exactly the same for so long: electrodes or cable are off, or the device wrote nothing, s. Between the
+#: beats of a slow heart there is noise.
+DEAD_S: Final = 2.0
+#: Half of the beats are at least so like the dominant shape (correlation), or what was found are no beats of one heart:
+#: in noise the correlation is 0 to 0.3, in leads that can be read 0.9 and more.
+LEAST_LIKENESS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Seen:
+    """What `see` returns.
+
+    Parameters
+    ----------
+    leads : tuple of str
+        The recording's, then the limb leads that follow from them.
+    quality : Quality
+    beats : Beats
+        Empty where no lead is usable; indices of its `leads` are into `leads`.
+    marks : Delineation, optional
+        Its `by_lead` is in the order of `leads`, all `ABSENT` where a lead is not usable.
+    beat : MedianBeat, optional
+    mains_hz : float, optional
+        The mains frequency that was taken away.
+    alike : bool
+        Whether the beats are of one shape by half. Where not there are neither `marks` nor `beat`: intervals of noise,
+        or of fibrillating ventricles, are none.
+    dead_s : float
+        How long all leads stood exactly still, s, in stretches of `DEAD_S` and more; they are gaps.
+    """
+
+    leads: tuple[str, ...]
+    quality: Quality
+    beats: Beats
+    marks: Delineation | None
+    beat: MedianBeat | None
+    mains_hz: float | None
+    alike: bool
+    dead_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Block:
+    """What is seen in one block; samples count from its first one.
+
+    `table` (n_beats, 8) and `by_lead` (n_leads, n_beats, 8) hold the marks, in the order of `MARK_NAMES`; `straight` is
+    the signal without mains, spikes and baseline. All are None where there is no beat.
+    """
+
+    start: int
+    quality: Quality
+    beats: Beats
+    table: NDArray[np.int64] | None = None
+    by_lead: NDArray[np.int64] | None = None
+    likeness: NDArray[np.float64] | None = None
+    straight: NDArray[np.float64] | None = None
+    mains_hz: float | None = None
+
+
+def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str]) -> Seen:
+    """Judge the leads, find the beats, mark their waves, make the median beat.
+
+    Parameters
+    ----------
+    signal : (n_leads, n_samples) array
+        mV; NaN is a gap.
+    fs : float
+        Hz.
+    leads : sequence of str
+        One name a row.
+
+    Returns
+    -------
+    Seen
+
+    Notes
+    -----
+    A block ends between two beats, so that none is found twice or lost between blocks. A lead is usable in the whole
+    where it is so for at least half of the time.
+    """
+    n = signal.shape[1]
+    dead = dead_stretches(signal, fs)
+    names: tuple[str, ...] = tuple(leads)
+    parts: list[_Block] = []
+    stretches: list[tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.str_]]] = []
+    blocks = list(_blocks(n, len(signal), fs))
+    kept_to = 0
+    for start, stop in blocks:
+        first, last = max(0, start - samples(MARGIN_S, fs)), min(n, stop + samples(MARGIN_S, fs))
+        if len(blocks) == 1:
+            first, last = 0, n
+        piece = np.array(signal[:, first:last], dtype=np.float64)
+        for a, b in dead:
+            piece[:, max(0, a - first) : max(0, b - first)] = np.nan
+        derived = derive_limb_leads(piece, leads)
+        names = (*leads, *derived)
+        piece = np.ascontiguousarray(np.vstack([piece, *derived.values()]) if derived else piece)
+        block = _see_block(piece, first, fs, names)
+        cut = n if stop == n else first + _between_beats(block.beats.r_peaks, stop - first)
+        kept = _kept(block, kept_to, cut)
+        parts.append(kept)
+        if block.straight is not None:
+            stretches.append(_stretch(block, fs, MEDIAN_S / len(blocks) if len(blocks) > 1 else np.inf))
+        kept_to = cut
+    quality = parts[0].quality if len(parts) == 1 else _quality_of([p.quality for p in parts])
+    usable = np.array([quality.by_lead[name].usable for name in names])
+    beats = _beats_of(parts, usable)
+    likeness = np.concatenate([np.zeros(0), *(p.likeness for p in parts if p.likeness is not None)])
+    alike = len(likeness) < 3 or float(np.median(likeness)) >= LEAST_LIKENESS
+    return Seen(
+        leads=names,
+        quality=quality,
+        beats=beats,
+        marks=_marks_of(parts) if alike and len(beats.r_peaks) else None,
+        beat=_median_of(stretches, fs, usable) if alike else None,
+        mains_hz=next((p.mains_hz for p in parts if p.mains_hz is not None), None),
+        alike=alike,
+        dead_s=sum(b - a for a, b in dead) / fs,
+    )
+
+
+def dead_stretches(signal: NDArray[Any], fs: float) -> tuple[tuple[int, int], ...]:
+    """Return the stretches ``[start, stop)`` in which no lead moves at all; none where none ever does."""
+    n = signal.shape[1]
+    still = np.ones(n - 1, dtype=bool)
+    for row in signal:
+        still &= (row[1:] == row[:-1]) | np.isnan(row[1:])
+    if n < 2 or still.all() or not still.any():
+        return ()
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], still.view(np.int8), [0])))).reshape(-1, 2)
+    shortest = samples(DEAD_S, fs)
+    return tuple((int(a), int(b) + 1) for a, b in edges if b + 1 - a >= shortest)
+
+
+def _blocks(n: int, n_leads: int, fs: float) -> Iterator[tuple[int, int]]:
+    """Yield ``[start, stop)`` of each block."""
+    if n <= WHOLE_S * fs and n * n_leads <= 2 * BLOCK_SAMPLES:
+        yield 0, n
+        return
+    length = max(samples(2 * MARGIN_S, fs), min(samples(BLOCK_S, fs), BLOCK_SAMPLES // n_leads))
+    count = max(1, n // length)
+    edges = np.linspace(0, n, count + 1).astype(np.int64).tolist()
+    yield from pairwise(edges)
+
+
+def _see_block(signal: NDArray[np.float64], start: int, fs: float, leads: tuple[str, ...]) -> _Block:
+    """See one block: `signal` (n_leads, n_samples) with its gaps."""
+    n_leads, n = signal.shape
+    none = np.zeros(0, np.int64)
+    gap = Beats(r_peaks=none, kinds=np.zeros(0, "<U1"), gaps=((0, n),))
+    if np.isnan(signal).all():
+        return _Block(start=start, quality=measure_quality(signal, fs=fs, leads=leads, r_peaks=none), beats=gap)
+    mains = remove_mains(fill_gaps(signal), fs=fs)
+    # Mains comes and goes at the edges of its windows, and looks like a beat there: beats are sought without it.
+    quiet = np.where(np.isnan(signal), np.nan, mains.signal) if mains.mains_hz is not None else signal
+    beats = detect_beats(quiet, fs=fs)
+    quality = measure_quality(signal, fs=fs, leads=leads, r_peaks=beats.r_peaks, mains=mains)
+    rows = np.array([quality.by_lead[name].usable for name in leads])
+    if not rows.any():
+        # What no lead shows well is no evidence of a beat, nor of a pause.
+        return _Block(start=start, quality=quality, beats=gap, mains_hz=mains.mains_hz)
+    used = np.flatnonzero(rows)
+    if not rows.all():
+        # A lead that turned out to be useless has no vote on the beats either.
+        beats = detect_beats(np.ascontiguousarray(quiet[rows]), fs=fs)
+        beats = replace(beats, leads=tuple(int(used[i]) for i in beats.leads))
+    if not len(beats.r_peaks):
+        beats = replace(beats, kinds=np.zeros(0, "<U1"))
+        return _Block(start=start, quality=quality, beats=beats, mains_hz=mains.mains_hz)
+    heart = without_spikes(mains.signal, beats.pacing_spikes, fs=fs)
+    votes = np.ascontiguousarray(heart[rows])
+    kinds = classify_beats(np.ascontiguousarray(mains.signal[rows]), fs=fs, r_peaks=beats.r_peaks)
+    marks = delineate(votes, fs=fs, r_peaks=beats.r_peaks)
+    by_lead = np.full((n_leads, len(beats.r_peaks), len(MARK_NAMES)), ABSENT, np.int64)
+    by_lead[used] = [_table(one) for one in marks.by_lead]
+    onsets = marks.qrs_onset[marks.qrs_onset != ABSENT]
+    return _Block(
+        start=start,
+        quality=quality,
+        beats=replace(beats, kinds=kinds),
+        table=_table(marks),
+        by_lead=by_lead,
+        likeness=dominant_beats(votes, fs=fs, r_peaks=beats.r_peaks),
+        straight=remove_baseline(heart, fs=fs, qrs_onsets=onsets),
+        mains_hz=mains.mains_hz,
+    )
+
+
+def _table(marks: LeadMarks) -> NDArray[np.int64]:
+    return np.column_stack([getattr(marks, name) for name in MARK_NAMES])
+
+
+def _between_beats(r_peaks: NDArray[np.int64], near: int) -> int:
+    """Return the middle between the two beats that stand around `near`, itself where there are none."""
+    after = int(np.searchsorted(r_peaks, near))
+    return int(r_peaks[after - 1] + r_peaks[after]) // 2 if 0 < after < len(r_peaks) else near
+
+
+def _kept(block: _Block, start: int, stop: int) -> _Block:
+    """Return what of a block lies in ``[start, stop)`` of the recording, counted from the recording's first sample."""
+    beats, at = block.beats, block.start
+    inside = (beats.r_peaks + at >= start) & (beats.r_peaks + at < stop)
+    spikes = beats.pacing_spikes + at
+    gaps = tuple((max(a + at, start), min(b + at, stop)) for a, b in beats.gaps)
+    assert beats.kinds is not None
+    return replace(
+        block,
+        beats=Beats(
+            r_peaks=beats.r_peaks[inside] + at,
+            kinds=beats.kinds[inside],
+            pacing_spikes=spikes[(spikes >= start) & (spikes < stop)],
+            gaps=tuple((a, b) for a, b in gaps if a < b),
+            leads=beats.leads,
+        ),
+        table=None if block.table is None else _moved(block.table[inside], at),
+        by_lead=None if block.by_lead is None else _moved(block.by_lead[:, inside], at),
+        likeness=None if block.likeness is None else block.likeness[inside],
+        straight=None,
+    )
+
+
+def _moved(marks: NDArray[np.int64], by: int) -> NDArray[np.int64]:
+    return np.where(marks == ABSENT, ABSENT, marks + by)
+
+
+def _beats_of(parts: Sequence[_Block], usable: NDArray[np.bool_]) -> Beats:
+    gaps: list[tuple[int, int]] = []
+    for a, b in (gap for part in parts for gap in part.beats.gaps):
+        if gaps and gaps[-1][1] >= a:
+            gaps[-1] = (gaps[-1][0], b)
+        else:
+            gaps.append((a, b))
+    kinds = [part.beats.kinds for part in parts if part.beats.kinds is not None]
+    return Beats(
+        r_peaks=np.concatenate([part.beats.r_peaks for part in parts]),
+        kinds=np.concatenate(kinds),
+        pacing_spikes=np.concatenate([part.beats.pacing_spikes for part in parts]),
+        gaps=tuple(gaps),
+        leads=tuple(sorted({i for part in parts for i in part.beats.leads if usable[i]})),
+    )
+
+
+def _marks_of(parts: Sequence[_Block]) -> Delineation:
+    table = np.concatenate([part.table for part in parts if part.table is not None])
+    by_lead = np.concatenate([part.by_lead for part in parts if part.by_lead is not None], axis=1)
+    return Delineation(
+        **{name: table[:, k] for k, name in enumerate(MARK_NAMES)},
+        by_lead=tuple(LeadMarks(**{name: rows[:, k] for k, name in enumerate(MARK_NAMES)}) for rows in by_lead),
+    )
+
+
+def _stretch(
+    block: _Block, fs: float, seconds: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.str_]]:
+    """Return the middle of a block: its samples, its beats, their kinds."""
+    assert block.straight is not None and block.beats.kinds is not None
+    n = block.straight.shape[1]
+    width = n if seconds * fs >= n else samples(seconds, fs)
+    first = (n - width) // 2
+    r = block.beats.r_peaks - first
+    inside = (r >= 0) & (r < width)
+    if width < n:
+        # Whole beats only: the stretches stand one behind the other afterwards.
+        inside = (r >= fs) & (r < width - fs)
+        return block.straight[:, first : first + width].copy(), r[inside], block.beats.kinds[inside]
+    return block.straight, r[inside], block.beats.kinds[inside]
+
+
+def _median_of(
+    stretches: Sequence[tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.str_]]],
+    fs: float,
+    usable: NDArray[np.bool_],
+) -> MedianBeat | None:
+    """Return the median of the beats of the class that most are of."""
+    if not stretches or not usable.any():
+        return None
+    starts = np.cumsum([0, *(signal.shape[1] for signal, _, _ in stretches)])
+    signal = stretches[0][0] if len(stretches) == 1 else np.concatenate([s for s, _, _ in stretches], axis=1)
+    r_peaks = np.concatenate([r + at for (_, r, _), at in zip(stretches, starts[:-1], strict=True)])
+    kinds = np.concatenate([k for _, _, k in stretches])
+    if not len(kinds):
+        return None
+    names, counts = np.unique(kinds, return_counts=True)
+    dominant = np.ascontiguousarray(r_peaks[kinds == names[np.argmax(counts)]])
+    return median_beat(np.ascontiguousarray(signal), fs=fs, r_peaks=dominant, usable=usable)
+
+
+def _quality_of(parts: Sequence[Quality]) -> Quality:
+    """Return the quality of the whole from that of its blocks, which are of about one length."""
+    names = tuple(parts[0].by_lead)
+    return overall_quality({name: _lead_quality([part.by_lead[name] for part in parts]) for name in names})
+
+
+def _lead_quality(parts: Sequence[LeadQuality]) -> LeadQuality:
+    usable = 2 * sum(part.usable for part in parts) >= len(parts)
+    alike = [part.reasons for part in parts if part.usable == usable]
+    counted = dict.fromkeys(code for reasons in alike for code in reasons)
+    often = {code: sum(code in reasons for reasons in alike) for code in counted}
+    reasons = tuple(code for code in counted if 2 * often[code] >= len(alike))
+    if not usable and not reasons:
+        reasons = (max(counted, key=lambda code: often[code]),)
+
+    def mean(name: str) -> float:
+        return float(np.mean([getattr(part, name) for part in parts]))
+
+    def median(name: str) -> float:
+        known = [v for part in parts if not np.isnan(v := getattr(part, name))]
+        return float(np.median(known)) if known else float("nan")
+
+    return LeadQuality(
+        usable=usable,
+        reasons=reasons,
+        gap_fraction=mean("gap_fraction"),
+        flat_fraction=mean("flat_fraction"),
+        clipped_fraction=mean("clipped_fraction"),
+        noise_mv=median("noise_mv"),
+        wander_mv=median("wander_mv"),
+        mains_mv=median("mains_mv"),
+    )
