@@ -78,7 +78,7 @@ def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgRe
     overall = measure_global(
         fs=recording.fs, leads=leads, beats=beats, marks=marks, beat=beat, usable=usable, n_samples=recording.n_samples
     )
-    by_lead = measure_leads(beat, fs=recording.fs, leads=leads, usable=usable, has_p="pr_ms" in overall, st=st)
+    by_lead = measure_leads(beat, leads=leads, usable=usable, has_p="pr_ms" in overall, st=st)
     judged = _cannot_judge(recording, quality, beats)
     alike = seen.alike and overall.get("qrs_ms", MIN_QRS_MS) >= MIN_QRS_MS
     if not alike:
@@ -213,7 +213,7 @@ def _add_notes(notes: list[Note], context: Context, judged: tuple[str, ...]) -> 
     if context.beats.r_peaks.size:
         overall = context.measurements.overall
         absent = [("pr_ms", "no_p_wave"), ("qt_ms", "no_t_wave"), ("qrs_axis_deg", "axis_needs_limb_leads")]
-        if "beats_unlike" in judged:
+        if "beats_unlike" in judged or not context.n_beats_in_median:
             absent = []
         elif "rate_too_low" in judged:
             absent.remove(("qt_ms", "no_t_wave"))
@@ -293,7 +293,7 @@ def decode_file(task: Task) -> Outcome:
 
     settings = task.settings
     try:
-        recording = read_ecg(task.path, format=settings.input_format, fs=settings.fs)
+        recording = read_ecg(task.path, format=settings.input_format, fs=settings.fs, leads=settings.leads or None)
         recording = with_patient(recording, settings.patient)
         report = analyze_ecg(recording)
         files = _drawn(report, recording, settings)

@@ -84,6 +84,8 @@ class DecodeSettings:
         Forces a reader of the registry.
     fs : float, optional
         Hz, for files that do not say (CSV).
+    leads : tuple of str
+        Leads to read, by their standard names; empty: all.
 
     Raises
     ------
@@ -97,6 +99,7 @@ class DecodeSettings:
     patient: PatientSettings = field(default_factory=PatientSettings)
     input_format: str | None = None
     fs: float | None = None
+    leads: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check("lang", self.lang, LANGUAGES)

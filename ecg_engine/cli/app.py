@@ -84,6 +84,9 @@ InputFormat = Annotated[
     str | None, typer.Option("--input-format", metavar="NAME", help="Force a reader; see: ecg-engine formats.")
 ]
 Fs = Annotated[float | None, typer.Option("--fs", metavar="HZ", help="Sampling rate, for files that do not say (CSV).")]
+Leads = Annotated[
+    str | None, typer.Option("--leads", metavar="I,II,V1", help="Leads to keep; the others are left out.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
 
@@ -148,6 +151,7 @@ def decode(
     ] = None,
     fs: Fs = None,
     input_format: InputFormat = None,
+    leads: Leads = None,
     speed: Annotated[
         float,
         typer.Option(
@@ -183,11 +187,17 @@ def decode(
             patient=patient_settings(patient, age_years=age, sex=sex),
             input_format=input_format,
             fs=fs,
+            leads=_names(leads),
         )
         code = decoding.run(files, settings, out=out, as_json=as_json, quiet=quiet, debug=debug)
     except InputError as exc:
         raise _wrong_usage(exc) from exc
     raise typer.Exit(code)
+
+
+def _names(leads: str | None) -> tuple[str, ...]:
+    """Return the names of ``I,II,V1``."""
+    return () if leads is None else tuple(name.strip() for name in leads.split(",") if name.strip())
 
 
 def _split(formats: str) -> tuple[str, ...]:
@@ -210,6 +220,7 @@ def info(
     files: Files,
     fs: Fs = None,
     input_format: InputFormat = None,
+    leads: Leads = None,
     as_json: AsJson = False,
     phi: Annotated[bool, typer.Option("--phi", help="Show the patient's data too.")] = False,
     debug: Debug = False,
@@ -218,7 +229,9 @@ def info(
     from ecg_engine.cli import showing
 
     try:
-        code = showing.show_files(files, input_format=input_format, fs=fs, as_json=as_json, phi=phi, debug=debug)
+        code = showing.show_files(
+            files, input_format=input_format, fs=fs, leads=_names(leads), as_json=as_json, phi=phi, debug=debug
+        )
     except InputError as exc:
         raise _wrong_usage(exc) from exc
     raise typer.Exit(code)
@@ -240,6 +253,7 @@ def convert(
     ] = None,
     fs: Fs = None,
     input_format: InputFormat = None,
+    leads: Leads = None,
     debug: Debug = False,
 ) -> None:
     """Convert one ECG file into another format."""
@@ -247,7 +261,13 @@ def convert(
 
     try:
         code = showing.convert_file(
-            source, target, output_format=output_format, input_format=input_format, fs=fs, debug=debug
+            source,
+            target,
+            output_format=output_format,
+            input_format=input_format,
+            fs=fs,
+            leads=_names(leads),
+            debug=debug,
         )
     except InputError as exc:
         raise _wrong_usage(exc) from exc

@@ -45,7 +45,14 @@ def _attempt(work: Callable[[], None], path: Path, talk: Talk, *, debug: bool) -
 
 
 def show_files(
-    paths: Sequence[Path], *, input_format: str | None, fs: float | None, as_json: bool, phi: bool, debug: bool
+    paths: Sequence[Path],
+    *,
+    input_format: str | None,
+    fs: float | None,
+    leads: tuple[str, ...],
+    as_json: bool,
+    phi: bool,
+    debug: bool,
 ) -> int:
     """Print what is in files and return the exit status.
 
@@ -67,7 +74,7 @@ def show_files(
         facts: dict[str, Any] = {}
 
         def read(path: Path = path, facts: dict[str, Any] = facts) -> None:
-            facts.update(describe(read_ecg(path, format=input_format, fs=fs), phi=phi))
+            facts.update(describe(read_ecg(path, format=input_format, fs=fs, leads=leads or None), phi=phi))
 
         try:
             failed = _attempt(read, path, talk, debug=debug)
@@ -82,7 +89,14 @@ def show_files(
 
 
 def convert_file(
-    source: Path, target: Path, *, output_format: str | None, input_format: str | None, fs: float | None, debug: bool
+    source: Path,
+    target: Path,
+    *,
+    output_format: str | None,
+    input_format: str | None,
+    fs: float | None,
+    leads: tuple[str, ...],
+    debug: bool,
 ) -> int:
     """Convert a file and return the exit status.
 
@@ -101,7 +115,7 @@ def convert_file(
     talk.show_warnings()
 
     def work() -> None:
-        recording = read_ecg(source, format=input_format, fs=fs)
+        recording = read_ecg(source, format=input_format, fs=fs, leads=leads or None)
         write_ecg(recording, target, format=row)
         talk.say(
             f"{target}: {recording.n_leads} leads, {recording.duration_s:g} s, {recording.fs:g} Hz, {row}; "

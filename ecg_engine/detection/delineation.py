@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of
-from ecg_engine.detection.parameters import WAVES, odd_samples
+from ecg_engine.detection.parameters import QRS, WAVES, odd_samples, samples
+from ecg_engine.kernels.agreement import combine_marks_into
 from ecg_engine.kernels.smoothing import moving_mean_into
 from ecg_engine.kernels.waves import WaveShares, delineate_lead_into
-from ecg_engine.types import ABSENT, Delineation, LeadMarks
+from ecg_engine.types import Delineation, LeadMarks
 from ecg_engine.types.marks import MARK_NAMES
 from ecg_engine.types.recording import check_fs
 
-_P_PEAK: Final = MARK_NAMES.index("p_peak")
-_T_PEAK: Final = MARK_NAMES.index("t_peak")
-_QRS_ONSET: Final = MARK_NAMES.index("qrs_onset")
+#: Beats that are looked at, and s of the signal, to judge how clear a lead is.
+_BEATS_JUDGED: Final = 50
+_NOISE_S: Final = 60.0
 
 
 def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
@@ -65,7 +66,7 @@ def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
     at = marks_of(r_peaks, signal.shape[1])
     table = mark_leads(signal, at, fs)
     by_lead = tuple(_as_marks(rows) for rows in table)
-    together = table[0] if len(table) == 1 else combine(table, fs)
+    together = table[0] if len(table) == 1 else combine(table, fs, preferred=clearest_first(signal, at, fs))
     return Delineation(**{name: together[:, k] for k, name in enumerate(MARK_NAMES)}, by_lead=by_lead)
 
 
@@ -108,7 +109,9 @@ def _as_marks(rows: NDArray[np.int64]) -> LeadMarks:
     return LeadMarks(**{name: rows[:, k] for k, name in enumerate(MARK_NAMES)})
 
 
-def combine(table: NDArray[np.int64], fs: float, *, agree_share: float = WAVES.agree_share) -> NDArray[np.int64]:
+def combine(
+    table: NDArray[np.int64], fs: float, *, preferred: NDArray[np.int64], agree_share: float = WAVES.agree_share
+) -> NDArray[np.int64]:
     """Return one set of marks for the marks of several leads.
 
     Parameters
@@ -116,6 +119,8 @@ def combine(table: NDArray[np.int64], fs: float, *, agree_share: float = WAVES.a
     table : (n_leads, n_beats, 8) int64 array
     fs : float
         Hz.
+    preferred : (n_leads,) int64 array
+        Leads, the clearest first: of two that contradict each other the first is believed.
     agree_share : float
 
     Returns
@@ -123,36 +128,32 @@ def combine(table: NDArray[np.int64], fs: float, *, agree_share: float = WAVES.a
     (n_beats, 8) int64 array
         `ABSENT` where fewer than `agree_share` of the leads (and one) have the wave at one place.
     """
-    n_leads, n_beats, _ = table.shape
-    out = np.full((n_beats, len(MARK_NAMES)), ABSENT, np.int64)
-    least = max(1, round(agree_share * n_leads))
-    waves = (
-        (_P_PEAK - 1, _P_PEAK, _P_PEAK + 1, WAVES.agree_p_s * fs),
-        (_QRS_ONSET, ABSENT, _QRS_ONSET + 1, WAVES.agree_qrs_s * fs),
-        (_T_PEAK - 1, _T_PEAK, _T_PEAK + 1, WAVES.agree_t_s * fs),
-    )
-    for b in range(n_beats):
-        for onset, peak, offset, reach in waves:
-            rows = table[:, b]
-            anchor = peak if peak != ABSENT else onset
-            have = rows[rows[:, anchor] != ABSENT]
-            if not len(have):
-                continue
-            have = have[np.abs(have[:, anchor] - np.median(have[:, anchor])) <= reach]
-            if len(have) < least:
-                continue
-            out[b, onset] = _outer(have[:, onset], -1, reach)
-            out[b, offset] = _outer(have[:, offset], 1, reach)
-            if peak != ABSENT:
-                out[b, peak] = int(np.median(have[:, peak]))
+    out = np.empty((table.shape[1], len(MARK_NAMES)), np.int64)
+    reach = np.array([WAVES.agree_p_s, WAVES.agree_qrs_s, WAVES.agree_t_s]) * fs
+    combine_marks_into(np.ascontiguousarray(table), preferred, reach, max(1, round(agree_share * len(table))), out)
     return out
 
 
-def _outer(marks: NDArray[np.int64], side: int, reach: float) -> int:
-    """Return the second earliest (`side` -1) or second latest (1) of the marks that agree; `ABSENT` where none is."""
-    known = np.sort(marks[marks != ABSENT])
-    known = known[np.abs(known - np.median(known)) <= reach] if known.size else known
-    if not known.size:
-        return ABSENT
-    k = 1 if known.size >= 4 else 0
-    return int(known[k] if side < 0 else known[-1 - k])
+def clearest_first(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float) -> NDArray[np.int64]:
+    """Return the leads in the order of their QRS swing over their own noise.
+
+    Parameters
+    ----------
+    signal : (n_leads, n_samples) float64 array
+        No NaN.
+    r_peaks : (n_beats,) int64 array
+    fs : float
+        Hz.
+
+    Returns
+    -------
+    (n_leads,) int64 array
+    """
+    half = samples(QRS.locate_s, fs)
+    part = r_peaks[:: max(1, len(r_peaks) // _BEATS_JUDGED)]
+    clarity = []
+    for row in signal:
+        noise = float(np.median(np.abs(np.diff(row[: samples(_NOISE_S, fs)])))) if len(row) > 1 else 0.0
+        swings = [np.ptp(row[max(0, r - half) : r + half + 1]) for r in part]
+        clarity.append(float(np.median(swings)) / (noise + 1e-3 * max(1e-12, float(np.max(swings)))) if swings else 0.0)
+    return np.argsort(-np.array(clarity), kind="stable").astype(np.int64)

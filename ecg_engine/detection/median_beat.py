@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection.delineation import combine, mark_leads
+from ecg_engine.detection.delineation import clearest_first, combine, mark_leads
 from ecg_engine.detection.parameters import WAVES, odd_samples, samples
 from ecg_engine.kernels.beats import align_into, median_beat_into
+from ecg_engine.kernels.cleaning import spline_into
 from ecg_engine.kernels.smoothing import moving_mean_into
 from ecg_engine.kernels.waves import steep_span_into
 from ecg_engine.types import ABSENT, LeadMarks, MedianBeat
@@ -27,10 +28,17 @@ _BEFORE_S, _AFTER_S = 0.40, 0.60
 _MOST_BEATS: Final = 120
 #: The quiet level of the common slope is this quantile of it.
 _QUIET_QUANTILE: Final = 0.15
+#: A median beat is marked at about this rate, Hz: at 100 Hz one sample is as long as an edge of a QRS.
+_MARK_FS: Final = 500.0
 #: Fewer leads have no common slope: their own marks stand.
 _SPAN_LEADS: Final = 3
 #: And the noise of a lead this quantile of its own slope: more than half of a beat is flat.
 _NOISE_QUANTILE: Final = 0.4
+#: P is looked for from so long before the QRS onset to so long before it, s; with so many beats and so much room.
+_P_WINDOW_S: Final = (0.26, 0.03)
+_P_BEATS: Final = 4
+_P_LEAST_S: Final = 0.08
+_QRS_ONSET: Final = MARK_NAMES.index("qrs_onset")
 _WAVES: Final = ("p", "t")
 
 
@@ -100,25 +108,70 @@ def median_beat(
     aligned = align(np.ascontiguousarray(signal[votes]), part, fs=fs)
     beat = np.empty((len(signal), before + after))
     median_beat_into(signal, aligned, before, np.empty(len(part)), beat)
-    table = mark_leads(beat, np.array([before]), fs, median=True)
-    together = _combine(table[votes], beat[votes], before, fs)
+    finer = max(1, round(_MARK_FS / fs))
+    beat, r, beat_fs = _finer(beat, finer), before * finer, fs * finer
+    table = mark_leads(beat, np.array([r]), beat_fs, median=True)
+    together = _combine(table[votes], beat[votes], r, beat_fs)
+    onset = int(together[0, _QRS_ONSET])
+    coherence = float("nan")
+    if onset != ABSENT:
+        coherence = _p_coherence(signal[votes], aligned, (onset - r) // finer, before, fs)
     return MedianBeat(
         signal=beat,
-        r_peak=before,
+        fs=beat_fs,
+        r_peak=r,
         n_beats=len(part),
         marks=LeadMarks(**{name: together[:, k] for k, name in enumerate(MARK_NAMES)}),
         by_lead=tuple(LeadMarks(**{name: rows[:, k] for k, name in enumerate(MARK_NAMES)}) for rows in table),
+        p_coherence=coherence,
     )
+
+
+def _finer(beat: NDArray[np.float64], times: int) -> NDArray[np.float64]:
+    """Return the beat with `times` as many samples, on the cubic spline through those there are."""
+    if times == 1:
+        return beat
+    at = times * np.arange(beat.shape[1])
+    out = np.empty((len(beat), int(at[-1]) + 1))
+    for row, target in zip(beat, out, strict=True):
+        spline_into(at, np.ascontiguousarray(row), target)
+    return out
+
+
+def _p_coherence(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], onset: int, reach: int, fs: float) -> float:
+    """Return which share of the power before the QRS the median beat has, against the median power of single beats.
+
+    The window ends 30 ms before the QRS onset (`onset` samples from R) and is 230 ms long, less where the median beat
+    (`reach` samples before R) is shorter; each beat's level and slope in it are removed.
+    """
+    start, stop = max(onset - samples(_P_WINDOW_S[0], fs), -reach), onset - samples(_P_WINDOW_S[1], fs)
+    whole = r_peaks[r_peaks + start >= 0]
+    if len(whole) < _P_BEATS or stop - start < samples(_P_LEAST_S, fs):
+        return float("nan")
+    width = odd_samples(WAVES.middle_s, fs)
+    line = np.linspace(-1.0, 1.0, stop - start)
+    together = single = 0.0
+    for row in signal:
+        once, twice = np.empty_like(row), np.empty_like(row)
+        moving_mean_into(np.ascontiguousarray(row), width, once)
+        moving_mean_into(once, width, twice)
+        parts = twice[whole[:, None] + np.arange(start, stop)]
+        parts -= parts.mean(axis=1, keepdims=True)
+        parts -= np.outer(parts @ line / (line @ line), line)
+        together += float(np.square(np.median(parts, axis=0)).sum())
+        single += float(np.median(np.square(parts).sum(axis=1)))
+    return together / single if single > 0 else float("nan")
 
 
 def _combine(table: NDArray[np.int64], beat: NDArray[np.float64], r: int, fs: float) -> NDArray[np.int64]:
     """Return global marks, shape (1, 8): P and T of the leads that show them plainly, QRS of all leads together."""
-    out = combine(table, fs)
+    preferred = clearest_first(beat, np.array([r]), fs)
+    out = combine(table, fs, preferred=preferred)
     if len(table) > 1:
         plain = table.copy()
         for wave in _WAVES:
             _drop_faint(plain, beat, wave)
-        best = combine(plain, fs, agree_share=0.0)
+        best = combine(plain, fs, preferred=preferred, agree_share=0.0)
         out = np.where((out == ABSENT) | (best == ABSENT), out, best)
     if len(beat) >= _SPAN_LEADS and (span := _qrs_span(beat, r, fs))[0] < r < span[1]:
         onset, offset = span

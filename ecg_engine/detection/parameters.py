@@ -64,7 +64,7 @@ class QrsParameters:
     soon_share: float = 0.65  #: the first or last beat, if low, must not come sooner than this share of the usual RR
     locate_s: float = 0.075  #: R lies within so much of the energy's peak
     locate_smooth_s: float = 0.004  #: half window of the mean in which R is sought
-    twice_s: float = 0.120  #: two R peaks so near are one QRS
+    twice_s: float = 0.180  #: two R peaks so near are one QRS
     level_s: float = 0.30  #: half window of the local level that R stands out from
     floor_mv: float = 0.1  #: IEC 60601-2-27: below it a QRS is no beat (0.15 mV may be none, 0.5 mV must be one)
     block_s: float = 4.0  #: block in which a lead's quality is judged for the vote

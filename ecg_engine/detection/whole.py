@@ -40,6 +40,9 @@ MEDIAN_S: Final = 1200.0
 #: All leads exactly the same for so long: electrodes or cable are off, or the device wrote nothing, s. Between the
 #: beats of a slow heart there is noise.
 DEAD_S: Final = 2.0
+#: A QRS is whole where so much of it is in view before and after R, s.
+BEFORE_S: Final = 0.10
+AFTER_S: Final = 0.15
 #: Half of the beats are at least so like the dominant shape (correlation), or what was found are no beats of one heart:
 #: in noise the correlation is 0 to 0.3, in leads that can be read 0.9 and more.
 LEAST_LIKENESS: Final = 0.5
@@ -320,7 +323,9 @@ def _median_of(
     if not len(kinds):
         return None
     names, counts = np.unique(kinds, return_counts=True)
-    dominant = np.ascontiguousarray(r_peaks[kinds == names[np.argmax(counts)]])
+    # A beat cut off by the recording's end has no measures of its own.
+    whole = (r_peaks >= samples(BEFORE_S, fs)) & (r_peaks + samples(AFTER_S, fs) < signal.shape[1])
+    dominant = np.ascontiguousarray(r_peaks[whole & (kinds == names[np.argmax(counts)])])
     return median_beat(np.ascontiguousarray(signal), fs=fs, r_peaks=dominant, usable=usable)
 
 

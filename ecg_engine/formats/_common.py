@@ -195,7 +195,8 @@ def choose_leads(names: Sequence[str], wanted: Sequence[str] | None, *, path: Pa
     for name in kept:
         if kept.count(name) > 1:
             raise CorruptFormatError(
-                f"lead {name}: {kept.count(name)} channels have this name; keep others with leads=… or export again",
+                f"lead {name}: {kept.count(name)} channels have this name; "
+                "keep others with leads=… (--leads) or export again",
                 path=path,
                 lead=name,
             )
@@ -223,7 +224,7 @@ def common_rate(names: Sequence[str], rates: Sequence[float], *, path: Path) -> 
         by_rate = {rate: [n for n, r in zip(names, rates, strict=True) if r == rate] for rate in dict.fromkeys(rates)}
         words = "; ".join(f"{rate:g} Hz: {', '.join(who)}" for rate, who in by_rate.items())
         raise UnsupportedFormatError(
-            f"leads of different sampling rates ({words}); read those of one rate with leads=…", path=path
+            f"leads of different sampling rates ({words}); read those of one rate with leads=… (--leads)", path=path
         )
     return float(rates[0])
 

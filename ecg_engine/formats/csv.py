@@ -245,7 +245,8 @@ def _check_ends(ends: list[int], leads: tuple[str, ...], path: Path) -> None:
     for name, end in zip(leads, ends, strict=True):
         if 0 < end < max(ends):
             raise CorruptFormatError(
-                f"lead {name}: {end} samples where the others have {max(ends)}; drop it with leads=… or export again",
+                f"lead {name}: {end} samples where the others have {max(ends)}; "
+                "drop it with leads=… (--leads) or export again",
                 path=path,
                 lead=name,
             )

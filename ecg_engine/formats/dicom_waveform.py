@@ -47,7 +47,7 @@ def open_file(path: Path, options: Options) -> Opened:
     for name, channel in zip(leads, channels, strict=True):
         if not (math.isfinite(channel.step) and channel.step):
             raise CorruptFormatError(
-                f"lead {name}: no sensitivity; keep others with leads=… or export again", path=path, lead=name
+                f"lead {name}: no sensitivity; keep others with leads=… (--leads) or export again", path=path, lead=name
             )
     mv = np.array([mv_per_unit(c.unit) or math.nan for c in channels])[:, np.newaxis]
     step = np.array([c.step for c in channels])[:, np.newaxis] * mv

@@ -59,7 +59,9 @@ def open_file(path: Path, options: Options) -> Opened:
     for name, signal in zip(leads, ecg, strict=True):
         if not (math.isfinite(signal.step) and signal.step and math.isfinite(signal.zero)):
             raise CorruptFormatError(
-                f"lead {name}: no scale in the header; keep others with leads=… or export again", path=path, lead=name
+                f"lead {name}: no scale in the header; keep others with leads=… (--leads) or export again",
+                path=path,
+                lead=name,
             )
     onsets, marks = _texts(path, header)
     fetcher = _Fetcher(path, header, ecg, fs, onsets if header.kind == "EDF+D" else None)

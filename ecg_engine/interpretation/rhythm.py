@@ -81,10 +81,8 @@ def paced_rhythm(c: Context) -> Statement | None:
 
 
 def _sinus_evidence(c: Context) -> tuple[Evidence, ...]:
-    facts = [fact(c, "p_share_percent", source="acc_svt_2015"), fact(c, "pr_spread_ms", source="acc_svt_2015")]
-    if c.get("p_axis_deg") is not None:
-        facts.append(fact(c, "p_axis_deg", source="acc_svt_2015"))
-    return tuple(facts)
+    codes = ("p_share_percent", "pr_spread_ms", "p_coherence_percent", "p_axis_deg")
+    return tuple(fact(c, code, source="acc_svt_2015") for code in codes if c.get(code) is not None)
 
 
 @rule("rhythm")
@@ -133,7 +131,9 @@ def atrial_fibrillation(c: Context) -> Statement | None:
     if len(c.beats.r_peaks) < 2 * MIN_BEATS or is_paced(c) or has_p(c) or not is_irregular(c):
         return None
     evidence = [fact(c, "rr_change_percent", ">=", AF_CHANGE_PERCENT, source="esc_af_2020")]
-    evidence += [fact(c, k, source="esc_af_2020") for k in ("p_share_percent", "pr_spread_ms") if c.get(k) is not None]
+    evidence += [
+        fact(c, k, source="esc_af_2020") for k in ("p_coherence_percent", "pr_spread_ms") if c.get(k) is not None
+    ]
     return Statement(code="atrial_fibrillation", certainty="probable", evidence=tuple(evidence))
 
 
@@ -176,7 +176,13 @@ def _n_premature(c: Context) -> int:
 @rule("rhythm")
 def premature_beats(c: Context) -> Statement | None:
     """Beats classed as premature or of another shape; which of the two is not told apart yet."""
-    if not _n_premature(c) or is_irregular(c) or is_paced(c) or c.get("rr_min_ms") is None:
+    if (
+        not _n_premature(c)
+        or atrial_fibrillation(c) is not None
+        or is_paced(c)
+        or c.get("rr_min_ms") is None
+        or c.get("rr_ms") is None
+    ):
         return None
     facts = (fact(c, "rr_min_ms", source="design"), fact(c, "rr_ms", source="design"))
     return Statement(code="premature_beats", certainty="probable", evidence=facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from ecg_engine.interpretation.context import Context, fact, rule
@@ -39,7 +40,9 @@ def lead_flat(c: Context) -> Statement | None:
     if not flat:
         return None
     evidence = tuple(
-        Evidence(measurement="flat_fraction", value=q.flat_fraction, lead=name, source="iec_60601_2_25")
+        Evidence(measurement="gap_fraction", value=q.gap_fraction, lead=name, source="iec_60601_2_25")
+        if "missing" in q.reasons
+        else Evidence(measurement="flat_fraction", value=q.flat_fraction, lead=name, source="iec_60601_2_25")
         for name, q in flat.items()
     )
     return Statement(code="lead_flat", evidence=evidence, leads=tuple(flat))
@@ -54,5 +57,6 @@ def lead_noisy(c: Context) -> Statement | None:
     evidence = tuple(
         Evidence(measurement="noise_mv", value=q.noise_mv, lead=name, source="iec_60601_2_25")
         for name, q in noisy.items()
+        if not math.isnan(q.noise_mv)
     )
     return Statement(code="lead_noisy", evidence=evidence, leads=tuple(noisy))

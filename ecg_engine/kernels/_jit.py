@@ -40,6 +40,7 @@ __all__ = [
     "i8",
     "i8_2d_read",
     "i8_2d_write",
+    "i8_3d_read",
     "i8_read",
     "i8_write",
     "is_cold",
@@ -65,6 +66,7 @@ i8_2d_read: Final = _array(types.int64, 2, True)
 u1_read: Final = _array(types.uint8, 1, True)
 f8_write: Final = _array(types.float64, 1, False)
 f8_2d_write: Final = _array(types.float64, 2, False)
+i8_3d_read: Final = _array(types.int64, 3, True)
 i8_write: Final = _array(types.int64, 1, False)
 i8_2d_write: Final = _array(types.int64, 2, False)
 u1_write: Final = _array(types.uint8, 1, False)

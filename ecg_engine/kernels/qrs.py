@@ -349,6 +349,9 @@ def locate_r_into(
             level /= count
             lowest = np.inf
             highest = -np.inf
+            # The swing is taken over the line from end to end of the window: drift is no QRS.
+            first = signal[lead, start]
+            last = signal[lead, stop - 1]
             for k in range(start, stop):
                 value = 0.0
                 count = 0
@@ -356,8 +359,9 @@ def locate_r_into(
                     value += signal[lead, j]
                     count += 1
                 value /= count
-                lowest = min(lowest, value)
-                highest = max(highest, value)
+                over = value - first - (last - first) * (k - start) / max(1, stop - 1 - start)
+                lowest = min(lowest, over)
+                highest = max(highest, over)
                 work[k - start] += (value - level) * (value - level)
             swing[b] = max(swing[b], highest - lowest)
         best = 0

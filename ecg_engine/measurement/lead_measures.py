@@ -20,15 +20,13 @@ MIN_WAVE_MV: Final = 0.02
 
 
 def measure_leads(
-    beat: MedianBeat | None, *, fs: float, leads: Sequence[str], usable: Sequence[str], has_p: bool, st: bool
+    beat: MedianBeat | None, *, leads: Sequence[str], usable: Sequence[str], has_p: bool, st: bool
 ) -> dict[str, dict[str, float]]:
     """Measure each usable lead.
 
     Parameters
     ----------
     beat : MedianBeat, optional
-    fs : float
-        Hz.
     leads : sequence of str
         Names of the rows of the median beat.
     usable : sequence of str
@@ -45,13 +43,13 @@ def measure_leads(
     """
     if beat is None or int(beat.marks.qrs_onset[0]) == ABSENT or int(beat.marks.qrs_offset[0]) == ABSENT:
         return {}
-    return {name: _lead(beat, row, fs, has_p=has_p, st=st) for row, name in enumerate(leads) if name in usable}
+    return {name: _lead(beat, row, has_p=has_p, st=st) for row, name in enumerate(leads) if name in usable}
 
 
-def _lead(beat: MedianBeat, row: int, fs: float, *, has_p: bool, st: bool) -> dict[str, float]:
+def _lead(beat: MedianBeat, row: int, *, has_p: bool, st: bool) -> dict[str, float]:
     onset, j = int(beat.marks.qrs_onset[0]), int(beat.marks.qrs_offset[0])
     samples: NDArray[np.float64] = beat.signal[row]
-    level = float(samples[max(0, onset - max(1, round(LEVEL_S * fs))) : onset + 1].mean())
+    level = float(samples[max(0, onset - max(1, round(LEVEL_S * beat.fs))) : onset + 1].mean())
     x = samples - level
     out = _qrs(x[onset : j + 1])
     if has_p:
@@ -62,9 +60,9 @@ def _lead(beat: MedianBeat, row: int, fs: float, *, has_p: bool, st: bool) -> di
     if t is not None:
         out["t_mv"] = t
     if st:
-        half = max(1, round(ST_WINDOW_S * fs / 2))
+        half = max(1, round(ST_WINDOW_S * beat.fs / 2))
         for code, after_ms in ST_POINTS_MS.items():
-            at = j + round(after_ms * fs / 1000)
+            at = j + round(after_ms * beat.fs / 1000)
             if at + half < len(x):
                 # Before J there is QRS: the mean at J itself takes what follows only.
                 out[code] = float(x[at if after_ms == 0 else at - half : at + half + 1].mean())

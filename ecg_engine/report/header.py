@@ -19,6 +19,7 @@ from ecg_engine.report.words import (
     day_text,
     evidence_text,
     filters_text,
+    length_text,
     note_words,
     number,
     quantity_text,
@@ -263,7 +264,7 @@ def draw_footer(
         facts={
             "start_s": round(plan.start / fs, 2),
             "stop_s": round(plan.stop / fs, 2),
-            "duration_s": round(report.duration_s, 2),
+            "duration": length_text(report.duration_s, lang),
         },
     )
     parts = [note_words(shown, lang)]

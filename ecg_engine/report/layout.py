@@ -91,8 +91,10 @@ class Plan:
     left_out: tuple[str, ...] = ()
 
 
-def plan_rows(leads: Sequence[str], n_samples: int, fs: float, settings: PageSettings, grid: Grid) -> Plan:
-    """Return which leads stand where, the rows not yet given their heights."""
+def plan_rows(
+    leads: Sequence[str], n_samples: int, fs: float, settings: PageSettings, grid: Grid, *, rhythm: str = "II"
+) -> Plan:
+    """Return which leads stand where, the rows not yet given their heights; `rhythm` is the lead of the strip."""
     speed = settings.speed_mm_s
     line = min(n_samples, round(SPAN_MM / speed * fs))
     ordered = [leads[i] for i in display_order(leads)]
@@ -102,7 +104,7 @@ def plan_rows(leads: Sequence[str], n_samples: int, fs: float, settings: PageSet
         stop = max(cell.stop for row in rows for cell in row.cells)
     else:
         groups = _columns(shown, line / fs) if settings.layout != "12x1" else [shown]
-        rows, stop, n_columns = _column_rows(groups, line, fs, speed, grid), line, len(groups)
+        rows, stop, n_columns = _column_rows(groups, line, fs, speed, grid, rhythm), line, len(groups)
     return Plan(
         rows=tuple(rows), start=0, stop=stop, n_columns=n_columns, speed=speed, gain=settings.gain_mm_mv,
         left_out=left_out,
@@ -123,7 +125,7 @@ def _columns(shown: list[str], seconds: float) -> list[list[str]]:
     return [shown]
 
 
-def _column_rows(groups: list[list[str]], line: int, fs: float, speed: float, grid: Grid) -> list[Row]:
+def _column_rows(groups: list[list[str]], line: int, fs: float, speed: float, grid: Grid, rhythm: str) -> list[Row]:
     if len(groups) == 1:
         return [Row(cells=(Cell(lead=n, start=0, stop=line, x=grid.x_zero),), label=n) for n in groups[0]]
     edges = [round(line * k / len(groups)) for k in range(len(groups) + 1)]
@@ -135,7 +137,7 @@ def _column_rows(groups: list[list[str]], line: int, fs: float, speed: float, gr
             if i < len(group)
         ]
         rows.append(Row(cells=tuple(cells)))
-    rows.append(Row(cells=(Cell(lead="II", start=0, stop=line, x=grid.x_zero),), label="II", is_rhythm=True))
+    rows.append(Row(cells=(Cell(lead=rhythm, start=0, stop=line, x=grid.x_zero),), label=rhythm, is_rhythm=True))
     return rows
 
 

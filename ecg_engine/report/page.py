@@ -28,6 +28,8 @@ __all__ = ["draw_page", "render", "render_bytes"]
 SHEET_MM: Final = (297.0, 210.0)
 #: What is cleaned beyond the part that is shown, so that its ends are as straight as its middle, s.
 _MARGIN_S: Final = 3.0
+#: The rhythm strip is the first of these that can be read: II shows P best, then the leads with a plain QRS.
+_RHYTHM_LEADS: Final = ("II", "V1", "V5", "I", "III", "aVF", "V6", "V4", "V2", "V3", "aVR", "aVL")
 
 
 def render(
@@ -128,9 +130,10 @@ def draw_page(report: EcgReport, recording: Recording, *, lang: str, settings: P
     leads = (*names, *derived)
     known = report.quality.by_lead
     quality = {shown: known.get(name) for name, shown in zip((*recording.leads, *derived), leads, strict=True)}
-    plan = plan_rows(leads, recording.n_samples, recording.fs, settings, grid)
-    traces = _traces(report, recording, plan, names, derived)
     trusted = {name for name, lead in quality.items() if lead is None or lead.usable}
+    rhythm = next((name for name in _RHYTHM_LEADS if name in trusted), "II")
+    plan = plan_rows(leads, recording.n_samples, recording.fs, settings, grid, rhythm=rhythm)
+    traces = _traces(report, recording, plan, names, derived)
     plan = with_bands(plan, traces, trusted, grid)
 
     title = f"{page_text('short_title', lang)} {date_text(report.start, lang)}"

@@ -236,7 +236,7 @@ def _draw_margin_name(drawing: Drawing, row: Row, grid: Grid) -> None:
 def _free_place(
     row: Row, points: NDArray[np.float64], x: float, width: float, most_shift: float
 ) -> tuple[float, float]:
-    """Return where a name stands: at the upper edge of its row, a little to the right or at the lower edge if need be."""
+    """Return where a name stands: at the upper edge of its row, if need be to the right or at the lower edge."""
     at_top, at_bottom = row.top + 3.7, row.bottom - 2.2
     places = [(x + shift, at_top) for shift in np.arange(0.0, most_shift + 0.1, 1.0).tolist()] + [(x, at_bottom)]
     for left, y in places:

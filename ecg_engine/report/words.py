@@ -23,6 +23,7 @@ __all__ = [
     "day_text",
     "evidence_text",
     "filters_text",
+    "length_text",
     "note_words",
     "number",
     "quantity_text",
@@ -130,6 +131,20 @@ def date_text(start: Any, lang: str) -> str:
     except ValueError:
         return str(start)
     return f"{day_text(moment.date(), lang)} {moment:%H:%M:%S}"
+
+
+def length_text(seconds: float, lang: str) -> str:
+    """Return a length: in seconds, from ten minutes on as hours, minutes and seconds.
+
+    Examples
+    --------
+    >>> length_text(10.004, "en"), length_text(1805.56, "ru"), length_text(86400.0, "en")
+    ('10 s', '0:30:06', '24:00:00')
+    """
+    if seconds < 600:
+        return f"{round(seconds, 2):g} {page_text('unit_s', lang)}"
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 def note_words(note: Note, lang: str) -> str:

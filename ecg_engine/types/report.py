@@ -70,6 +70,8 @@ class MedianBeat:
     ----------
     signal : (n_leads, n_samples) array
         mV, baseline removed.
+    fs : float
+        Hz: a multiple of the recording's rate where that is low, so that a mark falls between two of its samples.
     r_peak : int
         Index of R in `signal`.
     n_beats : int
@@ -78,13 +80,18 @@ class MedianBeat:
         Global marks, one beat long, indices into `signal`.
     by_lead : tuple of LeadMarks
         Each lead's own.
+    p_coherence : float
+        Share of the power before the QRS that is the same in each beat: near 1 where P waves lead the QRS, near 0 where
+        the atria fibrillate; NaN where there are too few beats or too little room.
     """
 
     signal: NDArray[np.float64]
+    fs: float
     r_peak: int
     n_beats: int
     marks: LeadMarks
     by_lead: tuple[LeadMarks, ...]
+    p_coherence: float = float("nan")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "signal", read_only(np.ascontiguousarray(self.signal, dtype=np.float64)))

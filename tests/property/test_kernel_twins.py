@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from ecg_engine.detection.delineation import wave_shares
 from ecg_engine.detection.parameters import QRS, odd_samples, samples
-from ecg_engine.kernels import beats, cleaning, pacing, qrs, quality, smoothing, waves
+from ecg_engine.kernels import agreement, beats, cleaning, pacing, qrs, quality, smoothing, waves
 from tests.reference import kernel_twins as twin
 from tests.reference import wave_twin
 
@@ -228,3 +228,21 @@ def test_steep_span(speed, r, quiet):
     out = np.empty(2, np.int64)
     waves.steep_span_into(speed, r, 20, quiet, 0.3, 0.1, out)
     assert tuple(out) == wave_twin.steep_span(speed, r, 20, quiet, 0.3, 0.1)
+
+
+@given(
+    arrays(
+        np.int64,
+        st.tuples(st.integers(1, 7), st.integers(1, 4), st.just(8)),
+        elements=st.sampled_from([-1, 3, 10, 11, 12, 14, 15, 18, 30, 60]),
+    ),
+    st.integers(1, 3),
+    st.randoms(use_true_random=False),
+)
+def test_combine_marks(table, least, random):
+    preferred = list(range(len(table)))
+    random.shuffle(preferred)
+    reach = np.array([3.0, 5.0, 8.0])
+    out = np.empty(table.shape[1:], np.int64)
+    agreement.combine_marks_into(table, np.array(preferred), reach, least, out)
+    assert out.tolist() == wave_twin.combine(table, preferred, reach, least).tolist()

@@ -139,7 +139,8 @@ def locate_r(signal, at, half, smooth, level_half):
         )
         level = signal[:, max(0, a - level_half) : a + level_half + 1].mean(axis=1, keepdims=True)
         r_peaks.append(start + int(np.argmax(((part - level) ** 2).sum(axis=0))))
-        swings.append(float(np.ptp(part, axis=1).max()))
+        chord = np.linspace(signal[:, start], signal[:, stop - 1], stop - start, axis=1)
+        swings.append(float(np.ptp(part - chord, axis=1).max()))
     return np.array(r_peaks, np.int64), np.array(swings)
 
 

@@ -143,3 +143,30 @@ def steep_span(speed, r, reach, quiet, share, least):
         inside = [i for i, s in zip(path[:stop], seen[:stop], strict=True) if s]
         ends.append(min(max((inside[-1] if inside else r) + step, 0), n - 1))
     return tuple(ends)
+
+
+def outer(marks, reach, latest):
+    known = np.sort(marks[marks != ABSENT])
+    known = known[np.abs(known - np.median(known)) <= reach] if len(known) else known
+    if not len(known):
+        return ABSENT
+    k = 1 if len(known) >= 4 else 0
+    return known[-1 - k] if latest else known[k]
+
+
+def combine(table, preferred, reach, least):
+    out = np.full(table.shape[1:], ABSENT, np.int64)
+    for b in range(table.shape[1]):
+        for (onset, peak, offset), near in zip(((0, 1, 2), (3, 3, 4), (5, 6, 7)), reach, strict=True):
+            rows = table[preferred, b]
+            rows = rows[rows[:, peak] != ABSENT]
+            if len(rows) == 2 and abs(rows[0, peak] - rows[1, peak]) > near:
+                rows = rows[:1]
+            elif len(rows):
+                rows = rows[np.abs(rows[:, peak] - np.median(rows[:, peak])) <= near]
+            if len(rows) < least:
+                continue
+            if peak != onset:
+                out[b, peak] = int(np.median(rows[:, peak]))
+            out[b, onset], out[b, offset] = outer(rows[:, onset], near, False), outer(rows[:, offset], near, True)
+    return out

@@ -435,3 +435,41 @@ def test_rows_follow_one_another_down_the_page() -> None:
     labels = [t for t in drawn(report_of(rec), rec, layout="12x1").of("lead")]
     assert [t.text for t in labels] == list(STANDARD_LEADS)
     assert all(a.y < b.y for a, b in pairwise(labels))
+
+
+def test_the_rhythm_strip_is_a_lead_that_can_be_read() -> None:
+    rec = recording()
+    off = ("I", "II", "III", "V1")
+    quality = Quality(
+        by_lead={n: LeadQuality(usable=n not in off, reasons=("flat",) if n in off else ()) for n in rec.leads},
+        acceptable=True,
+    )
+    sheet = drawn(report_of(rec, quality=quality), rec)
+    strips = [e for e in sheet.of("trace") if isinstance(e, Strokes) and np.ptp(e.points[:, 0]) > 240]
+    assert [strip.data["lead"] for strip in strips] == ["V5"]
+
+
+def test_marks_stand_under_the_lead_that_is_lead_ii_of_a_monitor() -> None:
+    rec = recording(("V1", "MLII"), seconds=40.0)
+    sheet = drawn(report_of(rec, delineation=delineation(rec)), rec)
+    names = [e for e in sheet.of("lead") if isinstance(e, Text)]
+    (marks,) = (e for e in sheet.of("marks") if isinstance(e, Strokes))
+    for y in np.unique(marks.points[~np.isnan(marks.points[:, 1]), 1]):
+        assert max((name for name in names if name.y < y + 3), key=lambda name: name.y).text == "MLII"
+
+
+def test_a_name_steps_aside_from_its_trace_before_it_goes_to_the_foot_of_the_row() -> None:
+    signal = beat_signal(12, 5000, 500.0)
+    signal[9, 3755:3775] = 1.9  # V4 is drawn from sample 3750 on
+    rec = recording(signal=signal)
+    sheet = drawn(report_of(rec), rec)
+    by_name = {e.text: e for e in sheet.of("lead") if isinstance(e, Text) and e.text in ("V1", "V4", "V5")}
+    assert by_name["V4"].y == pytest.approx(by_name["V1"].y)
+    assert 0 < by_name["V4"].x - by_name["V5"].x <= 12
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(10.0, "shown: 0–10 s of 10 s"), (7200.0, "shown: 0–20 s of 2:00:00")])
+def test_the_page_says_how_much_of_the_recording_it_shows(seconds: float, words: str) -> None:
+    rec = recording(("II", "V1", "V5"), seconds=seconds, fs=50.0)
+    (facts,) = (e for e in drawn(report_of(rec), rec).of("facts") if isinstance(e, Text))
+    assert words in facts.text

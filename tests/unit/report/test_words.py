@@ -93,7 +93,7 @@ def test_a_reason_is_a_statement_a_note_with_its_facts_or_its_code() -> None:
     rec = recording()
     report = report_of(rec, notes=(Note(stage="x", code="few_beats", facts={"n_beats": 2}),))
     assert reason_words("qt_prolonged", report, "en") == "Prolonged QT interval"
-    assert reason_words("few_beats", report, "en").startswith("only 2 QRS")
+    assert reason_words("few_beats", report, "en").startswith("QRS complexes found: 2")
     assert reason_words("too_short", report, "en") == "too_short"  # its facts are nowhere
     assert reason_words("a_hospitals_own", report, "ru") == "a_hospitals_own"
 

@@ -1,0 +1,115 @@
+"""Floors of wave marks and intervals against the cardiologists' marks of LUDB: they only rise."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+import ecg_engine as ee
+from ecg_engine.evaluation import WaveScore, score_wave
+
+LEADS = ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")
+WAVES = {"p": "p", "N": "qrs", "t": "t"}
+#: Where a wave's peak may stand from the R peak, s before and after.
+REACH_S = {"p": (0.30, -0.04), "N": (0.10, 0.10), "t": (-0.08, 0.60)}
+
+
+def marks_of(base, lead):
+    import wfdb
+
+    found = wfdb.rdann(str(base), lead)
+    symbols, samples = found.symbol, found.sample
+    out = {wave: [] for wave in WAVES}
+    for i, (symbol, at) in enumerate(zip(symbols, samples, strict=True)):
+        if symbol in out:
+            onset = samples[i - 1] if i and symbols[i - 1] == "(" else -1
+            offset = samples[i + 1] if i + 1 < len(symbols) and symbols[i + 1] == ")" else -1
+            out[symbol].append((onset, at, offset))
+    return {wave: np.array(v, np.int64).reshape(-1, 3) for wave, v in out.items()}
+
+
+@cache
+def records(folder):
+    out = []
+    for path in sorted(folder.glob("*.hea"), key=lambda p: int(p.stem)):
+        base = path.with_suffix("")
+        out.append((ee.read_ecg(path), {lead: marks_of(base, lead) for lead in LEADS}))
+    return out
+
+
+@pytest.fixture
+def ludb(data):
+    return records(data / "ecg" / "ludb")
+
+
+def test_waves_of_lead_ii(ludb):
+    total = {wave: WaveScore() for wave in WAVES}
+    for recording, by_lead in ludb:
+        marks, ecg = by_lead["ii"], recording.lead("II")
+        known = np.concatenate([v.ravel() for v in marks.values()])
+        known = known[known >= 0]
+        if not len(known):
+            continue
+        r = ee.detect_r_peaks(ecg, fs=recording.fs)
+        d = ee.delineate(ecg, fs=recording.fs, r_peaks=r)
+        found = {
+            "p": (d.p_onset, d.p_peak, d.p_offset),
+            "N": (d.qrs_onset, r, d.qrs_offset),
+            "t": (d.t_onset, d.t_peak, d.t_offset),
+        }
+        for wave in WAVES:
+            total[wave] += score_wave(
+                marks[wave], np.column_stack(found[wave]), fs=recording.fs, between=(int(known.min()), int(known.max()))
+            )
+    f1 = {wave: score.f1_percent for wave, score in total.items()}
+    assert f1["p"] >= 92.0 and f1["N"] >= 99.7 and f1["t"] >= 96.5, f1
+    spread = {wave: (np.std(s.onset_ms), np.std(s.offset_ms)) for wave, s in total.items()}
+    assert max(spread["N"]) <= 15.0, spread
+    assert abs(np.mean(total["N"].onset_ms)) <= 5 and abs(np.mean(total["N"].offset_ms)) <= 5
+
+
+def reference_intervals(by_lead, r_peaks, fs):
+    """P, PR, QRS, QT of each beat: second earliest onset and second latest offset over the leads' manual marks, ms."""
+    out = {"p_duration_ms": [], "pr_ms": [], "qrs_ms": [], "qt_ms": []}
+    for r in r_peaks:
+        span = {}
+        for wave, (before, after) in REACH_S.items():
+            hits = [
+                m[wave][(m[wave][:, 1] - r >= -before * fs) & (m[wave][:, 1] - r <= after * fs)]
+                for m in by_lead.values()
+            ]
+            onsets = sorted(h[0, 0] for h in hits if len(h) and h[0, 0] >= 0)
+            offsets = sorted(h[0, 2] for h in hits if len(h) and h[0, 2] >= 0)
+            if len(onsets) >= 4 and len(offsets) >= 4:
+                span[wave] = (onsets[1], offsets[-2])
+        if "N" in span:
+            out["qrs_ms"].append(span["N"][1] - span["N"][0])
+            if "t" in span:
+                out["qt_ms"].append(span["t"][1] - span["N"][0])
+            if "p" in span:
+                out["p_duration_ms"].append(span["p"][1] - span["p"][0])
+                out["pr_ms"].append(span["N"][0] - span["p"][0])
+    return {code: float(np.median(v)) / fs * 1000 for code, v in out.items() if v}
+
+
+#: Mean and standard deviation of the error, ms. IEC 60601-2-25 asks for 10/15, 10/10, 10/10 and 25/30.
+FLOORS_MS = {"p_duration_ms": (14.0, 21.0), "pr_ms": (6.0, 15.0), "qrs_ms": (12.0, 14.0), "qt_ms": (20.0, 26.0)}
+
+
+def test_intervals_of_the_report(ludb):
+    errors = {code: [] for code in FLOORS_MS}
+    for recording, by_lead in ludb:
+        report = ee.analyze_ecg(recording)
+        for code, expected in reference_intervals(by_lead, report.beats.r_peaks, recording.fs).items():
+            measured = report.measurements.get(code)
+            if measured is not None:
+                errors[code].append(measured - expected)
+    for code, (mean, sd) in FLOORS_MS.items():
+        assert len(errors[code]) >= 100, code
+        assert abs(np.mean(errors[code])) <= mean and np.std(errors[code]) <= sd, (
+            code,
+            np.mean(errors[code]),
+            np.std(errors[code]),
+        )

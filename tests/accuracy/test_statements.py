@@ -1,0 +1,79 @@
+"""Floors of the first statements against cardiologists' labels: they only rise."""
+
+from __future__ import annotations
+
+import ast
+import csv
+
+import numpy as np
+import pytest
+
+import ecg_engine as ee
+from ecg_engine.leads import STANDARD_LEADS
+
+SINUS = {"sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia", "sinus_arrhythmia"}
+
+
+@pytest.fixture(scope="module")
+def ptbxl(data):
+    """Return (labels, report) of each record."""
+    folder = data / "ecg" / "ptbxl"
+    packed = np.load(folder / "raw_500hz.npz")
+    with open(folder / "raw_500hz.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    out = []
+    for samples, row in zip(packed["x"], rows, strict=True):
+        who = ee.Patient(
+            age_years=min(float(row["age"]), 100.0) if row["age"] else None, sex={"0": "M", "1": "F"}.get(row["sex"])
+        )
+        recording = ee.Recording(
+            signal=samples / float(packed["gain_per_mV"]), fs=500.0, leads=STANDARD_LEADS, patient=who
+        )
+        out.append((set(ast.literal_eval(row["scp_codes"])), ee.analyze_ecg(recording)))
+    return out
+
+
+def rates(pairs):
+    """Return sensitivity and specificity, %, of (true, said) pairs."""
+    true = np.array([t for t, _ in pairs])
+    said = np.array([s for _, s in pairs])
+    return 100 * said[true].mean(), 100 * (~said[~true]).mean()
+
+
+@pytest.mark.parametrize(
+    ("label", "code", "sensitivity", "specificity"),
+    [
+        ("AFIB", "atrial_fibrillation", 80, 98.5),
+        ("CRBBB", "rbbb_complete", 80, 98.5),
+        ("CLBBB", "lbbb_complete", 80, 97.5),
+        ("1AVB", "av_block_1", 60, 92),
+    ],
+)
+def test_statement_on_ptb_xl(ptbxl, label, code, sensitivity, specificity):
+    se, sp = rates([(label in scp, code in {s.code for s in report.statements}) for scp, report in ptbxl])
+    assert se >= sensitivity and sp >= specificity, (se, sp)
+
+
+def test_plain_normals_get_few_abnormal_statements(ptbxl):
+    """Over-reading is what doctors switch such programs off for."""
+    said = [len({s.code for s in report.statements} - SINUS) for scp, report in ptbxl if scp <= {"NORM", "SR"}]
+    assert len(said) > 200
+    assert 100 * np.mean(said) <= 20
+
+
+def test_plain_normals_are_not_urgent(ptbxl):
+    levels = [report.urgency.level for scp, report in ptbxl if scp <= {"NORM", "SR"}]
+    assert 100 * np.mean([level == "critical" for level in levels]) <= 1
+    assert 100 * np.mean([level == "routine" for level in levels]) >= 94
+
+
+def test_sinus_rhythm_on_ludb(data):
+    pairs = []
+    with open(data / "ecg" / "ludb" / "ludb.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            path = data / "ecg" / "ludb" / f"{row['ID'].strip()}.hea"
+            if path.exists():
+                said = {s.code for s in ee.analyze_ecg(ee.read_ecg(path)).statements}
+                pairs.append(("sinus" in row["Rhythms"].lower(), bool(said & SINUS)))
+    se, sp = rates(pairs)
+    assert se >= 91 and sp >= 83, (se, sp)

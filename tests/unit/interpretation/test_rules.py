@@ -1,0 +1,280 @@
+"""Rules at their thresholds: the guideline's side of the line, and the other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ecg_engine.interpretation import Context, interpret, judge_urgency
+from ecg_engine.interpretation.context import RULES
+from ecg_engine.interpretation.limits import limits_for
+from ecg_engine.interpretation.urgency import LEVELS, STATEMENT_LEVELS
+from ecg_engine.leads import STANDARD_LEADS
+from ecg_engine.types import Beats, LeadQuality, Measurements, Patient, Quality
+from ecg_engine.vocabulary import statements
+
+SINUS = {
+    "heart_rate_bpm": 70.0, "rr_ms": 857.0, "rr_min_ms": 850.0, "rr_max_ms": 865.0, "rr_cv_percent": 1.0,
+    "rr_change_percent": 1.0, "p_share_percent": 100.0, "pr_spread_ms": 2.0, "pr_ms": 160.0, "p_axis_deg": 50.0,
+    "p_duration_ms": 100.0, "qrs_ms": 92.0, "qt_ms": 390.0, "qtc_fridericia_ms": 410.0, "qrs_axis_deg": 40.0,
+    "pause_s": 0.9,
+}  # fmt: skip
+
+
+def context(
+    *, by_lead=None, without=(), patient=None, bad=(), kinds=None, n_beats=12, st_certain=True, **overall
+) -> Context:
+    patient = patient or Patient(age_years=55, sex="M")
+    measured = {k: v for k, v in (SINUS | overall).items() if k not in without}
+    quality = Quality(
+        by_lead={
+            name: LeadQuality(usable=name not in bad, reasons=("flat",) if name in bad else (), flat_fraction=0.0)
+            for name in STANDARD_LEADS
+        },
+        acceptable=True,
+    )
+    r_peaks = np.arange(n_beats) * 400 + 200
+    kinds = np.full(n_beats, "N") if kinds is None else np.array(list(kinds))
+    return Context(
+        measurements=Measurements(overall=measured, by_lead=by_lead or {}),
+        quality=quality,
+        beats=Beats(r_peaks=r_peaks, kinds=kinds),
+        patient=patient,
+        limits=limits_for(patient.age_years, patient.sex),
+        leads=STANDARD_LEADS,
+        n_beats_in_median=n_beats,
+        duration_s=10.0,
+        st_certain=st_certain,
+    )
+
+
+def said(c: Context) -> set[str]:
+    return {s.code for s in interpret(c)}
+
+
+def st(**levels: float) -> dict[str, dict[str, float]]:
+    """ST levels by lead (m_aVR for aVR is plain aVR), flat elsewhere, at J and after."""
+    return {
+        lead: {code: levels.get(lead, 0.0) for code in ("st_j_mv", "st_j40_mv", "st_j60_mv", "st_j80_mv")}
+        for lead in STANDARD_LEADS
+    }
+
+
+def test_plain_sinus_rhythm_says_that_and_nothing_else():
+    assert said(context()) == {"sinus_rhythm"}
+
+
+@pytest.mark.parametrize(
+    ("measured", "code", "holds"),
+    [
+        ({"heart_rate_bpm": 59.9}, "sinus_bradycardia", True),
+        ({"heart_rate_bpm": 60.0}, "sinus_bradycardia", False),
+        ({"heart_rate_bpm": 100.0}, "sinus_tachycardia", False),
+        ({"heart_rate_bpm": 100.1}, "sinus_tachycardia", True),
+        ({"pr_ms": 200.0}, "av_block_1", False),
+        ({"pr_ms": 200.1}, "av_block_1", True),
+        ({"qrs_ms": 119.9}, "wide_qrs", False),
+        ({"qrs_ms": 120.0}, "wide_qrs", True),
+        ({"qrs_axis_deg": -30.0}, "axis_left", False),
+        ({"qrs_axis_deg": -30.1}, "axis_left", True),
+        ({"qrs_axis_deg": 90.0}, "axis_right", False),
+        ({"qrs_axis_deg": 90.1}, "axis_right", True),
+        ({"qrs_axis_deg": -95.0}, "axis_extreme", True),
+        ({"qtc_fridericia_ms": 449.9}, "qt_prolonged", False),
+        ({"qtc_fridericia_ms": 450.0}, "qt_prolonged", True),
+        ({"pause_s": 2.9}, "pause", False),
+        ({"pause_s": 3.0}, "pause", True),
+        ({"pause_s": 4.0}, "asystole", True),
+    ],
+)
+def test_thresholds(measured, code, holds):
+    assert (code in said(context(**measured))) is holds
+
+
+@pytest.mark.parametrize(("sex", "holds"), [("F", False), ("M", True), (None, False)])
+def test_qtc_of_455_is_long_in_men_only(sex, holds):
+    c = context(qtc_fridericia_ms=455.0, patient=Patient(age_years=50, sex=sex))
+    assert ("qt_prolonged" in said(c)) is holds
+
+
+def test_wide_qrs_silences_qt():
+    assert "qt_prolonged" not in said(context(qrs_ms=150.0, qtc_fridericia_ms=520.0))
+
+
+#: Fourth Universal Definition: J in V2-V3 from 0.25 mV (men under 40), 0.2 mV (men from 40), 0.15 mV (women); 0.1 mV in
+#: the other leads.
+@pytest.mark.parametrize(
+    ("age", "sex", "level", "holds"),
+    [
+        (30, "M", 0.24, False), (30, "M", 0.25, True), (45, "M", 0.19, False), (45, "M", 0.20, True),
+        (45, "F", 0.14, False), (45, "F", 0.15, True), (30, "F", 0.15, True), (None, "M", 0.2, False),
+        (None, None, 0.2, False), (None, None, 0.25, True),
+    ],
+)  # fmt: skip
+def test_st_elevation_in_v2_v3_by_age_and_sex(age, sex, level, holds):
+    c = context(by_lead=st(V2=level, V3=level), patient=Patient(age_years=age, sex=sex))
+    assert ("st_elevation" in said(c)) is holds
+
+
+@pytest.mark.parametrize(
+    ("leads", "holds"),
+    [
+        (("II", "III"), False), (("II", "aVF"), True), (("III", "aVF"), True), (("I", "aVL"), True),
+        (("V4", "V5"), True), (("V4", "V6"), False), (("V6", "I"), False), (("II",), False),
+    ],
+)  # fmt: skip
+def test_st_elevation_needs_two_contiguous_leads(leads, holds):
+    found = said(context(by_lead=st(**dict.fromkeys(leads, 0.12))))
+    assert ("st_elevation" in found) is holds
+
+
+def test_what_ends_with_the_qrs_is_no_st_elevation():
+    by_lead = st()
+    for lead in ("II", "aVF"):
+        by_lead[lead]["st_j_mv"] = 0.2
+    assert "st_elevation" not in said(context(by_lead=by_lead))
+
+
+def test_inferior_elevation_with_reciprocal_depression_is_critical():
+    c = context(by_lead=st(II=0.15, III=0.2, aVF=0.17, I=-0.06, aVL=-0.12))
+    found = interpret(c)
+    assert {"st_elevation_mi"} == {s.code for s in found} - {"sinus_rhythm"}
+    mi = next(s for s in found if s.code == "st_elevation_mi")
+    assert set(mi.leads) == {"II", "III", "aVF"}
+    assert {e.lead for e in mi.evidence} == {"II", "III", "aVF", "I", "aVL"}
+    assert judge_urgency(c, found, judged=()).level == "critical"
+
+
+def test_unknown_filters_make_st_probable():
+    c = context(by_lead=st(II=0.15, aVF=0.17), st_certain=False)
+    assert {s.certainty for s in interpret(c) if s.code == "st_elevation"} == {"probable"}
+
+
+def test_st_is_not_judged_in_wide_or_paced_beats():
+    by_lead = st(V1=0.3, V2=0.4, V3=0.4)
+    assert not {"st_elevation", "st_elevation_mi"} & said(context(by_lead=by_lead, qrs_ms=150.0))
+    assert "st_elevation" not in said(context(by_lead=by_lead, kinds="Q" * 12, n_pacing_spikes=12.0))
+
+
+FIBRILLATING = {"without": ("pr_ms", "p_axis_deg", "p_duration_ms"), "rr_change_percent": 18.0, "pr_spread_ms": 60.0}
+
+
+def test_irregular_without_p_is_fibrillation_not_sinus():
+    found = said(context(**FIBRILLATING))
+    assert "atrial_fibrillation" in found
+    assert not found & {"sinus_rhythm", "sinus_arrhythmia", "av_block_1", "undetermined_rhythm"}
+
+
+def test_regular_without_p_is_undetermined():
+    found = said(context(without=("pr_ms", "p_axis_deg", "p_duration_ms"), pr_spread_ms=50.0))
+    assert "undetermined_rhythm" in found and "sinus_rhythm" not in found
+
+
+def test_p_of_another_axis_is_not_called_sinus():
+    assert "sinus_rhythm" not in said(context(p_axis_deg=-80.0))
+
+
+def test_two_beats_name_no_rhythm():
+    assert not said(context(n_beats=2)) & {"sinus_rhythm", "undetermined_rhythm", "atrial_fibrillation"}
+
+
+def test_paced_rhythm_silences_what_the_ventricles_did_not_choose():
+    found = said(context(kinds="Q" * 12, n_pacing_spikes=12.0, qrs_ms=170.0, qrs_axis_deg=-70.0))
+    assert found == {"paced_rhythm"}
+
+
+def test_right_and_left_bundle_branch_block_by_shape():
+    right = {"V1": {"qrs_pp_mv": 1.2, "r_mv": 1.0, "s_mv": -0.2}, "I": {"qrs_pp_mv": 1.0, "r_mv": 0.6, "s_mv": -0.4},
+             "V6": {"qrs_pp_mv": 1.0, "r_mv": 0.7, "s_mv": -0.3}}  # fmt: skip
+    left = {"V1": {"qrs_pp_mv": 1.5, "s_mv": -1.4, "r_mv": 0.1}, "I": {"qrs_pp_mv": 1.0, "r_mv": 1.0},
+            "V6": {"qrs_pp_mv": 1.2, "r_mv": 1.2}}  # fmt: skip
+    assert {"rbbb_complete"} == said(context(by_lead=right, qrs_ms=140.0)) - {"sinus_rhythm"}
+    assert {"lbbb_complete"} == said(context(by_lead=left, qrs_ms=140.0)) - {"sinus_rhythm"}
+    assert said(context(by_lead=right, qrs_ms=100.0)) == {"sinus_rhythm"}
+
+
+def test_exchanged_arms_are_said_and_the_axis_is_not():
+    by_lead = {
+        "I": {"p_mv": -0.1, "s_mv": -0.8, "r_mv": 0.05, "t_mv": -0.2, "qrs_pp_mv": 0.85},
+        "aVR": {"r_mv": 0.5, "s_mv": -0.1, "qrs_pp_mv": 0.6},
+        "V6": {"r_mv": 1.0, "s_mv": -0.1, "qrs_pp_mv": 1.1},
+    }
+    found = said(context(by_lead=by_lead, qrs_axis_deg=130.0))
+    assert "lead_reversal" in found and "axis_right" not in found
+
+
+def test_infants_rate_of_150_is_normal_and_an_adults_is_critical():
+    child, adult = Patient(age_years=0.5), Patient(age_years=50)
+    assert "sinus_rhythm" in said(context(heart_rate_bpm=150.0, rr_ms=400.0, patient=child))
+    one, other = (context(heart_rate_bpm=150.0, rr_ms=400.0, patient=p) for p in (child, adult))
+    assert judge_urgency(one, interpret(one), judged=()).level == "routine"
+    assert judge_urgency(other, interpret(other), judged=()).level == "critical"
+
+
+def test_reasons_to_record_again_never_lower_the_level():
+    c = context(by_lead=st(II=0.15, III=0.2, aVF=0.17, aVL=-0.12), bad=("V3",))
+    urgency = judge_urgency(c, interpret(c), judged=("few_usable_leads",))
+    assert urgency.level == "critical" and "lead_flat" in urgency.repeat_recording
+
+
+def test_what_cannot_be_judged_is_unscored():
+    c = context()
+    assert judge_urgency(c, (), judged=("too_short",)).level == "unscored"
+
+
+def test_every_rule_says_its_own_code_and_every_level_is_of_a_known_code():
+    assert {r.code for r in RULES} <= set(statements())
+    assert set(STATEMENT_LEVELS) <= set(statements())
+    assert set(STATEMENT_LEVELS.values()) <= set(LEVELS)
+
+
+#: No report may say two of one group.
+EXCLUSIVE = (
+    {
+        "sinus_rhythm",
+        "sinus_bradycardia",
+        "sinus_tachycardia",
+        "atrial_fibrillation",
+        "undetermined_rhythm",
+        "paced_rhythm",
+    },
+    {"rbbb_complete", "lbbb_complete", "wide_qrs", "paced_rhythm"},
+    {"axis_left", "axis_right", "axis_extreme", "lead_reversal"},
+    {"st_elevation", "st_elevation_mi"},
+    {"asystole", "pause"},
+    {"bradycardia", "tachycardia", "sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia"},
+    {"atrial_fibrillation", "av_block_1"},
+    {"atrial_fibrillation", "sinus_arrhythmia"},
+)
+
+
+def test_statements_that_exclude_each_other_never_meet(rng):
+    """Over random measurements, any of which may be absent."""
+    ranges = {
+        "heart_rate_bpm": (20, 250), "rr_ms": (240, 3000), "rr_min_ms": (200, 1000), "rr_cv_percent": (0, 40),
+        "rr_change_percent": (0, 40), "p_share_percent": (0, 100), "pr_spread_ms": (0, 80), "pr_ms": (80, 400),
+        "p_axis_deg": (-180, 180), "qrs_ms": (60, 220), "qt_ms": (250, 600), "qtc_fridericia_ms": (330, 600),
+        "qrs_axis_deg": (-180, 180), "pause_s": (0.3, 8), "n_pacing_spikes": (1, 20),
+    }  # fmt: skip
+    amplitudes = {"p_mv": (-0.3, 0.3), "q_mv": (-1, 0), "r_mv": (0, 2), "s_mv": (-2, 0), "t_mv": (-1, 1)}
+    for _ in range(3000):
+        overall = {k: float(rng.uniform(*v)) for k, v in ranges.items() if rng.random() < 0.85}
+        # QTc is made of QT and RR, and paced beats of spikes: they are never without them.
+        overall |= {"rr_ms": 800.0, "qt_ms": 400.0, "n_pacing_spikes": 12.0}
+        by_lead = {}
+        for lead in STANDARD_LEADS:
+            values = {k: float(rng.uniform(*v)) for k, v in amplitudes.items() if rng.random() < 0.8}
+            values["qrs_pp_mv"] = values.get("r_mv", 0.0) - values.get("s_mv", 0.0)
+            level = float(rng.normal(0, 0.1))
+            values |= {"st_j_mv": level, "st_j60_mv": level}
+            by_lead[lead] = values
+        c = context(
+            by_lead=by_lead,
+            without=set(ranges) - set(overall),
+            kinds=rng.choice(["N", "N", "N", "S", "V", "Q"], 12),
+            patient=Patient(age_years=float(rng.uniform(0, 90)), sex=rng.choice(["F", "M"])),
+            **overall,
+        )
+        found = said(c)
+        for group in EXCLUSIVE:
+            assert len(found & group) <= 1, found & group
