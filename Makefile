@@ -69,7 +69,9 @@ peers:
 
 # Reference data, where there is any: ECG_ENGINE_DATA, or unpacked into .data. Without it those tests are skipped.
 ifneq ($(wildcard $(DATA_SCRIPT)),)
-export ECG_ENGINE_DATA ?= $(CURDIR)/.data
+ifeq ($(strip $(ECG_ENGINE_DATA)),)
+export ECG_ENGINE_DATA := $(CURDIR)/.data
+endif
 endif
 data: $(VENV)/.installed
 	@if [ -e $(DATA_SCRIPT) ]; then $(BIN)/python $(DATA_SCRIPT) .data; fi

@@ -24,6 +24,8 @@ _ALIGN_S: Final = 0.03
 _VOTERS: Final = 60
 #: The median beat, s before and after R.
 _BEFORE_S, _AFTER_S = 0.40, 0.60
+#: Which of the intervals bounds it.
+_RR_QUANTILE: Final = 0.25
 #: Beats that go into it at most: more do not change it.
 _MOST_BEATS: Final = 120
 #: The quiet level of the common slope is this quantile of it.
@@ -102,9 +104,10 @@ def median_beat(
         return None
     votes = np.ones(len(signal), dtype=bool) if usable is None or not usable.any() else usable
     part = spread(r_peaks, _MOST_BEATS)
-    rr = float(np.median(np.diff(r_peaks))) if len(r_peaks) > 1 else fs
+    # Of uneven intervals the short ones rule: beyond them the next beat's P would be taken for a T.
+    rr = float(np.quantile(np.diff(r_peaks), _RR_QUANTILE)) if len(r_peaks) > 1 else fs
     before = min(samples(_BEFORE_S, fs), samples(0.45 * rr / fs, fs))
-    after = min(samples(_AFTER_S, fs), samples(0.75 * rr / fs, fs))
+    after = min(samples(_AFTER_S, fs), samples(WAVES.t_rr_share * rr / fs, fs))
     aligned = align(np.ascontiguousarray(signal[votes]), part, fs=fs)
     beat = np.empty((len(signal), before + after))
     median_beat_into(signal, aligned, before, np.empty(len(part)), beat)

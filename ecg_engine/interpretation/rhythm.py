@@ -14,6 +14,8 @@ PAUSE_S: Final = 3.0
 MIN_BEATS: Final = 3
 #: RR changes by so much of its mean from beat to beat (median) in atrial fibrillation, %; sinus arrhythmia stays below.
 AF_CHANGE_PERCENT: Final = 8.0
+#: RR that changes by more than this is no sinus rhythm, whatever stands before the QRS: flutter waves look like P waves.
+SINUS_CHANGE_PERCENT: Final = 25.0
 #: Sinus arrhythmia: coefficient of variation of RR, %.
 SINUS_ARRHYTHMIA_CV_PERCENT: Final = 10.0
 #: P axis of a sinus rhythm, degrees (ACC/AHA/HRS 2015: P upright in I, II and aVF, negative in aVR).
@@ -39,6 +41,8 @@ def has_p(c: Context) -> bool:
 def is_sinus(c: Context) -> bool:
     """Return whether P waves of a sinus axis stand before the QRS, one for each."""
     if len(c.beats.r_peaks) < MIN_BEATS or is_paced(c) or not has_p(c):
+        return False
+    if (c.get("rr_change_percent") or 0.0) > SINUS_CHANGE_PERCENT:
         return False
     axis = c.get("p_axis_deg")
     return axis is None or SINUS_P_AXIS_DEG[0] <= axis <= SINUS_P_AXIS_DEG[1]

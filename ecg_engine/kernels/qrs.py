@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from ecg_engine.kernels._jit import f8, f8_2d_read, f8_read, f8_write, helper, i8, i8_read, i8_write, kernel, u1_write
 from ecg_engine.kernels.smoothing import RESTART, clamp, median_of
 
+#: Search back looks at every gap so often, halving it at best each time.
+LOOKS = 8
+
 
 @kernel((f8_read, i8, i8, i8, f8_write, f8_write))
 def slope_energy_into(
@@ -200,12 +203,14 @@ def _search_back(
     work: NDArray[np.float64],
 ) -> None:
     """Where a beat is late, take the highest candidate between that passes the lower threshold, and look again."""
-    n_beats = _gather(chosen, beats)
-    for q in range(n_beats - 1):
-        usual = _usual_rr(at, beats, q, n_beats, work)
-        left = beats[q]
-        right = beats[q + 1]
-        while at[right] - at[left] > late * usual:
+    for _turn in range(LOOKS):
+        n_beats = _gather(chosen, beats)
+        found = 0
+        for q in range(n_beats - 1):
+            left = beats[q]
+            right = beats[q + 1]
+            if at[right] - at[left] <= late * _usual_rr(at, beats, q, n_beats, work):
+                continue
             best = -1
             for j in range(left + 1, right):
                 after = at[j] - at[left]
@@ -215,10 +220,11 @@ def _search_back(
                     continue
                 if height[j] >= share * level[j] and (best < 0 or height[j] > height[best]):
                     best = j
-            if best < 0:
-                break
-            chosen[best] = 1
-            left = best
+            if best >= 0:
+                chosen[best] = 1
+                found += 1
+        if found == 0:
+            return
 
 
 @helper

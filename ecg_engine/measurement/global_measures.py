@@ -19,6 +19,8 @@ P_SPREAD_MS: Final = 20.0
 #: ... and the time before the QRS looks the same in each beat to this share of its power, %: in atrial fibrillation it
 #: is 3 to 30, in sinus rhythm 50 to 100.
 P_COHERENCE_PERCENT: Final = 45.0
+#: QTc (Fridericia) that is believed, ms: the short QT syndromes reach down to about 280, the long ones up to about 700.
+QTC_MS: Final = (270.0, 700.0)
 #: An axis needs a net area of at least so much, mV·ms: below it the angle is noise.
 MIN_AREA: Final = {"p": 0.15, "qrs": 0.5, "t": 0.5}
 
@@ -66,6 +68,8 @@ def measure_global(
         has_p = _has_p(out)
         out.update(_intervals(beat, has_p=has_p))
         out.update(_axes(beat, leads, usable, has_p=has_p))
+    if "qt_ms" in out and "rr_ms" in out and not _plausible_qt(out["qt_ms"], out["rr_ms"]):
+        del out["qt_ms"]
     if "qt_ms" in out and "rr_ms" in out:
         qt, rr = out["qt_ms"], out["rr_ms"]
         out["qtc_bazett_ms"] = qtc_bazett_ms(qt, rr)
@@ -92,8 +96,24 @@ def _rates(beats: Beats, fs: float, n_samples: int) -> dict[str, float]:
     out["rr_min_ms"], out["rr_max_ms"] = float(rr.min()), float(rr.max())
     if rr.size >= 3:
         out["rr_cv_percent"] = float(100 * rr.std(ddof=1) / mean)
-        out["rr_change_percent"] = float(100 * np.median(np.abs(np.diff(rr))) / mean)
+        change = _rr_change(beats, lengths[1:-1] / fs * 1000, seen[1:-1])
+        if change is not None:
+            out["rr_change_percent"] = 100 * change / mean
     return out
+
+
+def _rr_change(beats: Beats, rr: NDArray[np.float64], seen: NDArray[np.bool_]) -> float | None:
+    """Return the median change from one RR to the next, ms, over three ordinary beats in a row that no gap interrupts.
+
+    A premature beat makes two intervals odd whatever the rhythm is: where there is one it says nothing.
+    """
+    plain = np.ones(len(rr) + 1, dtype=bool)
+    if beats.kinds is not None:
+        plain = ~np.isin(beats.kinds, ["S", "V"])
+    usable = seen[:-1] & seen[1:] & plain[:-2] & plain[1:-1] & plain[2:]
+    if usable.sum() < 2:
+        return None
+    return float(np.median(np.abs(np.diff(rr))[usable]))
 
 
 def _in_gap(edges: NDArray[np.int64], gaps: tuple[tuple[int, int], ...]) -> NDArray[np.bool_]:
@@ -124,6 +144,11 @@ def _has_p(measured: dict[str, float]) -> bool:
         and measured.get("pr_spread_ms", 1e9) <= P_SPREAD_MS
         and measured.get("p_coherence_percent", 100.0) >= P_COHERENCE_PERCENT
     )
+
+
+def _plausible_qt(qt_ms: float, rr_ms: float) -> bool:
+    """Return whether a QT is a heart's: outside, another wave was taken for T, and no number is better than that."""
+    return QTC_MS[0] <= qtc_fridericia_ms(qt_ms, rr_ms) <= QTC_MS[1]
 
 
 def _between(beat: MedianBeat, first: str, last: str) -> float | None:

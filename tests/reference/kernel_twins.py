@@ -84,12 +84,12 @@ def choose_beats(
             if after < t_window and height[i] < t_share * height[beats[-1]]:
                 continue
         beats.append(i)
-    extra = []
-    for q in range(len(beats) - 1):  # back
-        low, high = max(0, q - 5), min(len(beats) - 1, q + 5)
-        usual = np.median([at[beats[k + 1]] - at[beats[k]] for k in range(low, high)])
-        left, right = beats[q], beats[q + 1]
-        while at[right] - at[left] > late * usual:
+    for _ in range(8):  # back
+        extra = []
+        for q in range(len(beats) - 1):
+            low, high = max(0, q - 5), min(len(beats) - 1, q + 5)
+            usual = np.median([at[beats[k + 1]] - at[beats[k]] for k in range(low, high)])
+            left, right = beats[q], beats[q + 1]
             fit = [
                 j
                 for j in range(left + 1, right)
@@ -98,11 +98,9 @@ def choose_beats(
                 and not (at[j] - at[left] < t_window and height[j] < t_share * height[left])
                 and height[j] >= back_share * level[j]
             ]
-            if not fit:
-                break
-            left = max(fit, key=lambda j: height[j])
-            extra.append(left)
-    beats = sorted(beats + extra)
+            if at[right] - at[left] > late * usual and fit:
+                extra.append(max(fit, key=lambda j: height[j]))
+        beats = sorted(beats + extra)
     for _ in range(2):  # splitters
         gone = set()
         for q in range(1, len(beats) - 1):
