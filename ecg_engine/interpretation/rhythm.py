@@ -14,7 +14,7 @@ PAUSE_S: Final = 3.0
 MIN_BEATS: Final = 3
 #: RR changes by so much of its mean from beat to beat (median) in atrial fibrillation, %; sinus arrhythmia stays below.
 AF_CHANGE_PERCENT: Final = 8.0
-#: RR that changes by more than this is no sinus rhythm, whatever stands before the QRS: flutter waves look like P waves.
+#: RR that changes by more than this is no sinus rhythm, whatever stands before the QRS: flutter waves pass for P.
 SINUS_CHANGE_PERCENT: Final = 25.0
 #: Sinus arrhythmia: coefficient of variation of RR, %.
 SINUS_ARRHYTHMIA_CV_PERCENT: Final = 10.0
