@@ -12,6 +12,8 @@ from ecg_engine.types.recording import check_signal
 
 #: Scaled samples are held inside this: what is so far out is no heart.
 LIMIT = 1e4
+#: Level and swing of a lead are judged by about so many of its samples, evenly spread.
+_JUDGED = 20_000
 
 
 def leads_of(ecg: Any) -> NDArray[np.float64]:
@@ -46,20 +48,21 @@ def gaps_of(signal: NDArray[np.float64], shortest: int) -> tuple[tuple[int, int]
     return tuple((int(a), int(b)) for a, b in edges.reshape(-1, 2) if b - a >= shortest)
 
 
-def scaled(row: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a lead around 0 in units of its own usual swing, so that microvolts and raw counts both work.
+def scaled(row: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Return a lead around 0 in units of its own usual swing, and that unit: so microvolts and raw counts both work.
 
-    Zeros where the lead does not move at all.
+    Zeros, and 0, where the lead does not move at all.
     """
-    centred = row - np.median(row)
-    part = np.abs(centred[:: max(1, len(row) // 100_000)])
-    usual = float(np.quantile(part, 0.98))
+    part = row[:: max(1, len(row) // _JUDGED)]
+    level = float(np.median(part))
+    usual = float(np.quantile(np.abs(part - level), 0.98))
     if usual == 0.0:
-        usual = float(np.abs(centred).max())
+        usual = float(np.abs(row - level).max())
     if usual == 0.0:
-        return np.zeros_like(centred)
-    centred /= usual
-    return np.clip(centred, -LIMIT, LIMIT, out=centred)
+        return np.zeros_like(row), 0.0
+    out = row - level
+    out /= usual
+    return np.clip(out, -LIMIT, LIMIT, out=out), usual
 
 
 def marks_of(r_peaks: Any, n_samples: int) -> NDArray[np.int64]:

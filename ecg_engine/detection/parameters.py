@@ -58,7 +58,8 @@ class QrsParameters:
     margin_s: float = 0.300  #: search back keeps away from its neighbours
     t_window_s: float = 0.360  #: Pan and Tompkins 1985: a T wave falls within it
     t_share: float = 0.55  #: * a T wave is lower than this share of its QRS (Pan and Tompkins: 0.5)
-    p_window_s: float = 0.250  #: * a deflection lower than `t_share` so shortly before a QRS is its P wave
+    p_window_s: float = 0.250  #: * a deflection so shortly before a QRS is its P wave
+    p_share: float = 0.80  #: * if lower than this share of it: no two beats follow so fast with the first so much lower
     low_share: float = 0.60  #: * lower than this share of both neighbours is suspect
     usual_share: float = 1.20  #: * both halves together are no more than so many usual RR
     soon_share: float = 0.65  #: the first or last beat, if low, must not come sooner than this share of the usual RR

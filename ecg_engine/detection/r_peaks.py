@@ -81,13 +81,12 @@ def detect_beats(ecg: Any, *, fs: float, amplitude_floor_mv: float | None = QRS.
     given = leads_of(ecg)
     signal = fill_gaps(given)
     spikes = find_pacing_spikes(signal, fs=fs)
-    rows = [scaled(row) for row in without_spikes(signal, spikes, fs=fs)]
-    used = tuple(i for i, row in enumerate(rows) if row.any())
+    pairs = [scaled(row) for row in without_spikes(signal, spikes, fs=fs)]
+    used = tuple(i for i, (_, unit) in enumerate(pairs) if unit > 0)
     gaps = gaps_of(given, samples(QRS.refractory_s, fs))
-    energy = _energy([rows[i] for i in used], fs)
-    at = _beats_in(energy, fs)
-    at = _outside(at, gaps)
-    r_peaks = _r_near(signal[list(used)], [rows[i] for i in used], at, fs, amplitude_floor_mv)
+    rows, units = [pairs[i][0] for i in used], np.array([pairs[i][1] for i in used])
+    at = _outside(_beats_in(_energy(rows, fs), fs), gaps)
+    r_peaks = _r_near(rows, units, at, fs, amplitude_floor_mv)
     return Beats(r_peaks=r_peaks, pacing_spikes=spikes, gaps=gaps, leads=used)
 
 
@@ -166,6 +165,7 @@ def _beats_in(energy: NDArray[np.float64], fs: float) -> NDArray[np.int64]:
         samples(QRS.t_window_s, fs),
         QRS.t_share,
         samples(QRS.p_window_s, fs),
+        QRS.p_share,
         QRS.low_share,
         QRS.usual_share,
         QRS.soon_share,
@@ -182,32 +182,33 @@ def _outside(at: NDArray[np.int64], gaps: tuple[tuple[int, int], ...]) -> NDArra
 
 
 def _r_near(
-    signal: NDArray[np.float64],
     rows: list[NDArray[np.float64]],
+    units: NDArray[np.float64],
     at: NDArray[np.int64],
     fs: float,
     floor_mv: float | None,
 ) -> NDArray[np.int64]:
-    """Return the R peaks at the beats, without those whose QRS is below the floor, and without doubles."""
+    """Return the R peaks at the beats, without those whose QRS is below the floor, and without doubles.
+
+    `rows` are scaled leads, `units` what their scale is in mV.
+    """
     if not at.size:
         return np.zeros(0, np.int64)
     half, smooth = samples(QRS.locate_s, fs), round(QRS.locate_smooth_s * fs)
     r_peaks, swing = np.empty(len(at), np.int64), np.empty(len(at))
+    signal = rows[0][np.newaxis] if len(rows) == 1 else np.array(rows)
     work = np.empty(2 * half + 1)
-    level_half = samples(QRS.level_s, fs)
+    locate_r_into(signal, units, at, half, smooth, samples(QRS.level_s, fs), work, r_peaks, swing)
     if floor_mv is not None:
-        locate_r_into(np.ascontiguousarray(signal), at, half, smooth, level_half, work, r_peaks, swing)
-        at = at[swing >= floor_mv]
-        if not at.size:
-            return np.zeros(0, np.int64)
-        r_peaks, swing = np.empty(len(at), np.int64), np.empty(len(at))
-    locate_r_into(np.ascontiguousarray(rows), at, half, smooth, level_half, work, r_peaks, swing)
+        r_peaks, swing = r_peaks[swing >= floor_mv], swing[swing >= floor_mv]
     return _once(r_peaks, swing, samples(QRS.twice_s, fs))
 
 
 def _once(r_peaks: NDArray[np.int64], swing: NDArray[np.float64], apart: int) -> NDArray[np.int64]:
     """Return the R peaks in order; of two that are nearer than `apart` the one of the larger swing."""
     order = np.argsort(r_peaks, kind="stable")
+    if not order.size or int(np.diff(r_peaks[order]).min(initial=apart)) >= apart:
+        return np.ascontiguousarray(r_peaks[order])
     kept: list[int] = []
     for i in order:
         if kept and r_peaks[i] - r_peaks[kept[-1]] < apart:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.kernels._jit import f8, f8_2d_read, f8_read, f8_write, helper, i8, i8_read, i8_write, kernel, u1_write
-from ecg_engine.kernels.smoothing import RESTART, clamp, median_of
+from ecg_engine.kernels.smoothing import RESTART, median_of, running_mean
 
 #: Search back looks at every gap so often, halving it at best each time.
 LOOKS = 8
@@ -29,25 +29,12 @@ def slope_energy_into(
     Caller guarantees: equal lengths >= 1, odd `smooth` and `width`, ``lag >= 1``, no NaN, ``|x| <= 1e4`` after scaling.
     """
     n = len(x)
-    half = smooth // 2
-    for turn in range(2):
-        total = 0.0
-        for i in range(n):
-            if i % RESTART == 0:
-                total = 0.0
-                for k in range(i - half, i + half + 1):
-                    total += x[clamp(k, n)] if turn == 0 else work[clamp(k, n)]
-            out[i] = total / smooth
-            if turn == 0:
-                total += x[clamp(i + half + 1, n)] - x[clamp(i - half, n)]
-            else:
-                total += work[clamp(i + half + 1, n)] - work[clamp(i - half, n)]
-        if turn == 0:
-            work[:] = out
+    running_mean(x, smooth, work)
+    running_mean(work, smooth, out)
     for i in range(n):
-        slope = 0.0
-        if lag <= i < n - lag:
-            slope = out[i + lag] - out[i - lag]
+        work[i] = 0.0
+    for i in range(lag, n - lag):
+        slope = out[i + lag] - out[i - lag]
         work[i] = slope * slope
     half = width // 2
     total = 0.0
@@ -143,6 +130,7 @@ def _choose(
     t_window: int,
     t_share: float,
     p_window: int,
+    p_share: float,
     chosen: NDArray[np.uint8],
 ) -> None:
     """Forward pass: high enough, outside the refractory period, no T wave behind and no P wave before a QRS."""
@@ -153,7 +141,7 @@ def _choose(
             continue
         if last >= 0:
             after = at[i] - at[last]
-            if after < refractory or (after < p_window and height[last] < t_share * height[i]):
+            if after < refractory or (after < p_window and height[last] < p_share * height[i]):
                 if height[i] > height[last]:
                     chosen[last] = 0
                     chosen[i] = 1
@@ -276,7 +264,7 @@ def _drop_splitters(
         chosen[last] = 0
 
 
-@kernel((i8_read, f8_read, f8_read, f8, f8, f8, i8, i8, i8, f8, i8, f8, f8, f8, u1_write, i8_write))
+@kernel((i8_read, f8_read, f8_read, f8, f8, f8, i8, i8, i8, f8, i8, f8, f8, f8, f8, u1_write, i8_write))
 def choose_beats_into(
     at: NDArray[np.int64],
     height: NDArray[np.float64],
@@ -289,6 +277,7 @@ def choose_beats_into(
     t_window: int,
     t_share: float,
     p_window: int,
+    p_share: float,
     low_share: float,
     usual_share: float,
     soon_share: float,
@@ -302,7 +291,7 @@ def choose_beats_into(
     Caller guarantees: `at` increases, equal lengths, heights and levels finite and >= 0.
     """
     work = np.empty(32)
-    _choose(at, height, level, threshold, refractory, t_window, t_share, p_window, chosen)
+    _choose(at, height, level, threshold, refractory, t_window, t_share, p_window, p_share, chosen)
     _search_back(at, height, level, back_share, late, margin, t_window, t_share, chosen, beats, work)
     _drop_splitters(at, height, low_share, usual_share, soon_share, chosen, beats, work)
     n_beats = _gather(chosen, beats)
@@ -321,9 +310,10 @@ def add_weighted_square_into(
         out[i] += value * value
 
 
-@kernel((f8_2d_read, i8_read, i8, i8, i8, f8_write, i8_write, f8_write))
+@kernel((f8_2d_read, f8_read, i8_read, i8, i8, i8, f8_write, i8_write, f8_write))
 def locate_r_into(
     signal: NDArray[np.float64],
+    unit: NDArray[np.float64],
     at: NDArray[np.int64],
     half: int,
     smooth: int,
@@ -333,6 +323,8 @@ def locate_r_into(
     swing: NDArray[np.float64],
 ) -> None:
     """Write the R peak near each candidate into `out`, and the largest QRS swing of a lead into `swing`.
+
+    A lead's swing is multiplied by its `unit`.
 
     R is where the leads together stand farthest, either way, from the local level (their mean over ``2 * level_half``
     samples), within `half` samples of the candidate; each lead is smoothed over ``2 * smooth + 1`` samples.
@@ -369,7 +361,7 @@ def locate_r_into(
                 lowest = min(lowest, over)
                 highest = max(highest, over)
                 work[k - start] += (value - level) * (value - level)
-            swing[b] = max(swing[b], highest - lowest)
+            swing[b] = max(swing[b], (highest - lowest) * unit[lead])
         best = 0
         for k in range(stop - start):
             if work[k] > work[best]:

@@ -21,22 +21,34 @@ def clamp(i: int, n: int) -> int:
     return i
 
 
+@helper
+def running_mean(x: NDArray[np.float64], width: int, out: NDArray[np.float64]) -> None:
+    """Write the centred mean over `width` samples into `out`; inside, without a test for the ends: twice as fast."""
+    n = len(x)
+    half = width // 2
+    share = 1.0 / width
+    for start in range(0, n, RESTART):
+        stop = min(n, start + RESTART)
+        total = 0.0
+        for k in range(start - half, start + half + 1):
+            total += x[clamp(k, n)]
+        if start - half >= 0 and stop + half < n:
+            for i in range(start, stop):
+                out[i] = total * share
+                total += x[i + half + 1] - x[i - half]
+        else:
+            for i in range(start, stop):
+                out[i] = total * share
+                total += x[clamp(i + half + 1, n)] - x[clamp(i - half, n)]
+
+
 @kernel((f8_read, i8, f8_write))
 def moving_mean_into(x: NDArray[np.float64], width: int, out: NDArray[np.float64]) -> None:
     """Write the centred mean over `width` samples into `out`; the edges repeat the first and last sample.
 
     Caller guarantees: equal lengths >= 1, odd ``width >= 1``, no NaN, ``|x| <= 1e6`` after scaling.
     """
-    n = len(x)
-    half = width // 2
-    total = 0.0
-    for i in range(n):
-        if i % RESTART == 0:
-            total = 0.0
-            for k in range(i - half, i + half + 1):
-                total += x[clamp(k, n)]
-        out[i] = total / width
-        total += x[clamp(i + half + 1, n)] - x[clamp(i - half, n)]
+    running_mean(x, width, out)
 
 
 @helper

@@ -28,13 +28,13 @@ def scored(folder, leads):
 def test_mit_bih_first_channel(data):
     score = scored(data / "ecg" / "mitdb", 1)
     assert score.hits + score.missed > 50_000
-    assert score.error_percent <= 0.51
-    assert score.sensitivity_percent >= 99.82 and score.ppv_percent >= 99.64
+    assert score.error_percent <= 0.38
+    assert score.sensitivity_percent >= 99.82 and score.ppv_percent >= 99.79
 
 
 def test_mit_bih_both_channels(data):
     score = scored(data / "ecg" / "mitdb", 2)
-    assert score.error_percent <= 0.31
+    assert score.error_percent <= 0.30
     assert score.sensitivity_percent >= 99.91 and score.ppv_percent >= 99.77
 
 

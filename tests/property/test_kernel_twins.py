@@ -80,7 +80,8 @@ def test_choose_beats(found):
     level = twin.local_levels(at, height, 180, 2880)
     times = [samples(s, 360) for s in (QRS.refractory_s, QRS.margin_s, QRS.t_window_s)]
     args = (
-        QRS.threshold, QRS.back_share, QRS.late, *times, QRS.t_share, samples(QRS.p_window_s, 360), QRS.low_share,
+        QRS.threshold, QRS.back_share, QRS.late, *times, QRS.t_share, samples(QRS.p_window_s, 360),
+        QRS.p_share, QRS.low_share,
         QRS.usual_share,
         QRS.soon_share,
     )  # fmt: skip
@@ -93,8 +94,8 @@ def test_choose_beats(found):
 def test_locate_r(signal, places):
     at = np.array(sorted(places), np.int64)
     r_peaks, swing = np.empty(len(at), np.int64), np.empty(len(at))
-    qrs.locate_r_into(signal, at, 6, 1, 20, np.empty(13), r_peaks, swing)
-    expected, swings = twin.locate_r(signal, at, 6, 1, 20)
+    qrs.locate_r_into(signal, np.array([1.0, 2.0]), at, 6, 1, 20, np.empty(13), r_peaks, swing)
+    expected, swings = twin.locate_r(signal, np.array([1.0, 2.0]), at, 6, 1, 20)
     np.testing.assert_allclose(swing, swings, atol=1e-9)
 
     # Where two samples stand equally far, rounding chooses: compare how far they stand.

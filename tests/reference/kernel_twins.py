@@ -65,6 +65,7 @@ def choose_beats(
     t_window,
     t_share,
     p_window,
+    p_share,
     low_share,
     usual_share,
     soon_share,
@@ -76,7 +77,7 @@ def choose_beats(
             continue
         if beats:
             after = at[i] - at[beats[-1]]
-            p_before = after < p_window and height[beats[-1]] < t_share * height[i]
+            p_before = after < p_window and height[beats[-1]] < p_share * height[i]
             if after < refractory or p_before:
                 if height[i] > height[beats[-1]]:
                     beats[-1] = i
@@ -127,7 +128,7 @@ def choose_beats(
     return np.array([at[b] for b in beats], np.int64)
 
 
-def locate_r(signal, at, half, smooth, level_half):
+def locate_r(signal, unit, at, half, smooth, level_half):
     n = signal.shape[1]
     r_peaks, swings = [], []
     for a in at:
@@ -138,7 +139,7 @@ def locate_r(signal, at, half, smooth, level_half):
         level = signal[:, max(0, a - level_half) : a + level_half + 1].mean(axis=1, keepdims=True)
         r_peaks.append(start + int(np.argmax(((part - level) ** 2).sum(axis=0))))
         chord = np.linspace(signal[:, start], signal[:, stop - 1], stop - start, axis=1)
-        swings.append(float(np.ptp(part - chord, axis=1).max()))
+        swings.append(float((np.ptp(part - chord, axis=1) * unit).max()))
     return np.array(r_peaks, np.int64), np.array(swings)
 
 
