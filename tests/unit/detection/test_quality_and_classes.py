@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ecg_engine.detection import classify_beats, detect_r_peaks, measure_quality, median_beat
+from ecg_engine.detection.pacing import find_pacing_spikes
 from tests.reference.ecg_model import LEADS, PRESETS, EcgSpec, Noise, simulate
 
 
@@ -121,3 +122,30 @@ def test_median_beat_loses_the_noise_and_keeps_the_beat():
 
 def test_median_of_no_beats_is_none():
     assert median_beat(np.zeros((1, 500)), fs=500.0, r_peaks=np.zeros(0, np.int64)) is None
+
+
+def test_deep_breathing_is_not_premature_either():
+    """RR falls below 0.85 of its running median in each breath, but no farther than it always sways."""
+    signal, truth = model(EcgSpec(rsa=0.22, heart_rate_bpm=65), duration_s=30)
+    rr = np.diff(truth.r_peaks)
+    assert (rr < 0.85 * np.median(rr)).any()
+    r = detect_r_peaks(signal, fs=500)
+    assert set(classify_beats(signal, fs=500, r_peaks=r)) == {"N"}
+
+
+def test_median_beat_is_sharp_where_r_peaks_are_marked_unevenly(rng):
+    signal, truth = model(replace(PRESETS["normal"], rsa=0.0), duration_s=20)
+    r = truth.r_peaks[1:-1]
+    sharp = median_beat(signal, fs=500.0, r_peaks=r)
+    uneven = median_beat(signal, fs=500.0, r_peaks=r + rng.integers(-8, 9, len(r)))
+    assert sharp is not None and uneven is not None
+    np.testing.assert_allclose(np.ptp(uneven.signal, axis=1), np.ptp(sharp.signal, axis=1), rtol=0.03)
+
+
+@pytest.mark.parametrize(("leads", "n_spikes"), [((3,), 0), ((3, 7), 1), (tuple(range(12)), 1)])
+def test_a_spike_in_one_lead_of_twelve_is_no_pacing(leads, n_spikes):
+    signal, truth = model()
+    at = int(truth.r_peaks[3]) - 100
+    for lead in leads:
+        signal[lead, at] += 2.0
+    assert len(find_pacing_spikes(signal, fs=500.0)) == n_spikes

@@ -278,3 +278,8 @@ def test_statements_that_exclude_each_other_never_meet(rng):
         found = said(c)
         for group in EXCLUSIVE:
             assert len(found & group) <= 1, found & group
+
+
+def test_rr_that_jumps_throughout_is_no_sinus_rhythm_whatever_stands_before_the_qrs():
+    assert "sinus_rhythm" in said(context(rr_change_percent=24.0))
+    assert "sinus_rhythm" not in said(context(rr_change_percent=26.0))
