@@ -126,7 +126,7 @@ def test_median_of_no_beats_is_none():
 
 def test_deep_breathing_is_not_premature_either():
     """RR falls below 0.85 of its running median in each breath, but no farther than it always sways."""
-    signal, truth = model(EcgSpec(rsa=0.22, heart_rate_bpm=65), duration_s=30)
+    signal, truth = model(EcgSpec(rsa=0.18, respiration_bpm=7, heart_rate_bpm=65), duration_s=60)
     rr = np.diff(truth.r_peaks)
     assert (rr < 0.85 * np.median(rr)).any()
     r = detect_r_peaks(signal, fs=500)
