@@ -8,15 +8,20 @@ from dataclasses import asdict, replace
 from datetime import date
 from typing import Any, Final
 
+import numpy as np
+
 from ecg_engine.detection.whole import Seen, see
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import Context, interpret, judge_urgency
 from ecg_engine.interpretation.limits import limits_for
 from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.measurement import measure_global, measure_leads
+from ecg_engine.measurement.global_measures import P_COHERENCE_PERCENT
 from ecg_engine.settings import DecodeSettings, PatientSettings
 from ecg_engine.types import (
+    ABSENT,
     Beats,
+    Delineation,
     EcgReport,
     Measurements,
     Note,
@@ -78,6 +83,8 @@ def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgRe
     overall = measure_global(
         fs=recording.fs, leads=leads, beats=beats, marks=marks, beat=beat, usable=usable, n_samples=recording.n_samples
     )
+    if marks is not None and overall.get("p_coherence_percent", 100.0) < P_COHERENCE_PERCENT:
+        marks = _without_p(marks)
     by_lead = measure_leads(beat, leads=leads, usable=usable, has_p="pr_ms" in overall, st=st)
     judged = _cannot_judge(recording, quality, beats)
     alike = seen.alike and overall.get("qrs_ms", MIN_QRS_MS) >= MIN_QRS_MS
@@ -128,6 +135,13 @@ def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgRe
         notes=tuple(notes),
         filters_applied=applied,
     )
+
+
+def _without_p(marks: Delineation) -> Delineation:
+    """Return the marks without P waves: what differs from beat to beat is no P wave, however it looks in one beat."""
+    none = np.full(len(marks.qrs_onset), ABSENT, np.int64)
+    blank = dict.fromkeys(("p_onset", "p_peak", "p_offset"), none)
+    return replace(marks, **blank, by_lead=tuple(replace(one, **blank) for one in marks.by_lead))
 
 
 def _st_kept(recording: Recording, notes: list[Note]) -> bool:

@@ -319,6 +319,9 @@ def test_no_p_wave_is_invented_in_fibrillation(f_wave_mv: float) -> None:
     assert not {"pr_ms", "p_duration_ms", "p_axis_deg"} & set(values(report))
     assert "no_p_wave" in noted(report)
     assert "sinus_rhythm" not in codes(report)
+    if f_wave_mv:
+        assert report.delineation is not None
+        assert (report.delineation.p_peak == ee.ABSENT).all()
 
 
 def test_at_140_a_minute_every_beat_has_its_waves() -> None:
