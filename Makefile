@@ -54,6 +54,7 @@ setup: $(VENV)/.installed  ## make the virtual environment and nothing else
 peers:
 	@missing=""; \
 	command -v dciodvfy >/dev/null || missing="$$missing dicom3tools"; \
+	command -v dcmdjpeg >/dev/null || missing="$$missing dcmtk"; \
 	command -v pdftotext >/dev/null || missing="$$missing poppler-utils"; \
 	if [ -n "$$missing" ]; then \
 	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ecg_engine.detection import classify_beats, delineate, detect_beats, detect_r_peaks
+    from ecg_engine.dicom.radiographs import read_radiograph
     from ecg_engine.errors import EcgEngineError
     from ecg_engine.formats import open_ecg, read_ecg, write_ecg
     from ecg_engine.pipeline import analyze_ecg
     from ecg_engine.report import render
-    from ecg_engine.types import ABSENT, Annotation, EcgReport, Filters, Patient, Recording, Source
+    from ecg_engine.types import ABSENT, Annotation, EcgReport, Filters, Patient, Radiograph, Recording, Source
 
 _WHERE = {
     "ABSENT": "types",
@@ -23,6 +24,7 @@ _WHERE = {
     "EcgReport": "types",
     "Filters": "types",
     "Patient": "types",
+    "Radiograph": "types",
     "Recording": "types",
     "Source": "types",
     "analyze_ecg": "pipeline",
@@ -32,6 +34,7 @@ _WHERE = {
     "detect_r_peaks": "detection",
     "open_ecg": "formats",
     "read_ecg": "formats",
+    "read_radiograph": "dicom.radiographs",
     "render": "report",
     "write_ecg": "formats",
 }
@@ -43,6 +46,7 @@ __all__ = [
     "EcgReport",
     "Filters",
     "Patient",
+    "Radiograph",
     "Recording",
     "Source",
     "analyze_ecg",
@@ -52,6 +56,7 @@ __all__ = [
     "detect_r_peaks",
     "open_ecg",
     "read_ecg",
+    "read_radiograph",
     "render",
     "write_ecg",
 ]

@@ -30,6 +30,8 @@ __all__ = [
     "Kernel",
     "b1_write",
     "cache_folder",
+    "f4_2d_write",
+    "f4_read",
     "f8",
     "f8_2d_read",
     "f8_2d_write",
@@ -46,8 +48,10 @@ __all__ = [
     "is_cold",
     "kernel",
     "on_compile",
+    "u1_2d_write",
     "u1_read",
     "u1_write",
+    "u2_2d_read",
     "warm_kernels",
 ]
 
@@ -71,6 +75,10 @@ i8_write: Final = _array(types.int64, 1, False)
 i8_2d_write: Final = _array(types.int64, 2, False)
 u1_write: Final = _array(types.uint8, 1, False)
 b1_write: Final = _array(types.boolean, 1, False)
+u2_2d_read: Final = _array(types.uint16, 2, True)
+u1_2d_write: Final = _array(types.uint8, 2, False)
+f4_read: Final = _array(types.float32, 1, True)
+f4_2d_write: Final = _array(types.float32, 2, False)
 
 
 def f8_named(cls: Any) -> Any:

@@ -1,6 +1,7 @@
 """Frozen records: what flows between the layers. No text stands in them; texts come from `vocabulary`."""
 
 from ecg_engine.types.marks import ABSENT, Beats, Delineation, LeadMarks
+from ecg_engine.types.radiograph import LookUpTable, Radiograph, Window
 from ecg_engine.types.recording import Annotation, Filters, Patient, Recording, Source
 from ecg_engine.types.report import (
     EcgReport,
@@ -25,15 +26,18 @@ __all__ = [
     "Filters",
     "LeadMarks",
     "LeadQuality",
+    "LookUpTable",
     "Measurements",
     "MedianBeat",
     "Note",
     "Outcome",
     "Patient",
     "Quality",
+    "Radiograph",
     "Recording",
     "Source",
     "Statement",
     "Task",
     "Urgency",
+    "Window",
 ]

@@ -1,0 +1,5 @@
+"""Radiographs: what a model or a measurement takes."""
+
+from ecg_engine.radiograph.preparation import prepare
+
+__all__ = ["prepare"]
