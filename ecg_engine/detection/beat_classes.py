@@ -8,14 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of
-from ecg_engine.detection.median_beat import align, spread
+from ecg_engine.detection.median_beat import FIT_S, VOTERS, align, spread
 from ecg_engine.detection.pacing import find_pacing_spikes
 from ecg_engine.detection.parameters import samples
 from ecg_engine.kernels.beats import snippets_into
 from ecg_engine.types.recording import check_fs
 
-#: Part of a beat that is compared, s before and after R.
-_BEFORE_S, _AFTER_S = 0.10, 0.14
 #: Beats at least so alike (correlation) are of one shape.
 _ALIKE: Final = 0.90
 #: Below this a beat is another shape for sure.
@@ -24,15 +22,13 @@ _UNLIKE: Final = 0.80
 _PREMATURE: Final = 0.85
 #: And by so many times the usual sway of RR.
 _SWAYS: Final = 5.0
-#: Beats that vote for the dominant shape.
-_VOTERS: Final = 60
 #: A spike so long before R belongs to the beat, s.
 _CAPTURE_S: Final = 0.20
 
 
 def _likeness(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float) -> NDArray[np.float64]:
     """Return each beat's QRS, all leads in one row, of unit length."""
-    before, after = samples(_BEFORE_S, fs), samples(_AFTER_S, fs)
+    before, after = samples(FIT_S[0], fs), samples(FIT_S[1], fs)
     step = max(1, round(fs / 250))
     width = (before + after) // step
     out = np.empty((len(r_peaks), len(signal) * width))
@@ -60,14 +56,14 @@ def dominant_beats(signal: NDArray[np.float64], *, fs: float, r_peaks: NDArray[n
     if not len(r_peaks):
         return np.zeros(0)
     shapes = _likeness(signal, align(signal, r_peaks, fs=fs), fs)
-    voters = shapes[spread(np.arange(len(shapes)), _VOTERS)]
+    voters = shapes[spread(np.arange(len(shapes)), VOTERS)]
     alike = voters @ voters.T >= _ALIKE
     group = alike[np.argmax(alike.sum(axis=1))]
     template = voters[group].mean(axis=0)
     length = float(np.linalg.norm(template))
     like = np.asarray(shapes @ (template / length if length > 0 else template))
     # A beat cut off by the recording's end is not known to be of another shape.
-    whole = (r_peaks >= samples(_BEFORE_S, fs)) & (r_peaks + samples(_AFTER_S, fs) < signal.shape[1])
+    whole = (r_peaks >= samples(FIT_S[0], fs)) & (r_peaks + samples(FIT_S[1], fs) < signal.shape[1])
     return np.where(whole, like, np.maximum(like, 1.0))
 
 

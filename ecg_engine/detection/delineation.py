@@ -83,7 +83,7 @@ def mark_leads(
     table = np.empty((len(signal), len(r_peaks), len(MARK_NAMES)), np.int64)
     for row, marks in zip(signal, table, strict=True):
         centred = np.ascontiguousarray(row - np.median(row))
-        fine, middle, coarse = (_smooth(centred, seconds, fs) for seconds in widths)
+        fine, middle, coarse = (smooth_lead(centred, seconds, fs) for seconds in widths)
         rest = centred - fine
         noise = 1.4826 * float(np.median(np.abs(rest)))
         delineate_lead_into(fine, middle, coarse, r_peaks, noise, shares, marks)
@@ -96,8 +96,8 @@ def wave_shares(fs: float, *, median: bool = False) -> WaveShares:
     return WaveShares(*(float(v * fs if name in WAVES.TIMES else v) for name, v in shares.items()))
 
 
-def _smooth(row: NDArray[np.float64], seconds: float, fs: float) -> NDArray[np.float64]:
-    """Return a lead after two moving means: a triangle as wide as twice `seconds`."""
+def smooth_lead(row: NDArray[np.float64], seconds: float, fs: float) -> NDArray[np.float64]:
+    """Return a lead, mV, after two moving means: a triangle as wide as twice `seconds`; `fs` in Hz."""
     once, twice = np.empty_like(row), np.empty_like(row)
     width = odd_samples(seconds, fs)
     moving_mean_into(row, width, once)

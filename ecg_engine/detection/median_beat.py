@@ -7,21 +7,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection.delineation import clearest_first, combine, mark_leads
-from ecg_engine.detection.parameters import WAVES, odd_samples, samples
+from ecg_engine.detection.delineation import clearest_first, combine, mark_leads, smooth_lead
+from ecg_engine.detection.parameters import WAVES, samples
 from ecg_engine.kernels.beats import align_into, median_beat_into
 from ecg_engine.kernels.cleaning import spline_into
-from ecg_engine.kernels.smoothing import moving_mean_into
 from ecg_engine.kernels.waves import steep_span_into
 from ecg_engine.types import ABSENT, LeadMarks, MedianBeat
 from ecg_engine.types.marks import MARK_NAMES
 
 #: Part of a beat that is fitted, s before and after R.
-_FIT_S: Final = (0.10, 0.14)
+FIT_S: Final = (0.10, 0.14)
 #: A beat is moved by so much at most to fit the others, s: R may stand at the R or at the S wave.
 _ALIGN_S: Final = 0.03
 #: Beats that make the template which the others are fitted to.
-_VOTERS: Final = 60
+VOTERS: Final = 60
 #: The median beat, s before and after R.
 _BEFORE_S, _AFTER_S = 0.40, 0.60
 #: Which of the intervals bounds it.
@@ -65,8 +64,8 @@ def align(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], *, fs: float)
     -------
     (n_beats,) int64 array
     """
-    before, after = samples(_FIT_S[0], fs), samples(_FIT_S[1], fs)
-    part = spread(r_peaks, _VOTERS)
+    before, after = samples(FIT_S[0], fs), samples(FIT_S[1], fs)
+    part = spread(r_peaks, VOTERS)
     template = np.empty((len(signal), before + after))
     median_beat_into(signal, part, before, np.empty(len(part)), template)
     out = np.empty_like(r_peaks)
@@ -151,14 +150,11 @@ def _p_coherence(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], onset:
     whole = r_peaks[r_peaks + start >= 0]
     if len(whole) < _P_BEATS or stop - start < samples(_P_LEAST_S, fs):
         return float("nan")
-    width = odd_samples(WAVES.middle_s, fs)
     line = np.linspace(-1.0, 1.0, stop - start)
     together = single = 0.0
     for row in signal:
-        once, twice = np.empty_like(row), np.empty_like(row)
-        moving_mean_into(np.ascontiguousarray(row), width, once)
-        moving_mean_into(once, width, twice)
-        parts = twice[whole[:, None] + np.arange(start, stop)]
+        smooth = smooth_lead(np.ascontiguousarray(row), WAVES.middle_s, fs)
+        parts = smooth[whole[:, None] + np.arange(start, stop)]
         parts -= parts.mean(axis=1, keepdims=True)
         parts -= np.outer(parts @ line / (line @ line), line)
         together += float(np.square(np.median(parts, axis=0)).sum())
@@ -194,13 +190,10 @@ def _drop_faint(table: NDArray[np.int64], beat: NDArray[np.float64], wave: str) 
 
 def _qrs_span(beat: NDArray[np.float64], r: int, fs: float) -> tuple[int, int]:
     """Return onset and offset of the QRS by the common slope of the leads."""
-    width = odd_samples(WAVES.span_smooth_s, fs)
     slopes = np.zeros_like(beat)
     for row, slope in zip(beat, slopes, strict=True):
-        once, twice = np.empty_like(row), np.empty_like(row)
-        moving_mean_into(row, width, once)
-        moving_mean_into(once, width, twice)
-        slope[1:-1] = (twice[2:] - twice[:-2]) / 2
+        smooth = smooth_lead(row, WAVES.span_smooth_s, fs)
+        slope[1:-1] = (smooth[2:] - smooth[:-2]) / 2
     noise = np.quantile(np.abs(slopes), _NOISE_QUANTILE, axis=1)
     calm = noise <= WAVES.span_noisy * np.median(noise)
     speed = np.sqrt(np.mean(slopes[calm] ** 2, axis=0))

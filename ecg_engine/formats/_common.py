@@ -108,7 +108,9 @@ def translated(path: Path, what: str, remedy: str = "copy or export the file aga
     except EcgEngineError:
         raise
     except OSError as exc:
-        raise FormatError(f"cannot be read ({exc.strerror or type(exc).__name__}); check the file", path=path) from exc
+        if exc.strerror is None:  # a library's own word for a file that ends too soon, not the system's
+            raise CorruptFormatError(f"{what} cannot be read (it ends too soon); {remedy}", path=path) from exc
+        raise FormatError(f"cannot be read ({exc.strerror}); check the file", path=path) from exc
     except Exception as exc:
         raise CorruptFormatError(f"{what} cannot be read ({type(exc).__name__}); {remedy}", path=path) from exc
 

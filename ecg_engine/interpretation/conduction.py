@@ -11,9 +11,10 @@ from ecg_engine.types import Statement
 #: Left axis deviation from here, right from there, extreme beyond (AHA/ACCF/HRS 2009, part III).
 LEFT_DEG: Final = -30.0
 RIGHT_DEG: Final = 90.0
+NORTH_DEG: Final = -90.0
 EXTREME_DEG: Final = 180.0
-#: A bundle branch block is as wide as this in adults (same source).
-BLOCK_MS: Final = 120.0
+#: An S of right bundle branch block in I and V6 is at least so deep, mV.
+RBBB_S_MV: Final = -0.1
 #: In LBBB no q stands in I, V5 and V6: a deflection as small as this is none, mV.
 NO_Q_MV: Final = 0.05
 
@@ -54,7 +55,7 @@ def _is_rbbb(c: Context) -> bool:
     v1 = _net(c, "V1")
     if v1 is None or v1 <= 0:
         return False
-    return all((c.get("s_mv", lead) or 0.0) <= -0.1 for lead in ("I", "V6"))
+    return all((c.get("s_mv", lead) or 0.0) <= RBBB_S_MV for lead in ("I", "V6"))
 
 
 def _wide_evidence(c: Context, *more: tuple[str, str]) -> tuple:  # type: ignore[type-arg]
@@ -93,7 +94,7 @@ def wide_qrs(c: Context) -> Statement | None:
 def axis_left(c: Context) -> Statement | None:
     """QRS axis from -30 to -90 degrees."""
     axis = _adult_axis(c)
-    if axis is None or not -90.0 <= axis < LEFT_DEG:
+    if axis is None or not NORTH_DEG <= axis < LEFT_DEG:
         return None
     return Statement(code="axis_left", evidence=(fact(c, "qrs_axis_deg", "<", LEFT_DEG, source="aha_2009_iii"),))
 
@@ -111,9 +112,9 @@ def axis_right(c: Context) -> Statement | None:
 def axis_extreme(c: Context) -> Statement | None:
     """QRS axis from -90 to -180 degrees."""
     axis = _adult_axis(c)
-    if axis is None or axis >= -90.0:
+    if axis is None or axis >= NORTH_DEG:
         return None
-    return Statement(code="axis_extreme", evidence=(fact(c, "qrs_axis_deg", "<", -90.0, source="aha_2009_iii"),))
+    return Statement(code="axis_extreme", evidence=(fact(c, "qrs_axis_deg", "<", NORTH_DEG, source="aha_2009_iii"),))
 
 
 def _adult_axis(c: Context) -> float | None:

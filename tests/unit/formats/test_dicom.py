@@ -17,6 +17,7 @@ from ecg_engine.dicom.codes import lead_of_code
 from ecg_engine.dicom.waveforms import mended
 from ecg_engine.errors import CorruptFormatError, FormatError, UnsupportedFormatError
 from ecg_engine.formats import read_ecg, write_ecg
+from ecg_engine.formats._common import translated
 from ecg_engine.types import Annotation, Filters, Patient, Recording
 
 
@@ -261,3 +262,19 @@ def test_a_device_file_gives_measurements_statements_and_marks(data_folder: Path
     assert sorted(mark.text for mark in read.annotations) == sorted(texts)
     assert read.start == datetime(2013, 1, 25, 10, 59, 19)
     assert isinstance(read.patient, Patient) and read.patient.age_years == 42
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "said"),
+    [
+        (OSError("unexpected end"), CorruptFormatError, "ends too soon.*export it again"),
+        (OSError(5, "Input/output error"), FormatError, "Input/output error.*check the file"),
+    ],
+)
+def test_library_that_runs_out_of_bytes_is_told_from_a_disk_that_fails(raised, kind, said):
+    with (
+        pytest.raises(FormatError, match=said) as caught,
+        translated("a.dcm", what="the file", remedy="export it again"),
+    ):
+        raise raised
+    assert type(caught.value) is kind
