@@ -10,7 +10,7 @@ KERNEL_TESTS := $(BIN)/python -m pytest -q -m "kernels and not slow" -p no:cache
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test peers data lint format typecheck unit kernels accuracy bench clean
+.PHONY: help setup setup-train train-cxr demo test peers data lint format typecheck unit kernels accuracy bench clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,11 @@ $(VENV)/.installed-bench: $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,bench]'
 	@touch $@
 
+$(VENV)/.installed-train: $(VENV)/.installed
+	@echo "Installing PyTorch and what training needs into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,train]'
+	@touch $@
+
 setup: $(VENV)/.installed  ## make the virtual environment and nothing else
 
 # Other people's tools that some tests compare with. Without them those tests are skipped, saying so.
@@ -79,8 +84,21 @@ data: $(VENV)/.installed
 
 # ------------------------------------------------------------------------------------------------------------ uses
 
-demo: $(VENV)/.installed  ## decode every ECG of sample_data/ into demo_output/ and print what was found
-	@$(BIN)/ecg-engine decode sample_data --out demo_output
+demo: $(VENV)/.installed  ## decode the ECGs and triage the radiographs of sample_data/ into demo_output/
+	@$(BIN)/ecg-engine decode sample_data/ecg --out demo_output
+	@rm -rf demo_output/radiographs
+	@# Exit status 1 says that a file could not be read: one of them is cut off, so anything else is a fault.
+	@set -eu; \
+	status=0; $(BIN)/ecg-engine triage sample_data/radiographs --out demo_output/radiographs || status=$$?; \
+	if [ $$status != 1 ] || [ "$$(grep -c "\.dcm" demo_output/radiographs/quarantine.csv)" != 1 ] \
+	    || ! grep -q 12_truncated.dcm demo_output/radiographs/quarantine.csv; then \
+	    echo "make: ecg-engine triage ended with status $$status and did not report the truncated radiograph alone" >&2; \
+	    exit 1; \
+	fi
+	@echo
+	@echo "12_truncated.dcm is cut off on purpose: a damaged file is named, and the others are done."
+	@echo "ECGs:        demo_output/*.pdf and *.json"
+	@echo "Radiographs: demo_output/radiographs/summary.html (the worklist to look at) and worklist.csv"
 
 test: $(VENV)/.installed peers data lint typecheck unit kernels  ## everything that must pass: linters, types, tests
 
@@ -103,8 +121,15 @@ kernels: $(VENV)/.installed
 accuracy: $(VENV)/.installed data  ## accuracy floors on the reference databases, the slow ones too
 	ECG_ENGINE_CACHE_DIR=$(CACHES)/compiled $(BIN)/python -m pytest tests/accuracy -m "slow or not slow"
 
-bench: $(VENV)/.installed-bench data  ## speed of the kernels beside the peers
+bench: $(VENV)/.installed-bench data  ## speed of kernels and stages beside the peers
 	$(BIN)/python -m pytest benchmarks --benchmark-only -o filterwarnings=default
+
+setup-train: $(VENV)/.installed-train  ## the extra train too: its tests run where it is installed
+
+train-cxr: $(VENV)/.installed-train data  ## make the weights of the radiograph models again, with their cards (hours)
+	$(BIN)/python -m training.anatomy_prior
+	$(BIN)/python -m training.chest_gate --out ecg_engine/models/weights
+	$(BIN)/python -m training.chest_findings --out ecg_engine/models/weights
 
 format: $(VENV)/.installed  ## ruff format and what ruff can mend
 	$(BIN)/ruff format

@@ -23,6 +23,10 @@ PACKAGES = (
     "pypdfium2",
     "wfdb",
     "pydicom",
+    "imagecodecs",
+    "onnxruntime",
+    "python-gdcm",
+    "pylibjpeg-openjpeg",
     "sleepecg",
     "neurokit2",
 )

@@ -1,4 +1,4 @@
-"""ecg_engine: ECG files to measurements, statements, an urgency and a page to sign.
+"""ecg_engine: ECG files to measurements, statements, an urgency and a page to sign; radiographs to a worklist.
 
 Everything public is imported on first use, so that ``import ecg_engine`` costs nothing.
 """
@@ -13,9 +13,20 @@ if TYPE_CHECKING:
     from ecg_engine.dicom.radiographs import read_radiograph
     from ecg_engine.errors import EcgEngineError
     from ecg_engine.formats import open_ecg, read_ecg, write_ecg
-    from ecg_engine.pipeline import analyze_ecg
+    from ecg_engine.pipeline import analyze_ecg, analyze_radiograph, analyze_study
     from ecg_engine.report import render
-    from ecg_engine.types import ABSENT, Annotation, EcgReport, Filters, Patient, Radiograph, Recording, Source
+    from ecg_engine.types import (
+        ABSENT,
+        Annotation,
+        EcgReport,
+        Filters,
+        Patient,
+        Radiograph,
+        RadiographReport,
+        Recording,
+        Source,
+        StudyReport,
+    )
 
 _WHERE = {
     "ABSENT": "types",
@@ -25,9 +36,13 @@ _WHERE = {
     "Filters": "types",
     "Patient": "types",
     "Radiograph": "types",
+    "RadiographReport": "types",
     "Recording": "types",
     "Source": "types",
+    "StudyReport": "types",
     "analyze_ecg": "pipeline",
+    "analyze_radiograph": "pipeline",
+    "analyze_study": "pipeline",
     "classify_beats": "detection",
     "delineate": "detection",
     "detect_beats": "detection",
@@ -47,9 +62,13 @@ __all__ = [
     "Filters",
     "Patient",
     "Radiograph",
+    "RadiographReport",
     "Recording",
     "Source",
+    "StudyReport",
     "analyze_ecg",
+    "analyze_radiograph",
+    "analyze_study",
     "classify_beats",
     "delineate",
     "detect_beats",

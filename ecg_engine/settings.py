@@ -13,6 +13,7 @@ OUTPUT_FORMATS: Final = (*PAGE_FORMATS, "json")
 SPEEDS_MM_S: Final = (25.0, 50.0)
 GAINS_MM_MV: Final = (5.0, 10.0, 20.0)
 LAYOUTS: Final = ("auto", "3x4", "12x1")
+OVERLAYS: Final = ("flagged", "all", "none")
 
 
 def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:
@@ -105,3 +106,36 @@ class DecodeSettings:
         _check("lang", self.lang, LANGUAGES)
         for name in self.formats:
             _check("formats", name, OUTPUT_FORMATS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriageSettings:
+    """How a study of radiographs is triaged.
+
+    Parameters
+    ----------
+    lang : {"en", "ru"}
+        Language of the draft texts.
+    thumbnail_px : int
+        Longer side of thumbnails and overlays, pixels; 0 makes none.
+    overlays : {"flagged", "all", "none"}
+        Which images get outlines and heat map drawn: those with a finding seen, every accepted one, none.
+    reduced : bool
+        Whether JPEG 2000 and HTJ2K are decoded at the resolution that the models need.
+
+    Raises
+    ------
+    InputError
+        A value outside these.
+    """
+
+    lang: str = "en"
+    thumbnail_px: int = 256
+    overlays: str = "flagged"
+    reduced: bool = True
+
+    def __post_init__(self) -> None:
+        _check("lang", self.lang, LANGUAGES)
+        _check("overlays", self.overlays, OVERLAYS)
+        if self.thumbnail_px != 0 and not 64 <= self.thumbnail_px <= 1024:
+            raise InputError("thumbnail_px: give 0, or 64 to 1024", argument="thumbnail_px")

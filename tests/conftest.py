@@ -64,4 +64,4 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def sample_data() -> Path:
     """Return the folder of the sample ECGs."""
-    return ROOT / "sample_data"
+    return ROOT / "sample_data" / "ecg"

@@ -13,9 +13,11 @@ from ecg_engine.settings import (
     LANGUAGES,
     LAYOUTS,
     OUTPUT_FORMATS,
+    OVERLAYS,
     SPEEDS_MM_S,
     DecodeSettings,
     PageSettings,
+    TriageSettings,
 )
 
 if TYPE_CHECKING:
@@ -34,17 +36,24 @@ _OPTION_OF = {
     "sex": "--sex",
     "patient": "--patient",
     "out": "--out",
+    "thumbnail_px": "--thumbnails",
+    "overlays": "--overlays",
+    "engine": "--engine",
+    "workers": "--workers",
+    "limit_s": "--time-limit",
 }
 
 app = typer.Typer(
     name="ecg-engine",
-    help="ECG files in; measurements, statements, an urgency and a page to sign out. Preliminary: a physician decides.",
+    help="ECG files in; measurements, statements, an urgency and a page to sign out. "
+    "Radiographs in; an ordered worklist out. Preliminary: a physician decides.",
     epilog="""\b
 Examples:
   ecg-engine decode visit.edf --out results        a PDF page and a JSON report
   ecg-engine decode visits/ --out results --lang ru
   ecg-engine info visit.dcm                        what is in a file
   ecg-engine convert visit.dcm visit.edf           into another format
+  ecg-engine triage studies/ --out worklist        radiographs into a worklist
 """,
     no_args_is_help=True,
     # Without rich's markup the help costs a third of the time.
@@ -206,6 +215,85 @@ def _split(formats: str) -> tuple[str, ...]:
     if not words:
         raise InputError(f"formats: none named; choose of {', '.join(OUTPUT_FORMATS)}", argument="formats")
     return words
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  ecg-engine triage studies/ --out results
+  ecg-engine triage disc/DICOMDIR export.zip --out results --lang ru
+  ecg-engine triage studies/ --out results --resume    go on after an interruption, or with new files
+  ecg-engine triage /pacs/export --out results --engine tcp://scheduler:8786
+
+\b
+Results: worklist.csv, summary.html, quarantine.csv, and studies/ with a report
+and pictures of each study.
+Exit status: 0 all well; 1 some inputs failed (each is named, the others are
+done); 2 wrong usage; 130 interrupted (what is done stays; --resume goes on).
+"""
+)
+def triage(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="DICOM files, PNG, JPEG, folders, DICOMDIRs, zip archives.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the results.")],
+    engine: Annotated[
+        str,
+        typer.Option(
+            "--engine", metavar="local|tcp://HOST:PORT", help="This machine, or the scheduler of a Dask cluster."
+        ),
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="Studies at a time.  [default: as many as cores]")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what is in DIR: what is done and unchanged stays.")
+    ] = False,
+    lang: Annotated[
+        str, typer.Option("--lang", metavar="en|ru", help="Language of the results.", autocompletion=_words(LANGUAGES))
+    ] = "en",
+    thumbnails: Annotated[
+        int, typer.Option("--thumbnails", metavar="PX", help="Longer side of the small pictures; 0 makes none.")
+    ] = 256,
+    overlays: Annotated[
+        str,
+        typer.Option(
+            "--overlays",
+            metavar="flagged|all|none",
+            help="Which images get outlines and heat map drawn: those with a finding, all, none.",
+            autocompletion=_words(OVERLAYS),
+        ),
+    ] = "flagged",
+    full: Annotated[
+        bool, typer.Option("--full", help="Decode JPEG 2000 and HTJ2K in full, not as far as the models need.")
+    ] = False,
+    time_limit: Annotated[
+        float, typer.Option("--time-limit", metavar="S", help="Time for one study; what takes longer is refused.")
+    ] = 300.0,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Triage radiographs: studies into a worklist, the most pressing first."""
+    from ecg_engine.cli import triaging
+
+    try:
+        settings = TriageSettings(lang=lang, thumbnail_px=thumbnails, overlays=overlays, reduced=not full)
+        code = triaging.run(
+            paths,
+            settings,
+            out=out,
+            engine=engine,
+            n_workers=workers,
+            resume=resume,
+            limit_s=time_limit,
+            as_json=as_json,
+            quiet=quiet,
+            debug=debug,
+        )
+    except InputError as exc:
+        raise _wrong_usage(exc) from exc
+    raise typer.Exit(code)
 
 
 @app.command(

@@ -10,7 +10,16 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -31,6 +40,14 @@ def shown(value: str | PathLike[str]) -> str:
 def one_line(message: str) -> str:
     """Return a message on one line, safe to print."""
     return shown(" ".join(message.split()))
+
+
+class _RateColumn(ProgressColumn):
+    """How many a second, of late."""
+
+    def render(self, task: Task) -> Text:
+        """Return ``12.3/s``."""
+        return Text("" if task.speed is None else f"{task.speed:.1f}/s", style="progress.data.speed")
 
 
 class Talk:
@@ -59,13 +76,21 @@ class Talk:
         """Print a traceback as it is."""
         self.console.print(Text(text.rstrip()))
 
-    def progress(self) -> Progress:
-        """Return a bar; one that shows nothing where stderr is no terminal, or quiet."""
+    def progress(self, *, with_rate: bool = False) -> Progress:
+        """Return a bar; one that shows nothing where stderr is no terminal, or quiet.
+
+        Parameters
+        ----------
+        with_rate : bool
+            Show how many a second, and the time left, too.
+        """
+        more = (_RateColumn(), TimeRemainingColumn()) if with_rate else ()
         return Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            *more,
             console=self.console,
             disable=self.quiet or not self.console.is_terminal,
         )

@@ -10,7 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from ecg_engine.batch.files import write_whole
 from ecg_engine.errors import InputError
+
+__all__ = ["find_inputs", "make_folder", "result_names", "write_whole"]
 
 #: Texts that stand beside recordings and have a suffix that a table of numbers may have.
 _NO_RECORDINGS: Final = ("readme", "license", "licence", "notice", "attribution", "changelog", "records", "citation")
@@ -122,27 +125,3 @@ def make_folder(folder: Path) -> None:
     except OSError as exc:
         reason = exc.strerror or type(exc).__name__
         raise InputError(f"out: {folder}: cannot be written ({reason}); name another folder", argument="out") from exc
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all.
-
-    Raises
-    ------
-    OSError
-        It cannot be written; nothing of it is left.
-    """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".ecg-", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise

@@ -2,8 +2,8 @@
 
 imagecodecs decodes compressed frames, a kernel RLE; where imagecodecs is absent, the plug-ins that pydicom finds do
 (pylibjpeg-openjpeg, python-gdcm: the extra ``dicom``). A frame that one decoder refuses is not tried on another, which
-may not survive it. What a codestream says of its size must be what
-the data set says, so that neither can lie about the memory that it needs.
+may not survive it. What a codestream says of its size must be what the data set says, so that neither can lie about
+the memory that it needs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_engine.dicom import codestreams as cs
 from ecg_engine.dicom import waveforms as wf
 from ecg_engine.errors import (
     CorruptFormatError,
@@ -45,6 +46,8 @@ _GREY: Final = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR: Final = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 #: A PackBits pair of two bytes stands for 128 at most.
 _RLE_MOST: Final = 64
+#: Low-passed values overshoot edges, by less than this; above it something else stands in the bits beside the stored.
+_MOST_OVERSHOOT: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,28 +144,53 @@ def layout_of(header: Any, path: Path) -> Layout:
     )
 
 
-def read_frame(file: BinaryIO, header: Any, layout: Layout, syntax: str, frame: int, path: Path) -> NDArray[Any]:
+def read_frame(
+    file: BinaryIO, header: Any, layout: Layout, syntax: str, frame: int, path: Path, *, least_side: int | None = None
+) -> tuple[NDArray[Any], int]:
     """Decode one frame; `file` stands at the pixel data element.
 
     Returns
     -------
     (rows, columns) array
         uint8, uint16 or int16: the bits stored alone; colour as luminance.
+    int
+        How many rows and columns of the frame each one stands for: a power of two where `least_side` is given and the
+        coding allows it, else 1.
     """
     if not 0 <= frame < layout.n_frames:
         raise InputError(f"frame: {frame} is not among the {layout.n_frames} of this file", argument="frame")
     length, is_words = _element_length(file, syntax, path)
     if syntax in _NATIVE:
         is_swapped = syntax == _BIG_ENDIAN and (is_words or layout.allocated == 16)
-        return _finished(_native(file, layout, frame, length, is_swapped, path), layout, is_clipped=False)
+        return _finished(_native(file, layout, frame, length, is_swapped, path), layout, is_clipped=False), 1
     if syntax not in _CODINGS:
         raise UnsupportedFormatError(
             f"transfer syntax {syntax} is not read; export as Explicit Little Endian", path=path
         )
     coding, is_clipped = _CODINGS[syntax]
     raw = _encapsulated(file, header, layout, frame, path)
-    _check_stream(coding, raw, layout, path)
-    return _finished(_decoded(coding, raw, layout, syntax, path), layout, is_clipped=is_clipped)
+    stream = _check_stream(coding, raw, layout, path)
+    if least_side is not None and stream is not None and _is_low_passed(stream, header, layout):
+        n = cs.halvings(stream, least_side)
+        smaller = cs.decode_smaller(raw, stream, n) if n else None
+        if smaller is not None and smaller.max() <= _MOST_OVERSHOOT * (1 << layout.stored):
+            smaller = cs.flattened(smaller, n, is_reversible=stream.is_reversible)
+            return _finished(smaller, layout, is_clipped=True), 1 << n
+    return _finished(_decoded(coding, raw, layout, syntax, path), layout, is_clipped=is_clipped), 1
+
+
+def _is_low_passed(stream: cs.Stream, header: Any, layout: Layout) -> bool:
+    """Return whether a mean of the stream's values is the mean of the pixels.
+
+    It is not where a sign or an overlay stands in bits of its own.
+    """
+    has_overlay = any((group, 0x0010) in header for group in range(0x6000, 0x6020, 2))
+    return (
+        layout.samples == 1
+        and layout.high_bit == layout.stored - 1
+        and stream.is_signed == layout.is_signed
+        and not (has_overlay and stream.bits > layout.stored)
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- bytes of a frame
@@ -255,62 +283,36 @@ def _encapsulated(file: BinaryIO, header: Any, layout: Layout, frame: int, path:
     return bytes(raw)
 
 
-# ------------------------------------------------------------------------------------ what a codestream says of itself
+# ------------------------------------------------------------------------------------ the codestream and the header
 
 
-def _check_stream(coding: str, raw: bytes, layout: Layout, path: Path) -> None:
-    """Compare the codestream's own size with the header's, and find streams that were cut off."""
+def _check_stream(coding: str, raw: bytes, layout: Layout, path: Path) -> cs.Stream | None:
+    """Compare the codestream's own size with the header's, and find streams that were cut off; None for RLE."""
     size = layout.rows * layout.columns * layout.samples * layout.allocated // 8
     if coding == "rle":
         if len(raw) < 64 or (len(raw) - 64) * _RLE_MOST < size:
             raise CorruptFormatError("Pixel Data (7FE0,0010): too few bytes for its frame; export again", path=path)
-        return
-    said = _j2k_size(raw) if coding == "jpeg_2000" else _jpeg_size(raw)
+        return None
+    said = cs.jpeg_2000_stream(raw) if coding == "jpeg_2000" else cs.jpeg_stream(raw)
     if said is None:
         raise CorruptFormatError(
             f"Pixel Data (7FE0,0010) holds no {coding.replace('_', ' ').upper()} stream, which its transfer syntax "
             "says; export again",
             path=path,
         )
-    rows, columns, samples, bits = said
-    if (rows, columns, samples) != (layout.rows, layout.columns, layout.samples) or bits > layout.allocated:
+    size_said = said.rows, said.columns, said.samples
+    if size_said != (layout.rows, layout.columns, layout.samples) or said.bits > layout.allocated:
         raise CorruptFormatError(
-            f"Pixel Data (7FE0,0010) is a stream of {rows} x {columns} pixels of {samples} x {bits} bits, its "
-            f"header says {layout.rows} x {layout.columns} of {layout.samples} x {layout.allocated}; export again",
+            f"Pixel Data (7FE0,0010) is a stream of {said.rows} x {said.columns} pixels of {said.samples} x "
+            f"{said.bits} bits, its header says {layout.rows} x {layout.columns} of {layout.samples} x "
+            f"{layout.allocated}; export again",
             path=path,
         )
     if b"\xff\xd9" not in raw[-64:]:
         raise CorruptFormatError(
             "Pixel Data (7FE0,0010): the stream breaks off before its end; copy it again", path=path
         )
-
-
-def _jpeg_size(raw: bytes) -> tuple[int, int, int, int] | None:
-    """Return rows, columns, components and bits of a JPEG or JPEG-LS frame header."""
-    at = 2
-    if raw[:2] != b"\xff\xd8":
-        return None
-    while at + 9 < len(raw):
-        if raw[at] != 0xFF:
-            return None
-        marker = raw[at + 1]
-        if marker == 0xFF:
-            at += 1
-        elif marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
-            height, width = int.from_bytes(raw[at + 5 : at + 7], "big"), int.from_bytes(raw[at + 7 : at + 9], "big")
-            return height, width, raw[at + 9], raw[at + 4]
-        else:
-            at += 2 + int.from_bytes(raw[at + 2 : at + 4], "big")
-    return None
-
-
-def _j2k_size(raw: bytes) -> tuple[int, int, int, int] | None:
-    """Return rows, columns, components and bits of a JPEG 2000 codestream, bare or in a JP2 box."""
-    at = 0 if raw[:4] == b"\xff\x4f\xff\x51" else raw[:4096].find(b"\xff\x4f\xff\x51")
-    if at < 0 or len(raw) < at + 45:
-        return None
-    x, y, x0, y0 = (int.from_bytes(raw[at + 8 + 4 * i : at + 12 + 4 * i], "big") for i in range(4))
-    return y - y0, x - x0, int.from_bytes(raw[at + 40 : at + 42], "big"), (raw[at + 42] & 0x7F) + 1
+    return said
 
 
 # ------------------------------------------------------------------------------------------------------------ decoders
@@ -356,12 +358,11 @@ def _by_imagecodecs_jpeg_2000(raw: bytes, layout: Layout) -> NDArray[Any]:
     import imagecodecs
 
     pixels = np.asarray(imagecodecs.jpeg2k_decode(raw, numthreads=1))  # by itself it takes every core
-    at = raw[:4096].find(b"\xff\x4f\xff\x51")
-    bits = (raw[at + 42] & 0x7F) + 1
-    if layout.is_signed and not raw[at + 42] & 0x80 and bits < layout.stored:
+    stream = cs.jpeg_2000_stream(raw)
+    if stream is not None and layout.is_signed and not stream.is_signed and stream.bits < layout.stored:
         # An unsigned stream of signed pixels: the sign stands in the stream's own highest bit.
         pixels = pixels.astype(np.int32)
-        return np.where(pixels >> (bits - 1) & 1, pixels - (1 << bits), pixels).astype(np.int16)
+        return np.where(pixels >> (stream.bits - 1) & 1, pixels - (1 << stream.bits), pixels).astype(np.int16)
     return pixels
 
 
@@ -448,7 +449,9 @@ def _finished(pixels: NDArray[Any], layout: Layout, *, is_clipped: bool) -> NDAr
         up = 16 - layout.stored
         extended: NDArray[Any] = (bits.astype(np.uint16) << up).view(np.int16) >> up
         return extended
-    masked: NDArray[Any] = bits if layout.stored == layout.allocated else bits & bits.dtype.type(high)
+    # To look for bits beside the stored takes less than half of what masking takes, which needs a copy.
+    is_clean = layout.stored == layout.allocated or bits.max() <= high
+    masked: NDArray[Any] = bits if is_clean else bits & bits.dtype.type(high)
     return masked
 
 

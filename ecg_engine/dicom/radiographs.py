@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import warnings
 import zlib
 from dataclasses import replace
@@ -34,7 +35,12 @@ _IMPLICIT, _EXPLICIT, _BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.84
 
 
 def read_radiograph(
-    path: str | PathLike[str], *, view: str | None = None, age_years: float | None = None, frame: int = 0
+    path: str | PathLike[str],
+    *,
+    view: str | None = None,
+    age_years: float | None = None,
+    frame: int = 0,
+    least_side: int | None = None,
 ) -> Radiograph:
     """Read a radiograph: a DICOM image of any transfer syntax in use, with or without preamble, or a PNG or JPEG.
 
@@ -48,6 +54,11 @@ def read_radiograph(
         Age of the patient; in place of what the file says.
     frame : int
         Which frame of several, from 0.
+    least_side : int, optional
+        Pixels that the longer side must keep: grey JPEG 2000 and HTJ2K pictures are decoded at the lowest resolution
+        that has them, which is many times faster (`Radiograph.reduction` says how many of the file's pixels each
+        stands for). Everything else is decoded whole, and so is everything where it is None: what a doctor looks at is
+        never reduced.
 
     Returns
     -------
@@ -56,7 +67,7 @@ def read_radiograph(
     Raises
     ------
     InputError
-        No such file, a folder or an archive, or a frame that the file does not have.
+        No such file, a folder or an archive, a frame that the file does not have, or a side of less than one pixel.
     UnknownFormatError
         Neither DICOM nor PNG nor JPEG.
     CorruptFormatError
@@ -89,13 +100,21 @@ def read_radiograph(
     except OSError as exc:
         raise FormatError(f"cannot be opened ({exc.strerror}); mend its permissions", path=where) from exc
     with file:
-        return read_stream(file, where, view=view, age_years=age_years, frame=frame)
+        return read_stream(file, where, view=view, age_years=age_years, frame=frame, least_side=least_side)
 
 
 def read_stream(
-    file: BinaryIO, path: Path, *, view: str | None = None, age_years: float | None = None, frame: int = 0
+    file: BinaryIO,
+    path: Path,
+    *,
+    view: str | None = None,
+    age_years: float | None = None,
+    frame: int = 0,
+    least_side: int | None = None,
 ) -> Radiograph:
-    """Read a radiograph from an open file that can seek; `path` is what messages call it."""
+    """Read a radiograph from an open file that can seek, as `read_radiograph`; `path` is what messages call it."""
+    if least_side is not None and least_side < 1:
+        raise InputError(f"least_side: {least_side} pixels; give 1 or more, or None", argument="least_side")
     head = file.read(1024)
     file.seek(0)
     if head[:8] == b"\x89PNG\r\n\x1a\n" or head[:3] == b"\xff\xd8\xff":
@@ -107,7 +126,7 @@ def read_stream(
     else:
         with wf._quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of devices' slips, which the checks here judge
-            image = _dicom(file, path, frame)
+            image = _dicom(file, path, frame, least_side)
     patient = image.patient if age_years is None else replace(image.patient, age_years=age_years)
     return replace(image, patient=patient, view=view.strip().upper() or None if view else image.view)
 
@@ -115,16 +134,18 @@ def read_stream(
 # --------------------------------------------------------------------------------------------------------------- DICOM
 
 
-def _dicom(file: BinaryIO, path: Path, frame: int) -> Radiograph:
+def _dicom(file: BinaryIO, path: Path, frame: int, least_side: int | None) -> Radiograph:
     header, file, syntax = open_header(file, path)
     kind = wf._text(header, "SOPClassUID") or wf._text(header.file_meta, "MediaStorageSOPClassUID")
     if wf._value(header, "Rows") is None and wf._value(header, "PhotometricInterpretation") is None:
         raise UnsupportedFormatError("a DICOM object without an image; send the image itself", path=path)
     layout = px.layout_of(header, path)
-    stored = px.read_frame(file, header, layout, syntax, frame, path)
     is_colour = layout.samples == 3
     notes: list[Note] = []
     greys = {} if is_colour else _greys(header, layout, frame, path, notes)
+    if least_side is not None and not _is_padding_darkest(greys, layout):
+        least_side = None
+    stored, reduction = px.read_frame(file, header, layout, syntax, frame, path, least_side=least_side)
     if is_colour:
         notes.append(Note(stage="reading", code="colour_to_luminance", facts={"photometric": layout.photometric}))
     spacing, source = _spacing(header, frame)
@@ -134,7 +155,9 @@ def _dicom(file: BinaryIO, path: Path, frame: int) -> Radiograph:
         stored=stored,
         bits_stored=layout.stored,
         photometric="MONOCHROME2" if is_colour else layout.photometric,
-        spacing_mm=spacing,
+        reduction=reduction,
+        file_shape=(layout.rows, layout.columns),
+        spacing_mm=None if spacing is None else (spacing[0] * reduction, spacing[1] * reduction),
         spacing_source=source,
         view=_view(header),
         laterality=(wf._text(header, "ImageLaterality") or wf._text(header, "Laterality")).upper() or None,
@@ -328,6 +351,25 @@ def _padding(header: Any, layout: px.Layout) -> tuple[int, int] | None:
     return min(ends), max(ends)
 
 
+def _is_padding_darkest(greys: dict[str, Any], layout: px.Layout) -> bool:
+    """Return whether padding would be black as a value too, or there is none.
+
+    Else what a lower resolution makes of padding and the picture beside it would be a bright line around the picture.
+    """
+    padding = greys.get("padding")
+    if padding is None:
+        return True
+    if not greys["voi_tables"] and not greys["windows"]:  # the window is the range of pixels that are no padding
+        return False
+    kind = np.int16 if layout.is_signed else np.uint16
+    limits = np.iinfo(kind)
+    ends = np.clip([padding], limits.min, limits.max).astype(kind)
+    as_values = Radiograph(
+        stored=ends, bits_stored=layout.stored, photometric=layout.photometric, **{**greys, "padding": None}
+    )
+    return int(as_values.display().max()) == 0
+
+
 # ------------------------------------------------------------------------------------------------ view, scale, patient
 
 
@@ -377,10 +419,28 @@ def _details(header: Any, layout: px.Layout) -> dict[str, Any]:
         ("model", "ManufacturerModelName"),
         ("orientation", "PatientOrientation"),
         ("lossy", "LossyImageCompression"),
+        ("accession", "AccessionNumber"),
+        ("study_description", "StudyDescription"),
+        ("series_description", "SeriesDescription"),
+        ("institution", "InstitutionName"),
     ):
         if wf._text(header, keyword):
             details[key] = wf._text(header, keyword)
+    day, hour = wf._date(wf._text(header, "StudyDate")), _clock(wf._text(header, "StudyTime"))
+    if day is not None:
+        details["study_date"] = day.isoformat()
+    if hour is not None:
+        details["study_time"] = hour
     return details
+
+
+def _clock(text: str) -> str | None:
+    """Return a TM value (PS3.5 6.2: ``HH``, ``HHMM``, ``HHMMSS.F``; formerly with colons) as ``HH:MM:SS``."""
+    found = re.fullmatch(r"(\d\d)(?::?(\d\d)(?::?(\d\d)(?:\.\d{1,6})?)?)?", text)
+    if found is None:
+        return None
+    hour, minute, second = (int(part or 0) for part in found.groups())
+    return f"{hour:02}:{minute:02}:{second:02}" if hour < 24 and minute < 60 and second <= 60 else None
 
 
 # ------------------------------------------------------------------------------------------------------------ pictures

@@ -30,6 +30,7 @@ __all__ = [
     "Kernel",
     "b1_write",
     "cache_folder",
+    "f4_2d_read",
     "f4_2d_write",
     "f4_read",
     "f8",
@@ -78,6 +79,7 @@ b1_write: Final = _array(types.boolean, 1, False)
 u2_2d_read: Final = _array(types.uint16, 2, True)
 u1_2d_write: Final = _array(types.uint8, 2, False)
 f4_read: Final = _array(types.float32, 1, True)
+f4_2d_read: Final = _array(types.float32, 2, True)
 f4_2d_write: Final = _array(types.float32, 2, False)
 
 

@@ -9,7 +9,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import f4_2d_write, f4_read, i8_write, kernel, u1_2d_write, u1_read, u1_write, u2_2d_read
+from ecg_engine.kernels._jit import (
+    f4_2d_read,
+    f4_2d_write,
+    f4_read,
+    f8,
+    helper,
+    i8_write,
+    kernel,
+    u1_2d_write,
+    u1_read,
+    u1_write,
+    u2_2d_read,
+)
 
 
 @kernel((u2_2d_read, u1_read, u1_2d_write))
@@ -26,29 +38,85 @@ def look_up_into(pixels: NDArray[np.uint16], table: NDArray[np.uint8], out: NDAr
             out[i, j] = table[pixels[i, j]]
 
 
-@kernel((u2_2d_read, f4_read, f4_2d_write))
-def box_mean_into(pixels: NDArray[np.uint16], table: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+@helper
+def _span(at: int, wide: float, shift: float, n_in: int) -> tuple[int, int, float, float]:
+    """Return the first and last input pixel of output pixel `at`, and how much of each lies in it, 0 to 1.
+
+    Where they are one, the first share is the whole. An output pixel is `wide` input pixels long; the first begins at
+    `shift`. What would lie beyond the last input pixel is left out.
+    """
+    start = min(at * wide + shift, n_in - 0.5)
+    end = min(at * wide + wide + shift, float(n_in))
+    first, last = int(start), min(int(np.ceil(end)), n_in) - 1
+    return first, last, min(first + 1.0, end) - start, end - last
+
+
+@helper
+def _length(first: int, last: int, first_share: float, last_share: float) -> float:
+    """Return how many input pixels `_span` covers."""
+    return first_share if first == last else first_share + (last - first - 1) + last_share
+
+
+@helper
+def _across_into(line: NDArray[np.float32], wide: float, shift: float, scale: float, out: NDArray[np.float32]) -> None:
+    """Write `scale` times the mean of `line` over each output pixel's length into `out`."""
+    for j in range(len(out)):
+        first, last, first_share, last_share = _span(j, wide, shift, len(line))
+        total = first_share * line[first]
+        for c in range(first + 1, last):
+            total += line[c]
+        if last > first:
+            total += last_share * line[last]
+        out[j] = scale * total / _length(first, last, first_share, last_share)
+
+
+@kernel((u2_2d_read, f4_read, f8, f8, f8, f4_2d_write))
+def box_mean_into(
+    pixels: NDArray[np.uint16],
+    table: NDArray[np.float32],
+    high: float,
+    wide: float,
+    shift: float,
+    out: NDArray[np.float32],
+) -> None:
     """Write the mean of ``table[pixels]`` over each output pixel's area into `out`; edge pixels count by their share.
 
-    Caller guarantees: ``1 <= out.shape <= pixels.shape`` in each direction, ``len(table) == 65536``, entries in 0 to 1.
+    An output pixel covers `high` by `wide` input pixels; the first begins at `shift` in both directions. Rows are added
+    in float32, a fifth faster than in float64.
+
+    Caller guarantees: ``out.shape * (high, wide)`` within a pixel of ``pixels.shape``, ``high, wide >= 1``,
+    ``0 <= shift < 0.5``, ``len(table) == 65536``, entries in 0 to 1.
     """
     rows, columns = pixels.shape
-    out_rows, out_columns = out.shape
-    high, wide = rows / out_rows, columns / out_columns
-    line = np.empty(columns)
-    for i in range(out_rows):
-        top, bottom = i * high, min((i + 1) * high, float(rows))
+    line = np.empty(columns, np.float32)
+    for i in range(out.shape[0]):
+        first, last, first_share, last_share = _span(i, high, shift, rows)
         line[:] = 0.0
-        for r in range(int(top), min(int(np.ceil(bottom)), rows)):
-            share = min(bottom, r + 1.0) - max(top, float(r))
+        for r in range(first, last + 1):
+            share = np.float32(first_share if r == first else last_share if r == last else 1.0)
             for c in range(columns):
                 line[c] += share * table[pixels[r, c]]
-        for j in range(out_columns):
-            left, right = j * wide, min((j + 1) * wide, float(columns))
-            total = 0.0
-            for c in range(int(left), min(int(np.ceil(right)), columns)):
-                total += (min(right, c + 1.0) - max(left, float(c))) * line[c]
-            out[i, j] = total / (high * wide)
+        _across_into(line, wide, shift, 1.0 / _length(first, last, first_share, last_share), out[i])
+
+
+@kernel((f4_2d_read, f4_2d_write))
+def shrink_into(picture: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    """Write the mean of `picture` over each output pixel's area into `out`; edge pixels count by their share.
+
+    Caller guarantees: ``1 <= out.shape <= picture.shape`` in each direction, greys in 0 to 1, no NaN.
+    """
+    rows, columns = picture.shape
+    out_rows, out_columns = out.shape
+    line = np.empty(columns, np.float32)
+    for i in range(out_rows):
+        first, last, first_share, last_share = _span(i, rows / out_rows, 0.0, rows)
+        line[:] = 0.0
+        for r in range(first, last + 1):
+            share = np.float32(first_share if r == first else last_share if r == last else 1.0)
+            for c in range(columns):
+                line[c] += share * picture[r, c]
+        scale = 1.0 / _length(first, last, first_share, last_share)
+        _across_into(line, columns / out_columns, 0.0, scale, out[i])
 
 
 @kernel((u2_2d_read, i8_write))

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ecg_engine.types import EcgReport
+from ecg_engine.types import EcgReport, RadiographReport, StudyReport
 
-__all__ = ["report_json", "report_schema"]
+__all__ = ["radiograph_schema", "report_json", "report_schema", "study_schema"]
 
 
-def report_json(report: EcgReport, lang: str = "en") -> bytes:
+def report_json(report: EcgReport | RadiographReport | StudyReport, lang: str = "en") -> bytes:
     """Return ``report.to_dict(lang)`` as UTF-8 JSON; a number that is not finite becomes null.
 
     Raises
@@ -29,8 +29,22 @@ def report_json(report: EcgReport, lang: str = "en") -> bytes:
 
 
 def report_schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) that every report satisfies."""
-    schema: dict[str, Any] = json.loads((files("ecg_engine.report") / "report.schema.json").read_bytes())
+    """Return the JSON Schema (2020-12) that every report of an ECG satisfies."""
+    return _schema("report")
+
+
+def radiograph_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) that every report of a radiograph satisfies."""
+    return _schema("radiograph")
+
+
+def study_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) that every report of a study satisfies."""
+    return _schema("study")
+
+
+def _schema(name: str) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads((files("ecg_engine.report") / f"{name}.schema.json").read_bytes())
     return schema
 
 

@@ -1,5 +1,15 @@
 """Frozen records: what flows between the layers. No text stands in them; texts come from `vocabulary`."""
 
+from ecg_engine.types.findings import (
+    Anatomy,
+    Change,
+    Finding,
+    Gate,
+    ImageQuality,
+    Phrase,
+    RadiographReport,
+    StudyReport,
+)
 from ecg_engine.types.marks import ABSENT, Beats, Delineation, LeadMarks
 from ecg_engine.types.radiograph import LookUpTable, Radiograph, Window
 from ecg_engine.types.recording import Annotation, Filters, Patient, Recording, Source
@@ -14,16 +24,22 @@ from ecg_engine.types.report import (
     Statement,
     Urgency,
 )
-from ecg_engine.types.work import Outcome, Task
+from ecg_engine.types.work import Failure, Outcome, StudyOutcome, StudyTask, Task
 
 __all__ = [
     "ABSENT",
+    "Anatomy",
     "Annotation",
     "Beats",
+    "Change",
     "Delineation",
     "EcgReport",
     "Evidence",
+    "Failure",
     "Filters",
+    "Finding",
+    "Gate",
+    "ImageQuality",
     "LeadMarks",
     "LeadQuality",
     "LookUpTable",
@@ -32,11 +48,16 @@ __all__ = [
     "Note",
     "Outcome",
     "Patient",
+    "Phrase",
     "Quality",
     "Radiograph",
+    "RadiographReport",
     "Recording",
     "Source",
     "Statement",
+    "StudyOutcome",
+    "StudyReport",
+    "StudyTask",
     "Task",
     "Urgency",
     "Window",

@@ -98,8 +98,13 @@ class Radiograph:
         The file's own windows; empty where it has none that can be applied.
     padding : (int, int), optional
         First and last stored value that mean "no picture here".
+    reduction : int
+        Each stored pixel stands for reduction x reduction pixels of the file: 1, or a power of two where a lower
+        resolution was asked for. Pixel (i, j) is centred on the file's ``(i * reduction, j * reduction)``.
+    file_shape : (int, int), optional
+        Rows and columns of the file; None: those of `stored`. See `full_shape`.
     spacing_mm : (float, float), optional
-        Distance of rows and of columns, mm.
+        Distance of rows and of columns as stored, mm: the file's, times `reduction`.
     spacing_source : str, optional
         ``PixelSpacing`` (calibrated), ``ImagerPixelSpacing`` (at the detector: the patient is smaller) or
         ``NominalScannedPixelSpacing`` (of a digitised film).
@@ -121,12 +126,14 @@ class Radiograph:
     notes : tuple of Note
         What could not be known, by code.
     details : mapping
-        Whatever else somebody may look for.
+        Whatever else somebody may look for, and what the file says of the study: ``study_date`` (``YYYY-MM-DD``),
+        ``study_time`` (``HH:MM:SS``), ``accession``, ``study_description``, ``series_description``, ``institution``.
+        Kept out of messages, as the patient is.
 
     Raises
     ------
     InputError
-        Pixels of another kind or shape, or none.
+        Pixels of another kind or shape, or none; a reduction that does not lead from `file_shape` to theirs.
 
     Examples
     --------
@@ -146,6 +153,8 @@ class Radiograph:
     voi_tables: tuple[LookUpTable, ...] = ()
     windows: tuple[Window, ...] = ()
     padding: tuple[int, int] | None = None
+    reduction: int = 1
+    file_shape: tuple[int, int] | None = None
     spacing_mm: tuple[float, float] | None = None
     spacing_source: str | None = None
     view: str | None = None
@@ -164,7 +173,7 @@ class Radiograph:
     patient: Patient = field(default_factory=Patient, repr=False)
     path: str | None = None
     notes: tuple[Note, ...] = ()
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         stored = np.asarray(self.stored)
@@ -175,12 +184,23 @@ class Radiograph:
             )
         if self.photometric not in ("MONOCHROME1", "MONOCHROME2"):
             raise InputError("photometric: give MONOCHROME1 or MONOCHROME2", argument="photometric")
+        full, times = self.file_shape or stored.shape, self.reduction
+        if times < 1 or tuple(-(-side // times) for side in full) != stored.shape:
+            raise InputError(
+                f"reduction: {times} does not lead from {full} pixels to {stored.shape}; give file_shape and reduction",
+                argument="reduction",
+            )
         object.__setattr__(self, "stored", read_only(np.ascontiguousarray(stored)))
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
+        """Rows and columns as stored."""
         return int(self.stored.shape[0]), int(self.stored.shape[1])
+
+    @property
+    def full_shape(self) -> tuple[int, int]:
+        """Rows and columns of the file, whatever the reduction."""
+        return self.file_shape or self.shape
 
     @property
     def age_years(self) -> float | None:

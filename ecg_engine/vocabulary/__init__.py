@@ -1,6 +1,7 @@
 """Codes and their texts in English and Russian, units, and the codes of other systems: data tables, a leaf.
 
-The tables are the TOML files beside this module: ``statements``, ``quantities``, ``notes``, ``sources``, ``page``.
+The tables are the TOML files beside this module: ``statements``, ``quantities``, ``notes``, ``sources``, ``page``; of
+radiographs ``findings``, ``body_parts``, ``phrases``, whose words are put together in `wording`, and ``summary``.
 """
 
 from __future__ import annotations
@@ -16,19 +17,31 @@ from ecg_engine.errors import InputError
 
 __all__ = [
     "LANGUAGES",
+    "BodyPartTerm",
+    "FindingTerm",
     "QuantityTerm",
     "SourceTerm",
     "StatementTerm",
+    "body_part",
+    "body_parts",
+    "finding",
+    "findings",
     "note_text",
     "page_text",
+    "phrase_starts_line",
+    "phrase_text",
+    "phrases",
     "quantities",
     "quantity",
     "source",
     "statement",
     "statements",
+    "summary_text",
 ]
 
 LANGUAGES: Final = ("en", "ru")
+#: Facts of notes that are codes of this vocabulary.
+_NAMED: Final = frozenset({"body_part", "header", "pixels"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +73,28 @@ class SourceTerm:
     key: str
     citation: str
     doi: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingTerm:
+    """A finding code of radiographs: its texts by language, whether it has a side, its codes in other systems."""
+
+    code: str
+    text: Mapping[str, str]
+    sided: bool = False
+    snomed: str | None = None
+    radlex: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyPartTerm:
+    """A body part: its DICOM term, its names, its genitive for Russian headings, the template that describes it."""
+
+    code: str
+    text: Mapping[str, str]
+    of_ru: str
+    template: str
+    listed: bool = True
 
 
 @cache
@@ -114,6 +149,54 @@ def source(key: str) -> SourceTerm:
     return SourceTerm(key=key, citation=e["citation"], doi=e.get("doi"))
 
 
+@cache
+def finding(code: str) -> FindingTerm:
+    """Return the term of a finding code; a code that is not in the table (a hospital's own model) is its own text.
+
+    Examples
+    --------
+    >>> finding("effusion").text["ru"], finding("scoliosis").text["ru"]
+    ('Плевральный выпот', 'scoliosis')
+    """
+    e: dict[str, Any] = _table("findings").get(code, {})
+    return FindingTerm(
+        code=code, text={k: e.get(k, code) for k in LANGUAGES}, sided=e.get("sided", False), snomed=e.get("snomed"),
+        radlex=e.get("radlex"),
+    )  # fmt: skip
+
+
+def findings() -> tuple[str, ...]:
+    """Return every finding code of the table, in the order in which a conclusion lists them."""
+    return tuple(_table("findings"))
+
+
+@cache
+def body_part(name: str) -> BodyPartTerm:
+    """Return the body part that a file names; one that is not in the table is its own name and is not `listed`.
+
+    Examples
+    --------
+    >>> body_part("Lumbar Spine").code, body_part("HAND").of_ru, body_part("TAIL").template
+    ('LSPINE', 'кисти', 'other')
+    """
+    code = _body_part_names().get("".join(c for c in name.upper() if c.isalnum()))
+    if code is None:
+        return BodyPartTerm(code=name, text=dict.fromkeys(LANGUAGES, name), of_ru=name, template="other", listed=False)
+    e = _table("body_parts")[code]
+    return BodyPartTerm(code=code, text={k: e[k] for k in LANGUAGES}, of_ru=e["of_ru"], template=e["template"])
+
+
+def body_parts() -> tuple[str, ...]:
+    """Return every body part of the table, DICOM terms."""
+    return tuple(_table("body_parts"))
+
+
+@cache
+def _body_part_names() -> dict[str, str]:
+    table = _table("body_parts")
+    return {name: code for code, entry in table.items() for name in (code, *entry.get("aliases", ()))}
+
+
 def note_text(code: str, lang: str, facts: Mapping[str, Any] | None = None) -> str:
     """Return the text of a note or reason, its ``{facts}`` filled in.
 
@@ -124,10 +207,42 @@ def note_text(code: str, lang: str, facts: Mapping[str, Any] | None = None) -> s
     """
     _check_lang(lang)
     template: str = _entry("notes", "note", code)[lang]
+    named = {k: v for k, v in (facts or {}).items() if k in _NAMED}
     try:
-        return template.format(**(facts or {}))
+        return template.format(**{**(facts or {}), **wording.in_words(named, lang)})
     except (KeyError, ValueError) as exc:
         raise InputError(f"note {code}: its text needs a fact that is missing: {exc}", argument="facts") from exc
+
+
+def phrase_text(code: str, lang: str, facts: Mapping[str, Any] | None = None) -> str:
+    """Return a sentence of a draft text, its ``{facts}`` put into words (`wording.in_words`).
+
+    Raises
+    ------
+    InputError
+        Unknown code or language, or a fact that the sentence needs is missing.
+
+    Examples
+    --------
+    >>> phrase_text("conclusion_finding", "ru", {"finding": "effusion", "where": "right", "score": 0.834})
+    'Плевральный выпот, справа (оценка 0,83).'
+    """
+    _check_lang(lang)
+    template: str = _entry("phrases", "phrase", code)[lang]
+    try:
+        return wording.capitalised(template.format(**wording.in_words(facts or {}, lang)))
+    except (KeyError, ValueError) as exc:
+        raise InputError(f"phrase {code}: it needs a fact that is missing: {exc}", argument="facts") from exc
+
+
+def phrase_starts_line(code: str) -> bool:
+    """Return whether a sentence of a draft text starts a line of its own."""
+    return bool(_entry("phrases", "phrase", code).get("paragraph", False))
+
+
+def phrases() -> tuple[str, ...]:
+    """Return every code of a draft text's sentences and their parts."""
+    return tuple(_table("phrases"))
 
 
 def page_text(key: str, lang: str, **facts: Any) -> str:
@@ -135,3 +250,13 @@ def page_text(key: str, lang: str, **facts: Any) -> str:
     _check_lang(lang)
     template: str = _entry("page", "page text", key)[lang]
     return template.format(**facts) if facts else template
+
+
+def summary_text(key: str, lang: str, **facts: Any) -> str:
+    """Return a word or line of the page of a batch, its ``{facts}`` filled in."""
+    _check_lang(lang)
+    template: str = _entry("summary", "summary text", key)[lang]
+    return template.format(**facts) if facts else template
+
+
+from ecg_engine.vocabulary import wording  # noqa: E402 - it looks words up in the tables above

@@ -1,4 +1,4 @@
-"""Pixels and greys beside DCMTK and GDCM, and the standard's formulas where those do not follow it."""
+"""Pixels and greys beside DCMTK, GDCM and OpenJPH, and the standard's formulas where those do not follow it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pydicom.data
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from ecg_engine.dicom.codestreams import decode_smaller, jpeg_2000_stream
 from ecg_engine.dicom.radiographs import read_radiograph
 from ecg_engine.errors import CorruptFormatError, EcgEngineError
 from tests.reference import greyscale_twins as twin
@@ -269,6 +273,75 @@ def test_greys_of_files_are_dcmtks(path: Path, tmp_path: Path) -> None:
     if ours.transfer_syntax in LOSSY:  # what overshoots is masked by dcm2pnm, so that 1024 of 10 bits becomes 0
         apart[ours.stored == (1 << ours.bits_stored) - 1] = 0
     assert apart.max() <= 1, f"{(apart > 1).mean():.4f} of the pixels, by {apart.max()}"
+
+
+# ------------------------------------------------------------------------------------------------- lower resolutions
+
+
+def chests() -> list[Path]:
+    data = os.environ.get("ECG_ENGINE_DATA")
+    return sorted((Path(data) / "cxr" / "samples").glob("*.jpg")) if data else []
+
+
+def encoded(pixels: np.ndarray, bits: int, coding: str, path: Path) -> bytes:
+    """Write `pixels` as a DX object; return the codestream."""
+    lossy = {"reversible": False}
+    data, _, _ = image(bits, pixels.dtype.kind == "i", "none", "LINEAR", "", "MONOCHROME2")
+    syntax, stream = {
+        "JPEG 2000": lambda: (
+            _J + "90",
+            imagecodecs.jpeg2k_encode(pixels, level=0, reversible=True, codecformat="j2k", bitspersample=bits),
+        ),
+        "JPEG 2000 lossy": lambda: (_J + "91", imagecodecs.jpeg2k_encode(pixels, level=45, codecformat="j2k", **lossy)),
+        "HTJ2K": lambda: (_J + "201", imagecodecs.htj2k_encode(pixels)),
+        "HTJ2K lossy": lambda: (_J + "203", imagecodecs.htj2k_encode(pixels, level=0.002, **lossy)),
+    }[coding]()
+    data.file_meta.TransferSyntaxUID = syntax
+    data.Rows, data.Columns, data.PixelData = *pixels.shape, encapsulate([bytes(stream)])
+    data.WindowCenter, data.WindowWidth = str(0 if pixels.dtype.kind == "i" else 1 << bits - 1), str(1 << bits)
+    data["PixelData"].VR = "OB"
+    data.save_as(path, enforce_file_format=True)
+    return bytes(stream)
+
+
+@pytest.mark.parametrize("coding", ["JPEG 2000", "JPEG 2000 lossy", "HTJ2K", "HTJ2K lossy"])
+@pytest.mark.parametrize("path", chests(), ids=lambda path: path.stem)
+def test_reduced_greys_of_chests_are_the_box_means_of_the_whole(path: Path, coding: str, tmp_path: Path) -> None:
+    with Image.open(path) as picture:
+        grey = np.asarray(picture.convert("L"))
+    encoded(grey, 8, coding, tmp_path / "a.dcm")
+    whole = read_radiograph(tmp_path / "a.dcm").display()
+    reduced = read_radiograph(tmp_path / "a.dcm", least_side=512)
+    assert (reduced.reduction, reduced.full_shape) == (2, grey.shape)
+    boxes = np.asarray(Image.fromarray(whole).reduce(2)).astype(float)
+    assert np.abs(reduced.display() - boxes).mean() / 255 < 0.01
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if "J2K" in p.name and "CR" in p.name], ids=lambda path: path.name)
+def test_reduced_greys_of_a_computed_radiograph_are_the_box_means(path: Path) -> None:
+    whole, reduced = read_radiograph(path), read_radiograph(path, least_side=512)
+    assert reduced.reduction > 1 and reduced.full_shape == whole.shape
+    boxes = np.asarray(Image.fromarray(whole.display()).reduce(reduced.reduction)).astype(float)
+    assert np.abs(reduced.display() - boxes).mean() / 255 < 0.01
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16])
+@pytest.mark.parametrize("coding", ["HTJ2K", "HTJ2K lossy"])
+def test_lower_resolutions_of_htj2k_are_openjphs(coding: str, kind: Any, tmp_path: Path) -> None:
+    bits = 8 * np.dtype(kind).itemsize
+    low = -(1 << bits - 1) if np.dtype(kind).kind == "i" else 0
+    y, x = np.mgrid[:203, :167]
+    waves = 0.5 + 0.3 * np.sin(x / 9) * np.cos(y / 7) + np.random.default_rng(8).normal(0, 0.01, x.shape)
+    stream = encoded((waves * (1 << bits) + low).astype(kind), bits, coding, tmp_path / "a.dcm")
+    for skipped in (1, 2, 3):
+        head = jpeg_2000_stream(stream)
+        assert head is not None
+        ours = decode_smaller(stream, head, skipped)
+        assert ours is not None
+        theirs = imagecodecs.htj2k_decode(stream, skipres=skipped)
+        apart = np.abs(ours.astype(int) - theirs.astype(int))
+        # Lossy: two programs' floating-point numbers.
+        assert ours.shape == theirs.shape and apart.max() <= (0 if coding == "HTJ2K" else max(1, 2 ** (bits - 13)))
 
 
 def pgm(path: Path) -> np.ndarray:

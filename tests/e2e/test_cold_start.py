@@ -31,7 +31,7 @@ print(f"kernels {len(used)} hits {hits} misses {misses} versions {versions}")
 def run(tmp_path, cache):
     env = {**os.environ, "ECG_ENGINE_CACHE_DIR": str(cache)}
     env.pop("NUMBA_DISABLE_JIT", None)
-    command = [sys.executable, "-c", PROBE, str(ROOT / "sample_data" / "normal.hea"), str(tmp_path / "out")]
+    command = [sys.executable, "-c", PROBE, str(ROOT / "sample_data" / "ecg" / "normal.hea"), str(tmp_path / "out")]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     words = done.stdout.strip().splitlines()[-1].split()

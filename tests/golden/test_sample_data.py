@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 import ecg_engine as ee
 from ecg_engine.leads import STANDARD_LEADS
 
-FOLDER = Path(__file__).resolve().parents[2] / "sample_data"
+FOLDER = Path(__file__).resolve().parents[2] / "sample_data" / "ecg"
 TRUTH: dict[str, dict[str, Any]] = json.loads((FOLDER / "truth.json").read_text(encoding="utf-8"))
 TWELVE = [name for name, row in TRUTH.items() if len(row["leads"]) == 12]
 SIMULATED = [name for name in TWELVE if TRUTH[name]["seed"] is not None]

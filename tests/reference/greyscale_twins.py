@@ -20,9 +20,20 @@ def overlap(n_in, n_out):
     return share * n_out / n_in
 
 
-def box_mean(pixels, table, shape):
+def box_mean(pixels, table, shape, sides=None, shift=0.0):
+    """The mean over boxes of `sides` input pixels, the first at `shift`; what lies beyond counts nothing."""
     greys = look_up(pixels, table).astype(np.float64)
-    return overlap(greys.shape[0], shape[0]) @ greys @ overlap(greys.shape[1], shape[1]).T
+    high, wide = sides or (greys.shape[0] / shape[0], greys.shape[1] / shape[1])
+    down = boxes(greys.shape[0], shape[0], high, shift)
+    across = boxes(greys.shape[1], shape[1], wide, shift)
+    return (down @ greys @ across.T) / np.outer(down.sum(1), across.sum(1))
+
+
+def boxes(n_in, n_out, side, shift):
+    """(n_out, n_in): how much of each input pixel lies in each box."""
+    starts = shift + side * np.arange(n_out)
+    at = np.arange(n_in)
+    return np.maximum(0.0, np.minimum(starts[:, None] + side, at + 1) - np.maximum(starts[:, None], at))
 
 
 def histogram(pixels):
@@ -82,3 +93,40 @@ def grey(stored, *, modality, voi, is_inverted):
     x = stored * how[0] + how[1] if kind == "rescale" else table_entry(how[0], how[1], stored)
     y = table_entry(voi[1], voi[3], x) / (2 ** voi[2] - 1) if voi[0] == "table" else window(*voi, x)
     return 1 - y if is_inverted else y
+
+
+def shrink(picture, shape):
+    picture = picture.astype(np.float64)
+    return overlap(picture.shape[0], shape[0]) @ picture @ overlap(picture.shape[1], shape[1]).T
+
+
+def limited(counts, most):
+    """min(counts + t, most), with the t that leaves the sum as it was, found by bisection."""
+    low, high = 0.0, float(most)
+    for _ in range(200):
+        t = (low + high) / 2
+        low, high = (t, high) if np.minimum(counts + t, most).sum() < counts.sum() else (low, t)
+    return np.minimum(counts + high, most)
+
+
+def hats(side, tiles):
+    """(side, tiles): the share of each tile in each pixel; flat outside the middles of the first and last tile."""
+    place = np.clip((np.arange(side) + 0.5) * tiles / side - 0.5, 0, tiles - 1)
+    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(tiles)))
+
+
+def equalise(picture, tiles, limit):
+    """Zuiderveld 1994, with fractions where his program has integers."""
+    picture = picture.astype(np.float64)
+    rows, columns = picture.shape
+    edges = np.linspace(0, 1, 257)
+    out = np.zeros(picture.shape)
+    for i in range(tiles):
+        for j in range(tiles):
+            tile = picture[
+                i * rows // tiles : (i + 1) * rows // tiles, j * columns // tiles : (j + 1) * columns // tiles
+            ]
+            counts = limited(np.histogram(tile, edges)[0].astype(float), limit * tile.size / 256)
+            new = np.interp(picture, edges, np.concatenate([[0], np.cumsum(counts) / tile.size]))
+            out += np.outer(hats(rows, tiles)[:, i], hats(columns, tiles)[:, j]) * new
+    return out

@@ -9,6 +9,7 @@ import pytest
 
 from ecg_engine.errors import InputError
 from ecg_engine.radiograph import prepare
+from ecg_engine.radiograph.preparation import equalise, shrink
 from ecg_engine.types import Radiograph, Window
 
 
@@ -51,6 +52,55 @@ def test_a_flat_picture_is_grey_without_a_warning() -> None:
 def test_a_size_that_is_none(size: int) -> None:
     with pytest.raises(InputError, match="size"):
         prepare(radiograph(np.zeros((4, 4), np.uint8)), size=size)
+
+
+def test_a_square_shrunk_is_the_square_prepared_smaller() -> None:
+    stored = np.random.default_rng(2).integers(0, 256, (300, 300)).astype(np.uint8)
+    image = radiograph(stored)
+    twice = shrink(prepare(image, size=128), 64)
+    assert twice.shape == (64, 64) and twice.dtype == np.float32
+    np.testing.assert_allclose(twice, prepare(image, size=64), atol=1e-5)
+
+
+def test_equalising_raises_the_contrast_of_a_dim_region_alone() -> None:
+    y, x = np.mgrid[:128, :128]
+    dim = 0.1 + 0.05 * np.sin(x / 3) * np.sin(y / 3)
+    picture = np.where(x < 64, dim, 0.5 + 0.5 * np.sin(y / 40)).astype(np.float32)
+    before = picture.copy()
+    out = equalise(picture, tiles=4, clip_limit=3)
+    assert out.dtype == np.float32 and out.min() >= 0 and out.max() <= 1
+    assert 2 < out[:, :32].std() / picture[:, :32].std() <= 3.1
+    np.testing.assert_array_equal(picture, before)
+
+
+@pytest.mark.parametrize(
+    ("call", "argument"),
+    [
+        (lambda a: shrink(a, 9), "size"), (lambda a: shrink(a, 0), "size"), (lambda a: shrink(a[:4], 2), "square"),
+        (lambda a: shrink(a[0], 1), "square"), (lambda a: equalise(a, tiles=9), "tiles"),
+        (lambda a: equalise(a, tiles=0), "tiles"), (lambda a: equalise(a, clip_limit=0.5), "clip_limit"),
+        (lambda a: equalise(a, clip_limit=np.nan), "clip_limit"), (lambda a: equalise(a + 1), "picture"),
+        (lambda a: equalise(a * np.float32(np.nan)), "picture"), (lambda a: equalise(a[:0]), "picture"),
+    ],
+)  # fmt: skip
+def test_squares_and_limits_that_are_none(call: Any, argument: str) -> None:
+    with pytest.raises(InputError, match=argument) as caught:
+        call(np.full((8, 8), 0.5, np.float32))
+    assert caught.value.argument == argument
+
+
+@pytest.mark.parametrize(
+    ("rows", "reduction", "file_shape"), [(4, 2, None), (4, 2, (9, 8)), (4, 0, (4, 4)), (4, 1, (8, 8))]
+)
+def test_a_reduction_that_does_not_lead_to_the_pixels(rows: int, reduction: int, file_shape: Any) -> None:
+    with pytest.raises(InputError, match="reduction"):
+        radiograph(np.zeros((rows, 4), np.uint8), reduction=reduction, file_shape=file_shape)
+
+
+def test_a_reduced_picture_knows_its_full_size() -> None:
+    image = radiograph(np.zeros((4, 3), np.uint8), reduction=4, file_shape=(13, 12))
+    assert (image.shape, image.full_shape) == ((4, 3), (13, 12))
+    assert radiograph(np.zeros((4, 3), np.uint8)).full_shape == (4, 3)
 
 
 @pytest.mark.parametrize(

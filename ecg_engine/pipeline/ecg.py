@@ -1,9 +1,7 @@
-"""The one place that knows the whole: a recording to a report, and a file to its results."""
+"""A recording to a report, and a file to its results."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, replace
 from datetime import date
 from typing import Any, Final
@@ -17,6 +15,7 @@ from ecg_engine.interpretation.limits import limits_for
 from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.measurement import measure_global, measure_leads
 from ecg_engine.measurement.global_measures import P_COHERENCE_PERCENT
+from ecg_engine.pipeline._plain import plain_patient
 from ecg_engine.settings import DecodeSettings, PatientSettings
 from ecg_engine.types import (
     ABSENT,
@@ -26,13 +25,12 @@ from ecg_engine.types import (
     Measurements,
     Note,
     Outcome,
-    Patient,
     Quality,
     Recording,
     Task,
 )
 
-__all__ = ["analyze_ecg", "decode_file", "job_key"]
+__all__ = ["analyze_ecg", "decode_file", "with_patient"]
 
 #: Shorter than this no rhythm is named and nothing is judged, s.
 MIN_DURATION_S: Final = 2.0
@@ -124,7 +122,7 @@ def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgRe
         duration_s=recording.duration_s,
         start=None if recording.start is None else recording.start.isoformat(),
         source=_plain_source(recording),
-        patient=_plain_patient(recording.patient),
+        patient=plain_patient(recording.patient),
         quality=quality,
         beats=beats,
         delineation=marks,
@@ -261,19 +259,6 @@ def _plain_source(recording: Recording) -> dict[str, Any]:
     }
 
 
-def _plain_patient(p: Patient) -> dict[str, Any]:
-    return {
-        "id": p.id,
-        "name": p.name,
-        "birth_date": None if p.birth_date is None else p.birth_date.isoformat(),
-        "age_years": p.age_years,
-        "sex": p.sex,
-        "pacemaker": p.pacemaker,
-        "complaint": p.complaint,
-        "drugs": list(p.drugs),
-    }
-
-
 def with_patient(recording: Recording, said: PatientSettings) -> Recording:
     """Return `recording` with what the sender says of the patient put over what the file says.
 
@@ -326,25 +311,3 @@ def _drawn(report: EcgReport, recording: Recording, settings: DecodeSettings) ->
         else:
             files[name] = render_bytes(report, recording, name, lang=settings.lang, settings=settings.page)
     return files
-
-
-def job_key(content: bytes, settings: DecodeSettings, *, engine: str, models: tuple[str, ...] = ()) -> str:
-    """Return the name of a result: the same for the same file, engine, models and settings, and for no other.
-
-    Parameters
-    ----------
-    content : bytes
-        The input file.
-    settings : DecodeSettings
-    engine : str
-        Version of this package.
-    models : tuple of str
-        Hashes of the models used.
-
-    Returns
-    -------
-    str
-        Hexadecimal SHA-256.
-    """
-    parts = [hashlib.sha256(content).hexdigest(), engine, *models, json.dumps(asdict(settings), sort_keys=True)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

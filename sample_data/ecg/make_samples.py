@@ -1,4 +1,4 @@
-"""Make the sample ECGs again: ``python sample_data/make_samples.py`` from the repository root.
+"""Make the sample ECGs again: ``python sample_data/ecg/make_samples.py`` from the repository root.
 
 All but the four real ones are simulated, so that the truth is known: twelve-lead ones by the analytic model in
 ``tests/reference/ecg_model.py``, the 30-minute one by NeuroKit2's ECGSYN with premature beats of that model put in.
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 import ecg_engine as ee
 
 HERE: Final = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tests" / "reference"))
+sys.path.insert(0, str(HERE.parents[1] / "tests" / "reference"))
 
 from ecg_model import LEADS, MARKS, PRESETS, EcgSpec, EcgTruth, Noise, beat_dipole, lead_signals, simulate, swap_arms  # noqa: E402
 
@@ -548,7 +548,7 @@ def make(out: Path, *, data: Path | None = None, only: Collection[str] | None = 
 def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, default=HERE, help="folder to write into (default: sample_data)")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder to write into (default: where this script is)")
     arguments = parser.parse_args()
     where = os.environ.get("ECG_ENGINE_DATA")
     data = Path(where) if where and (Path(where) / "ecg" / "ptbxl" / "raw_500hz.npz").is_file() else None

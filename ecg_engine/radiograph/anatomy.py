@@ -1,0 +1,284 @@
+"""Lungs and heart on a frontal chest radiograph: outlines, how far to believe them, what is measured on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_engine.errors import InputError
+from ecg_engine.radiograph._heart import find_heart
+from ecg_engine.radiograph._lungs import (
+    MARKS_A_LUNG,
+    SIDE,
+    fit_lungs,
+    local_contrast,
+    outline_mask,
+    picture_mask,
+    small_picture,
+)
+from ecg_engine.radiograph._prior import load_prior
+from ecg_engine.radiograph._trust import signs_of_heart, signs_of_lungs
+from ecg_engine.types import Anatomy
+
+__all__ = ["CONFIDENT", "Diameters", "ctr_lines", "measure_anatomy", "segment"]
+
+#: Outlines of less confidence are not measured.
+CONFIDENT: Final = 0.5
+_METHOD: Final = "image_processing"
+#: Standard deviation of the greys below which there is no picture to look at: two steps of 8 bits.
+_FLAT: Final = 2 / 255
+#: Shorter against longer side below which a picture holds no whole chest.
+_NARROW: Final = 0.3
+#: The heart's width is taken below this share of its outline's height: above lie the great vessels.
+_CARDIAC_FROM: Final = 0.35
+#: A side of the picture cuts a lung that lies along it for more than this share of the lung's height.
+_CUT_SHARE: Final = 0.05
+
+_Inside = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diameters:
+    """End points (row, column) on the square of what the cardiothoracic ratio rests on.
+
+    Parameters
+    ----------
+    midline : ((float, float), (float, float))
+        Upper and lower end.
+    heart_right, heart_left : ((float, float), (float, float))
+        From the midline to the heart's outermost point of that side of the patient.
+    thorax : ((float, float), (float, float))
+        Inner chest wall, right to left.
+    """
+
+    midline: tuple[tuple[float, float], tuple[float, float]]
+    heart_right: tuple[tuple[float, float], tuple[float, float]]
+    heart_left: tuple[tuple[float, float], tuple[float, float]]
+    thorax: tuple[tuple[float, float], tuple[float, float]]
+
+    @property
+    def heart_width(self) -> float:
+        """Transverse diameter of the heart, pixels of the square."""
+        return max(self.heart_right[0][1] - self.heart_right[1][1], 0.0) + max(
+            self.heart_left[1][1] - self.heart_left[0][1], 0.0
+        )
+
+    @property
+    def thorax_width(self) -> float:
+        """Internal diameter of the thorax, pixels of the square."""
+        return self.thorax[1][1] - self.thorax[0][1]
+
+
+def segment(square: NDArray[np.float32], *, inside: _Inside) -> Anatomy:
+    """Return lungs and heart of an upright frontal chest radiograph that is not inverted.
+
+    The lungs' outlines include what lies behind the heart and the domes of the diaphragm above the costophrenic angles;
+    the heart's outline is that of the middle shadow from the aortic arch to the diaphragm.
+
+    Parameters
+    ----------
+    square : (size, size) float32 array
+        Of `preparation.prepare`, 0 to 1, white is 1; `size` a multiple of 128.
+    inside : (top, left, rows, columns)
+        Where the picture lies in it, as `preparation.fit` says.
+
+    Returns
+    -------
+    Anatomy
+        `confidence` estimates how likely the lungs' outlines overlap the true ones well (Dice of 0.88 or more each).
+        The heart is empty where its own borders are not believed.
+
+    Raises
+    ------
+    InputError
+        The square has another size, or the picture does not lie in it.
+
+    Notes
+    -----
+    Methods in `_lungs` and `_heart`; what they rest on, and how good they are, in ``docs/radiograph_anatomy.md``.
+
+    Examples
+    --------
+    >>> segment(np.zeros((512, 512), np.float32), inside=(0, 0, 512, 512)).confidence
+    0.0
+    """
+    size = _checked(square, inside)
+    top, left, rows, columns = inside
+    picture = square[top : top + rows, left : left + columns]
+    narrow = min(rows, columns) < _NARROW * max(rows, columns)
+    if narrow or not np.isfinite(picture).all() or float(picture.std()) < _FLAT:
+        nothing = np.zeros((size, size), np.bool_)
+        return Anatomy(right_lung=nothing, left_lung=nothing, heart=nothing, confidence=0.0, method=_METHOD)
+    mask = picture_mask(inside, size)
+    contrast = local_contrast(small_picture(square), mask)
+    prior = load_prior()
+    fits = fit_lungs(contrast, prior)
+    marks = fits.mean(0)
+    found = find_heart(contrast, marks, prior)
+    signs = signs_of_lungs(contrast, mask, fits, prior)
+    confidence = _chance(prior.lung_trust(signs))
+    heart_chance = _chance(prior.heart_trust(signs_of_heart(found)))
+    drawn = [_on_square(outline, inside, size) for outline in (marks[:MARKS_A_LUNG], marks[MARKS_A_LUNG:])]
+    heart = _on_square(found.outline, inside, size)
+    return Anatomy(
+        right_lung=drawn[0],
+        left_lung=drawn[1],
+        heart=heart if heart_chance >= CONFIDENT else np.zeros_like(heart),
+        confidence=confidence,
+        method=_METHOD,
+    )
+
+
+def _checked(square: NDArray[np.float32], inside: _Inside) -> int:
+    if square.ndim != 2 or square.shape[0] != square.shape[1] or square.shape[0] == 0 or square.shape[0] % SIDE:
+        raise InputError(
+            f"square: shape {square.shape}; give a square of a multiple of {SIDE} pixels", argument="square"
+        )
+    top, left, rows, columns = inside
+    size = square.shape[0]
+    if min(top, left) < 0 or min(rows, columns) < 1 or top + rows > size or left + columns > size:
+        raise InputError(f"inside: {inside} does not lie in a square of {size} pixels", argument="inside")
+    return int(size)
+
+
+def _on_square(outline: NDArray[Any], inside: _Inside, size: int) -> NDArray[np.bool_]:
+    """Return the mask of an outline of the small picture; nothing lies outside the picture."""
+    block = size / SIDE
+    mask = outline_mask(outline * block + (block - 1) / 2, size)
+    top, left, rows, columns = inside
+    out = np.zeros_like(mask)
+    out[top : top + rows, left : left + columns] = mask[top : top + rows, left : left + columns]
+    return out
+
+
+def _chance(logit: NDArray[np.float32]) -> float:
+    return float(1 / (1 + np.exp(-np.clip(logit[0], -30, 30))))
+
+
+# ------------------------------------------------------------------------------------------------------- measurements
+
+
+def ctr_lines(anatomy: Anatomy) -> Diameters | None:
+    """Return the diameters of the cardiothoracic ratio and the midline, as they would be drawn on the square.
+
+    The midline is the straight line, by least squares, through the middle between the lungs' inner borders.
+
+    Returns
+    -------
+    Diameters, optional
+        None where a lung or the heart is missing, or no height shows both lungs.
+    """
+    right, left, heart = anatomy.right_lung, anatomy.left_lung, anatomy.heart
+    both = np.flatnonzero(right.any(1) & left.any(1))
+    heights = np.flatnonzero(heart.any(1))
+    if len(both) < 8 or not len(heights):
+        return None
+    right_out, right_in = _ends(right[both])
+    left_in, left_out = _ends(left[both])
+    central = central_rows(both)
+    middle = np.polynomial.Polynomial.fit(both[central], ((right_in + left_in) / 2)[central], 1)
+    cardiac = heights[heights >= heights[0] + _CARDIAC_FROM * (heights[-1] - heights[0])]
+    first, last = _ends(heart[cardiac])
+    axis = middle(cardiac)
+    at_right, at_left = int(np.argmax(axis - first)), int(np.argmax(last - axis))
+    widest = int(np.argmax(left_out - right_out))
+    ends = (float(both[0]), float(max(both[-1], heights[-1])))
+
+    def half(at: int, column: float) -> tuple[tuple[float, float], tuple[float, float]]:
+        row = float(cardiac[at])
+        return (row, float(axis[at])), (row, float(column))
+
+    return Diameters(
+        midline=((ends[0], float(middle(ends[0]))), (ends[1], float(middle(ends[1])))),
+        heart_right=half(at_right, first[at_right]),
+        heart_left=half(at_left, last[at_left]),
+        thorax=(
+            (float(both[widest]), float(right_out[widest])),
+            (float(both[widest]), float(left_out[widest])),
+        ),
+    )
+
+
+def central_rows(rows: NDArray[np.intp]) -> slice:
+    """Return which of the heights that show both lungs have inner borders along the spine.
+
+    The upper tenth belongs to the apices, the lower quarter to the domes and the costophrenic angles.
+    """
+    return slice(len(rows) // 10, max(len(rows) * 3 // 4, len(rows) // 10 + 2))
+
+
+def _ends(rows: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the outer edges of the first and the last pixel of each row, none of which is empty."""
+    return rows.argmax(1) - 0.5, rows.shape[1] - 0.5 - rows[:, ::-1].argmax(1)
+
+
+def measure_anatomy(
+    anatomy: Anatomy,
+    *,
+    inside: _Inside,
+    shape: tuple[int, int],
+    spacing_mm: tuple[float, float] | None,
+) -> dict[str, float]:
+    """Return the quantities that the outlines give, by their codes in `vocabulary`.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+    inside : (top, left, rows, columns)
+        Where the picture lies in the square.
+    shape : (rows, columns)
+        Of the radiograph as stored.
+    spacing_mm : (float, float), optional
+        Distance of its rows and columns, mm; without it nothing is measured in mm or cm². At the detector the patient's
+        own size is some 5 to 15 % smaller.
+
+    Returns
+    -------
+    dict of str to float
+        Empty below a confidence of 0.5. ``cardiothoracic_ratio`` and the widths are absent where the heart is not
+        believed or a side of the picture cuts the chest wall off.
+
+    Notes
+    -----
+    The ratio is Danzer's: the heart's farthest points to the right and to the left of the midline, added, over the
+    greatest internal diameter of the thorax (Danzer, Am J Med Sci 1919;157:513-521).
+    """
+    if anatomy.confidence < CONFIDENT:
+        return {}
+    out = _areas(anatomy, inside, shape, spacing_mm)
+    lines = ctr_lines(anatomy)
+    if lines is None or lines.thorax_width <= 0 or chest_wall_cut(anatomy, inside):
+        return out
+    out["cardiothoracic_ratio"] = lines.heart_width / lines.thorax_width
+    if spacing_mm is not None:
+        mm = spacing_mm[1] * shape[1] / inside[3]
+        out["heart_width_mm"], out["thorax_width_mm"] = lines.heart_width * mm, lines.thorax_width * mm
+    return out
+
+
+def _areas(
+    anatomy: Anatomy, inside: _Inside, shape: tuple[int, int], spacing_mm: tuple[float, float] | None
+) -> dict[str, float]:
+    pixels: Mapping[str, int] = {"right": int(anatomy.right_lung.sum()), "left": int(anatomy.left_lung.sum())}
+    picture = inside[2] * inside[3]
+    out = {f"lung_area_{side}_percent": 100.0 * count / picture for side, count in pixels.items()}
+    if spacing_mm is not None:
+        whole_cm2 = spacing_mm[0] * shape[0] * spacing_mm[1] * shape[1] / 100.0
+        out |= {f"lung_area_{side}_cm2": whole_cm2 * count / picture for side, count in pixels.items()}
+    if max(pixels.values()):
+        out["lung_symmetry_percent"] = 100.0 * min(pixels.values()) / max(pixels.values())
+    return out
+
+
+def chest_wall_cut(anatomy: Anatomy, inside: _Inside) -> bool:
+    """Return whether a side of the picture cuts a lung off: along it lies more than 5 % of the lung's height."""
+    _, left, _, columns = inside
+    for lung, column in ((anatomy.right_lung, left), (anatomy.left_lung, left + columns - 1)):
+        height = int(lung.any(1).sum())
+        if height and lung[:, column].sum() > _CUT_SHARE * height:
+            return True
+    return False

@@ -1,0 +1,84 @@
+"""What a network of radiographs takes: the picture's own range of greys, at the network's size."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["network_input", "stretch"]
+
+#: Percentiles of the picture that become 0 and 1: collimator edges, markers and the direct beam lie beyond.
+_STRETCH_PERCENT: Final = (1.0, 99.0)
+#: Longer side of the pictures in training, pixels (``training/chest_images.py``).
+_LEARNT_PX: Final = 256
+
+
+def stretch(square: NDArray[np.float32], inside: tuple[int, int, int, int]) -> NDArray[np.float32]:
+    """Return `square` with the 1st and 99th percentile of its picture at 0 and 1, black around it.
+
+    Devices and windows differ in how they spread the greys; this takes the difference of range away.
+
+    Parameters
+    ----------
+    square : (size, size) float32 array
+        0 to 1.
+    inside : (top, left, rows, columns)
+        Where the picture lies in the square.
+
+    Returns
+    -------
+    (size, size) float32 array
+        0 to 1. A picture of one grey becomes 0.
+
+    Examples
+    --------
+    >>> stretch(np.array([[0.25, 0.75], [0.25, 0.75]], np.float32), (0, 0, 2, 2))
+    array([[0., 1.],
+           [0., 1.]], dtype=float32)
+    """
+    top, left, rows, columns = inside
+    picture = square[top : top + rows, left : left + columns]
+    low, high = np.percentile(_as_learnt(square, inside), _STRETCH_PERCENT)
+    out = np.zeros_like(square)
+    if high > low:
+        out[top : top + rows, left : left + columns] = np.clip((picture - low) / (high - low), 0.0, 1.0)
+    return out
+
+
+def _as_learnt(square: NDArray[np.float32], inside: tuple[int, int, int, int]) -> NDArray[np.float32]:
+    """Return the picture without what is around it, at the size of those in training where it is larger."""
+    from ecg_engine.radiograph.preparation import shrink
+
+    top, left, rows, columns = inside
+    if len(square) > _LEARNT_PX:
+        scale = _LEARNT_PX / len(square)
+        # Whole pixels of the small square: the ones that the edge cuts are left out.
+        top, bottom = math.ceil(top * scale), math.floor((top + rows) * scale)
+        left, right = math.ceil(left * scale), math.floor((left + columns) * scale)
+        if bottom > top and right > left:
+            return shrink(square, _LEARNT_PX)[top:bottom, left:right]
+        top, left = inside[:2]
+    return square[top : top + rows, left : left + columns]
+
+
+def network_input(stretched: NDArray[np.float32], *, size: int) -> NDArray[np.float32]:
+    """Return the (1, 1, size, size) float32 array that a network takes of a stretched square.
+
+    The mean over the area of each output pixel, by way of 256 pixels where the square is larger: that is the size of
+    the pictures that the networks learnt from, so a detector's picture becomes as smooth as those.
+
+    Parameters
+    ----------
+    stretched : (n, n) float32 array
+        Of `stretch`, 0 to 1.
+    size : int
+        Side of the network's input, pixels; at most n.
+    """
+    from ecg_engine.radiograph.preparation import shrink
+
+    if size < _LEARNT_PX < len(stretched):
+        stretched = shrink(stretched, _LEARNT_PX)
+    return shrink(stretched, size)[None, None]

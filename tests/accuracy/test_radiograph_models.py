@@ -1,0 +1,108 @@
+"""Floors of the radiograph models on patients that they never saw. Development figures; a floor may only rise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ecg_engine.evaluation.ranking import auc
+from ecg_engine.models import load_model
+from ecg_engine.radiograph.gate import look
+from ecg_engine.radiograph.inputs import network_input, stretch
+from training import chest_images
+
+#: The folds that the training scripts hold out: the first of four (gate), the first of five (findings).
+SEED = 20260115
+
+
+@pytest.fixture(scope="module")
+def table(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return chest_images.load(data, cache=tmp_path_factory.mktemp("pictures"))
+
+
+def stretched(table: Any, row: int) -> tuple[NDArray[np.float32], tuple[int, int, int, int]]:
+    inside = tuple(int(v) for v in table.inside[row])
+    return stretch(table.squares[row].astype(np.float32) / 255, inside), inside  # type: ignore[arg-type, return-value]
+
+
+def test_findings_of_adults_never_seen(table: Any) -> None:
+    rows = np.flatnonzero(np.isin(table.source, chest_images.NIH_SETS) & ~(table.age < 18))
+    rows = rows[chest_images.folds_by_patient(table, 5, SEED)[rows] == 0]
+    model = load_model("chest_findings")
+    logits = np.array([model.run(network_input(stretched(table, row)[0], size=224))["logits"][0] for row in rows])
+    found = {}
+    for i, code in enumerate(chest_images.FINDINGS):
+        known = np.isfinite(table.labels[rows, i])
+        found[code] = auc(table.labels[rows[known], i] > 0.5, logits[known, i])
+    print(f"{len(rows)} pictures:", {code: round(value, 3) for code, value in found.items()})
+    floors = {"abnormal": 0.81, "effusion": 0.82, "edema": 0.88, "opacity": 0.78}
+    assert not {code: found[code] for code, floor in floors.items() if found[code] < floor}
+
+
+def test_gate_tells_frontal_from_lateral_turned_and_inverted(table: Any) -> None:
+    held = chest_images.folds_by_patient(table, 4, SEED) == 0
+    laterals = np.flatnonzero(held & (table.view == "L"))
+    frontals = np.flatnonzero(held & (table.view != "L"))[::6]
+    right: dict[str, list[bool]] = {}
+    for row in (*laterals, *frontals):
+        square, (top, left, rows, columns) = stretched(table, row)
+        seen = look(square)
+        is_lateral = table.view[row] == "L"
+        right.setdefault("lateral" if is_lateral else "frontal", []).append(
+            (seen.kind["lateral"] > seen.kind["frontal"]) == is_lateral
+        )
+        if is_lateral:
+            continue
+        right.setdefault("upright", []).append(max(seen.turned, key=lambda deg: seen.turned[deg]) == 0)
+        right.setdefault("chest", []).append(seen.kind["frontal"] >= seen.thresholds["chest"])
+        right.setdefault("greys right", []).append(seen.inverted < 0.5)
+        for k in (1, 2, 3):
+            turned = look(np.ascontiguousarray(np.rot90(square, -k)))
+            right.setdefault("turned", []).append(max(turned.turned, key=lambda deg: turned.turned[deg]) == 90 * k)
+        negative = square.copy()
+        part = negative[top : top + rows, left : left + columns]
+        part[:] = 1 - part
+        right.setdefault("inverted", []).append(look(negative).inverted >= 0.5)
+    share = {name: float(np.mean(values)) for name, values in right.items()}
+    print(len(laterals), "laterals,", len(frontals), "frontals:", share)
+    balanced = {
+        "frontal and lateral": (share["frontal"] + share["lateral"]) / 2,
+        "turned": (share["upright"] + share["turned"]) / 2,
+        "inverted": (share["greys right"] + share["inverted"]) / 2,
+        "chest": share["chest"],
+    }
+    assert not {name: value for name, value in balanced.items() if value < 0.98}
+
+
+def test_gate_lets_no_other_picture_pass_for_a_chest() -> None:
+    """Every distinct grey picture of pydicom's own test data that is no chest: limbs, CT, MR, ultrasound, pages."""
+    import warnings
+
+    from pydicom.data import get_testdata_files
+
+    from ecg_engine.dicom.radiographs import read_radiograph
+    from ecg_engine.errors import EcgEngineError
+    from ecg_engine.radiograph.gate import judge_gate
+    from ecg_engine.radiograph.preparation import fit, prepare
+
+    passed, refused = [], 0
+    for path in sorted(get_testdata_files()):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                picture = read_radiograph(path)
+            except EcgEngineError:
+                continue
+        if picture.body_part == "CHEST" or min(picture.shape) < 64:
+            continue
+        square = prepare(picture, size=512)
+        gate, _ = judge_gate(picture, look(stretch(square, fit(picture.shape, 512))))
+        passed += [path] if gate.accepted else []
+        refused += not gate.accepted
+    print(refused, "refused,", passed, "passed")
+    assert refused > 40
+    assert not passed

@@ -1,0 +1,160 @@
+"""A radiograph to its report, a study to one line, files to results: what is said, and what is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ecg_engine as ee
+from ecg_engine.errors import InputError, ModelError
+from ecg_engine.models import session
+from ecg_engine.pipeline import job_key, model_hashes, triage_study
+from ecg_engine.report.json import radiograph_schema, study_schema
+from ecg_engine.settings import DecodeSettings, TriageSettings
+from ecg_engine.types import StudyTask
+
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_data" / "radiographs"
+
+
+def frontal(**said: Any) -> ee.Radiograph:
+    """Return a sample of an adult's upright frontal chest."""
+    path = next(
+        path
+        for path in sorted(SAMPLES.glob("**/*.dcm"))
+        if _readable(path) and (ee.read_radiograph(path).view or "") in ("PA", "AP")
+    )
+    return ee.read_radiograph(path, **({"age_years": 50} | said))
+
+
+def _readable(path: Path) -> bool:
+    try:
+        ee.read_radiograph(path)
+    except ee.EcgEngineError:
+        return False
+    return True
+
+
+def test_an_adult_chest_is_scored_and_its_report_is_what_the_schema_says() -> None:
+    import jsonschema
+
+    report = ee.analyze_radiograph(frontal())
+    assert report.gate.accepted
+    assert {f.code for f in report.findings} >= {"abnormal", "effusion"}
+    assert all(0 <= f.score <= 1 for f in report.findings)
+    for lang in ("en", "ru"):
+        jsonschema.validate(json.loads(json.dumps(report.to_dict(lang))), radiograph_schema())
+
+
+def test_a_child_gets_no_score_of_a_model_for_adults() -> None:
+    report = ee.analyze_radiograph(frontal(age_years=4))
+    assert report.gate.child is True
+    assert not [f for f in report.findings if f.report == "default"]
+    assert report.urgency.level == "unscored"
+    assert "child" in report.urgency.because
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_picture_is_not_scored(turns: int) -> None:
+    upright = frontal()
+    turned = ee.Radiograph(
+        stored=np.ascontiguousarray(np.rot90(upright.display(), -turns)), bits_stored=8, photometric="MONOCHROME2",
+        view="PA", patient=ee.Patient(age_years=50),
+    )  # fmt: skip
+    report = ee.analyze_radiograph(turned)
+    assert report.gate.turned_deg == 90 * turns
+    assert report.findings == ()
+    assert report.urgency.level == "unscored"
+
+
+def test_black_and_white_exchanged_is_seen_whatever_the_header_says() -> None:
+    inverted = ee.Radiograph(
+        stored=255 - frontal().display(), bits_stored=8, photometric="MONOCHROME2", view="PA",
+        patient=ee.Patient(age_years=50),
+    )  # fmt: skip
+    report = ee.analyze_radiograph(inverted)
+    assert report.gate.inverted
+    assert report.findings == ()
+    assert "inverted" in report.urgency.because
+
+
+def test_monochrome1_and_its_negative_in_monochrome2_get_the_same_scores() -> None:
+    grey = frontal().display()
+    facts: dict[str, Any] = {"bits_stored": 8, "view": "PA", "patient": ee.Patient(age_years=50)}
+    one = ee.analyze_radiograph(ee.Radiograph(stored=255 - grey, photometric="MONOCHROME1", **facts))
+    two = ee.analyze_radiograph(ee.Radiograph(stored=grey, photometric="MONOCHROME2", **facts))
+    assert [f.score for f in one.findings] == pytest.approx([f.score for f in two.findings], abs=1e-6)
+
+
+def test_a_study_is_as_urgent_as_its_most_pressing_image_and_a_lateral_beside_takes_nothing_away() -> None:
+    alone = ee.analyze_study([frontal()])
+    both = ee.analyze_study([frontal(), frontal(view="LL")])
+    assert both.images[1].urgency.level == "unscored"
+    assert (both.urgency.level, both.priority) == (alone.urgency.level, alone.priority)
+    assert both.findings == alone.findings
+
+
+def test_a_study_of_laterals_only_goes_to_a_doctor_unscored() -> None:
+    study = ee.analyze_study([frontal(view="LL")])
+    assert study.urgency.level == "unscored"
+    assert study.priority is None
+
+
+def test_a_study_without_images_is_refused() -> None:
+    with pytest.raises(InputError, match="at least one"):
+        ee.analyze_study([])
+
+
+def test_study_report_is_what_the_schema_says_with_and_without_an_earlier_one() -> None:
+    import jsonschema
+
+    first = ee.analyze_study([frontal()])
+    for previous in (None, first, first.to_dict()):
+        study = ee.analyze_study([frontal()], previous)
+        plain = json.loads(json.dumps(study.to_dict("ru")))
+        jsonschema.validate(plain, study_schema())
+        assert (plain["previous"] is None) == (previous is None)
+        assert not [change for change in plain["changes"] if change["beyond_error"]]
+
+
+def test_triage_of_files_gives_what_the_analysis_gives_and_names_what_cannot_be_read(tmp_path: Path) -> None:
+    radiograph = frontal()
+    broken = tmp_path / "broken.dcm"
+    broken.write_bytes(Path(str(radiograph.path)).read_bytes()[:5000])
+    outcome = triage_study(StudyTask(study_uid="1.2.3", sources=(str(radiograph.path), str(broken))))
+    assert outcome.report is not None
+    expected = ee.analyze_study([ee.read_radiograph(str(radiograph.path))]).to_dict()
+    assert outcome.report["urgency"] == expected["urgency"]
+    assert [f["score"] for f in outcome.report["findings"]] == pytest.approx(
+        [f["score"] for f in expected["findings"]], abs=0.005
+    )
+    assert [failure.source for failure in outcome.failures] == [str(broken)]
+    assert outcome.pictures["0.png"].startswith(b"\x89PNG")
+
+
+def test_a_study_of_broken_files_has_no_report(tmp_path: Path) -> None:
+    (tmp_path / "a.dcm").write_bytes(b"no DICOM")
+    outcome = triage_study(StudyTask(study_uid="1.2.3", sources=(str(tmp_path / "a.dcm"),)))
+    assert outcome.report is None
+    assert outcome.failures[0].error_kind == "UnknownFormatError"
+
+
+def test_without_the_gates_network_nothing_is_scored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(session, "_folders", lambda: (tmp_path,))
+    with pytest.raises(ModelError, match="chest_gate"):
+        ee.analyze_radiograph(frontal())
+
+
+def test_results_of_other_models_or_settings_have_other_names() -> None:
+    hashes = model_hashes()
+    assert len(hashes) >= 2
+    names = {
+        job_key(b"x", TriageSettings(), engine="1", models=hashes),
+        job_key(b"x", TriageSettings(), engine="1", models=hashes[:1]),
+        job_key(b"x", TriageSettings(lang="ru"), engine="1", models=hashes),
+        job_key(b"x", DecodeSettings(), engine="1", models=hashes),
+    }
+    assert len(names) == 4

