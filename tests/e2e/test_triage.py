@@ -94,9 +94,8 @@ def test_killed_at_twenty_moments_and_resumed_it_ends_as_if_nothing_had_been(
         log.write_text("")
         process = start(studies, out=out, log=log)
         assert process.stdout is not None and process.stdout.readline() == "begun\n"
-        if i % 2:  # somewhere in the studies; or, where none is left, in what comes behind them
-            wait_for_lines(log, moments.randint(1, 7), process)
-            time.sleep(moments.uniform(0.0, 0.05))
+        if i < N_KILLS // 2:  # within the studies, by what is done and not by the clock: machines differ
+            wait_for_lines(log, moments.randint(1, 3), process)
         else:  # somewhere: start, scan, plan, studies, comparison, tables
             time.sleep(moments.uniform(0.0, 1.2))
         with suppress(ProcessLookupError):
