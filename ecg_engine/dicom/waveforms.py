@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ecg_engine.dicom.codes import lead_of_code, quantity_of
 from ecg_engine.errors import CorruptFormatError, UnsupportedFormatError
 from ecg_engine.types import Annotation, Filters, Patient
+from ecg_engine.vocabulary.letters import mended
 
 #: ECG storage classes that are read, by UID.
 SOP_CLASSES: Final = {
@@ -332,34 +333,6 @@ def _date(text: str) -> date | None:
         return date(int(found[1]), int(found[2]), int(found[3])) if found else None
     except ValueError:
         return None
-
-
-def mended(text: str) -> str:
-    """Return a text whose bytes were taken for Latin letters, in the letters that they were meant as.
-
-    Many devices write CP1251 or UTF-8 and claim ISO_IR 6 or 100. Such a word consists of high bytes alone, which no
-    word in a western language does.
-
-    Examples
-    --------
-    >>> mended("Èâàíîâ"), mended("Müller")
-    ('Иванов', 'Müller')
-    """
-    try:
-        raw = text.encode("latin-1")
-    except UnicodeEncodeError:
-        return text
-    if raw.isascii():
-        return text
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    words = re.findall(r"[^\s^=\\.,()0-9-]+", text)
-    high = [word for word in words if all(letter >= "\xa0" for letter in word)]
-    if any(len(word) >= 3 for word in high) and all(word in high or word.isascii() for word in words):
-        return raw.decode("cp1251", errors="replace")
-    return text
 
 
 def _value(item: Any, keyword: str) -> Any:

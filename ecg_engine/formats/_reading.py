@@ -173,7 +173,7 @@ def open_ecg(
     Returns
     -------
     RecordingReader
-        WFDB and EDF are read piece by piece; DICOM and CSV stand in memory, as the file's integers or float32.
+        WFDB and EDF are read piece by piece; the others stand in memory, as the file's integers or float32.
     """
     where = Path(os.fspath(path))
     if fs is not None:
@@ -206,7 +206,8 @@ def read_ecg(
     path : str or PathLike
         The file. A WFDB record by its header, its signal file or its bare name.
     format : str, optional
-        Forces a reader of the registry (``"wfdb"``, ``"edf"``, ``"dicom"``, ``"csv"``); the content decides otherwise.
+        Forces a reader of the registry (``"wfdb"``, ``"edf"``, ``"dicom"``, ``"scp"``, ``"csv"``); the content decides
+        otherwise.
     fs : float, optional
         Hz, for files that do not say.
     leads : sequence of str, optional
@@ -250,7 +251,7 @@ def write_ecg(recording: Recording, path: str | os.PathLike[str], *, format: str
     path : str or PathLike
         Its suffix names the format where `format` does not.
     format : str, optional
-        ``"wfdb"``, ``"edf"``, ``"dicom"``, ``"csv"``.
+        ``"wfdb"``, ``"edf"``, ``"dicom"``, ``"scp"``, ``"csv"``.
 
     Raises
     ------

@@ -58,6 +58,13 @@ def is_wfdb_header(head: bytes) -> bool:
     return (_WFDB_SEGMENT if record["segments"] else _WFDB_SIGNAL).fullmatch(lines[1]) is not None
 
 
+def is_scp(head: bytes) -> bool:
+    """SCP-ECG: section 0 with its mark, or, in files of the first editions, with its number and two equal versions."""
+    if head[16:22] == b"SCPECG":
+        return True
+    return len(head) > 24 and head[8:10] == head[22:24] == b"\0\0" and head[14] == head[15] in (10, 11, 12, 13)
+
+
 def is_never(head: bytes) -> bool:
     """No content decides: the suffix must."""
     return False

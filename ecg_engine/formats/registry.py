@@ -83,6 +83,14 @@ FORMATS: Final[tuple[Format, ...]] = (
         writer="ecg_engine.formats.wfdb_writer:write_file",
     ),
     Format(
+        name="scp",
+        title="SCP-ECG (EN 1064, ISO 11073-91064)",
+        suffixes=(".scp", ".ecg"),
+        sniff=_sniff.is_scp,
+        reader="ecg_engine.formats.scp:open_file",
+        writer="ecg_engine.formats.scp_writer:write_file",
+    ),
+    Format(
         name="csv",
         title="text table (CSV, TSV)",
         suffixes=(".csv", ".tsv", ".txt"),

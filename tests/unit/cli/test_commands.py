@@ -209,7 +209,7 @@ def test_a_full_disk_is_an_error_of_the_file(run: Any, tasks: list[Task], monkey
         (["--format", "docx", "--out", "out"], "--format"),
         (["--format", ",", "--out", "out"], "--format"),
         (["--format", "pdf"], "--out"),
-        (["--input-format", "scp"], "--input-format"),
+        (["--input-format", "xyz"], "--input-format"),
         (["--fs", "0"], "--fs"),
         (["--age", "200"], "--age"),
         (["--sex", "X"], "--sex"),

@@ -14,11 +14,11 @@ import pytest
 from pydicom.dataset import Dataset
 
 from ecg_engine.dicom.codes import lead_of_code
-from ecg_engine.dicom.waveforms import mended
 from ecg_engine.errors import CorruptFormatError, FormatError, UnsupportedFormatError
 from ecg_engine.formats import read_ecg, write_ecg
 from ecg_engine.formats._common import translated
 from ecg_engine.types import Annotation, Filters, Patient, Recording
+from ecg_engine.vocabulary.letters import mended
 
 
 @pytest.fixture
