@@ -165,6 +165,12 @@ class QualityParameters:
     noise_mv: float = 0.06  #: and at least so much
     wander_mv: float = 1.0  #: peak to peak
     mains_mv: float = 0.05
+    coarse_hz: float = 125.0  #: noise, wander and score are judged at about this rate, whatever the recording's
+    piece_s: float = 10.0  #: the score is that of pieces of about so long: the usual standard recording
+    score_flat_mv: float = 0.01  #: for the score, a second that moves by no more is flat (PhysioNet/CinC 2011)
+    wander_step_mv: float = 0.5  #: from one second's mean to the next
+    off_mv: float = 10.0  #: no heart moves a lead by so much: twice the input range of IEC 60601-2-25
+    rail_mv: float = 5.0  #: a flat lead beyond it stands at the amplifier's limit (IEC 60601-2-25: inputs of 5 mV)
 
 
 QRS: Final = QrsParameters()

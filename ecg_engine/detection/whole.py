@@ -23,7 +23,7 @@ from ecg_engine.detection.parameters import samples
 from ecg_engine.detection.quality import measure_quality, overall_quality
 from ecg_engine.detection.r_peaks import detect_beats
 from ecg_engine.leads import derive_limb_leads
-from ecg_engine.types import ABSENT, Beats, Delineation, LeadMarks, LeadQuality, MedianBeat, Quality
+from ecg_engine.types import ABSENT, Beats, Delineation, LeadMarks, LeadQuality, MedianBeat, Quality, Spell
 from ecg_engine.types.marks import MARK_NAMES
 
 __all__ = ["Seen", "see"]
@@ -139,7 +139,7 @@ def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str]) -> Seen:
         piece = np.ascontiguousarray(np.vstack([piece, *derived.values()]) if derived else piece)
         block = _see_block(piece, first, fs, names)
         cut = n if stop == n else first + _between_beats(block.beats.r_peaks, stop - first)
-        kept = _kept(block, kept_to, cut)
+        kept = replace(_kept(block, kept_to, cut), quality=_quality_within(block, kept_to / fs, cut / fs, fs))
         parts.append(kept)
         if block.straight is not None:
             stretches.append(_stretch(block, fs, MEDIAN_S / len(blocks) if len(blocks) > 1 else np.inf))
@@ -332,7 +332,36 @@ def _median_of(
 def _quality_of(parts: Sequence[Quality]) -> Quality:
     """Return the quality of the whole from that of its blocks, which are of about one length."""
     names = tuple(parts[0].by_lead)
-    return overall_quality({name: _lead_quality([part.by_lead[name] for part in parts]) for name in names})
+    scores = [part.score for part in parts if not np.isnan(part.score)]
+    by_lead = {name: _lead_quality([part.by_lead[name] for part in parts]) for name in names}
+    return overall_quality(by_lead, score=float(np.mean(scores)) if scores else float("nan"))
+
+
+def _quality_within(block: _Block, start_s: float, stop_s: float, fs: float) -> Quality:
+    """Return a block's quality, its spells on the recording's clock and cut to ``[start_s, stop_s)``."""
+    at = block.start / fs
+    by_lead = {}
+    for name, lead in block.quality.by_lead.items():
+        moved = (
+            replace(spell, start_s=max(start_s, spell.start_s + at), stop_s=min(stop_s, spell.stop_s + at))
+            for spell in lead.spells
+        )
+        by_lead[name] = replace(lead, spells=tuple(spell for spell in moved if spell.start_s < spell.stop_s))
+    return replace(block.quality, by_lead=by_lead)
+
+
+def _joined(spells: Sequence[Spell]) -> tuple[Spell, ...]:
+    """Return the spells with those made one that a block's end cut in two."""
+    out: list[Spell] = []
+    last: dict[str, int] = {}
+    for spell in spells:
+        k = last.get(spell.reason)
+        if k is not None and out[k].stop_s >= spell.start_s:
+            out[k] = replace(out[k], stop_s=max(out[k].stop_s, spell.stop_s))
+            continue
+        last[spell.reason] = len(out)
+        out.append(spell)
+    return tuple(out)
 
 
 def _lead_quality(parts: Sequence[LeadQuality]) -> LeadQuality:
@@ -360,4 +389,5 @@ def _lead_quality(parts: Sequence[LeadQuality]) -> LeadQuality:
         noise_mv=median("noise_mv"),
         wander_mv=median("wander_mv"),
         mains_mv=median("mains_mv"),
+        spells=_joined([spell for part in parts for spell in part.spells]),
     )

@@ -52,7 +52,7 @@ def moving_mean_into(x: NDArray[np.float64], width: int, out: NDArray[np.float64
 
 
 @helper
-def _select(values: NDArray[np.float64], count: int, k: int) -> float:
+def select(values: NDArray[np.float64], count: int, k: int) -> float:
     """Return the `k`-th smallest (from 0) of the first `count` values, which are reordered (Hoare's quickselect)."""
     left = 0
     right = count - 1
@@ -85,7 +85,7 @@ def median_of(values: NDArray[np.float64], count: int) -> float:
     """Return the median of the first `count` values, which are reordered; NaN where there is none."""
     if count == 0:
         return np.nan
-    upper = _select(values, count, count // 2)
+    upper = select(values, count, count // 2)
     if count % 2 == 1:
         return upper
     lower = values[0]

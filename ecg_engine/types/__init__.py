@@ -21,6 +21,7 @@ from ecg_engine.types.report import (
     MedianBeat,
     Note,
     Quality,
+    Spell,
     Statement,
     Urgency,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "RadiographReport",
     "Recording",
     "Source",
+    "Spell",
     "Statement",
     "StudyOutcome",
     "StudyReport",

@@ -39,6 +39,7 @@ def ecg_report_to_dict(report: EcgReport, lang: str) -> dict[str, Any]:
             "by_lead": {name: _lead_quality(q) for name, q in report.quality.by_lead.items()},
             "acceptable": report.quality.acceptable,
             "reasons": list(report.quality.reasons),
+            "score": _number(report.quality.score),
         },
         "beats": {
             "r_peaks": report.beats.r_peaks.tolist(),
@@ -80,6 +81,7 @@ def _lead_quality(q: LeadQuality) -> dict[str, Any]:
         "noise_mv": _number(q.noise_mv),
         "wander_mv": _number(q.wander_mv),
         "mains_mv": _number(q.mains_mv),
+        "spells": [{"reason": s.reason, "start_s": s.start_s, "stop_s": s.stop_s} for s in q.spells],
     }
 
 

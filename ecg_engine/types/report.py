@@ -14,6 +14,24 @@ from ecg_engine.types.marks import Beats, Delineation, LeadMarks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spell:
+    """A stretch of a lead in which something is wrong, in whole seconds.
+
+    Parameters
+    ----------
+    reason : str
+        ``gaps``, ``flat``, ``clipped``, ``saturated``, ``baseline_wander``, ``mains``, ``noisy`` (muscle and other fast
+        noise) or ``lead_off``.
+    start_s, stop_s : float
+        From the recording's begin, s.
+    """
+
+    reason: str
+    start_s: float
+    stop_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeadQuality:
     """Quality of one lead.
 
@@ -35,6 +53,8 @@ class LeadQuality:
         Peak-to-peak baseline wander, mV; NaN where it cannot be had.
     mains_mv : float
         Amplitude of the mains component, mV; NaN where it cannot be had.
+    spells : tuple of Spell
+        When what is wrong, by begin; a second may stand in several.
     """
 
     usable: bool
@@ -45,15 +65,30 @@ class LeadQuality:
     noise_mv: float = float("nan")
     wander_mv: float = float("nan")
     mains_mv: float = float("nan")
+    spells: tuple[Spell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """Quality of a recording: each lead's, and whether the whole can be interpreted."""
+    """Quality of a recording: each lead's, and whether the whole can be interpreted.
+
+    Parameters
+    ----------
+    by_lead : mapping of str to LeadQuality
+    acceptable : bool
+        Whether enough of the leads can be used.
+    reasons : tuple of str
+        Why not.
+    score : float
+        How likely an expert would accept the recording as it is, 0 to 1, worst lead and all leads weighed together
+        (fitted to the labels of PhysioNet/CinC 2011); NaN where it is too short. It orders recordings by quality and
+        decides nothing.
+    """
 
     by_lead: Mapping[str, LeadQuality]
     acceptable: bool
     reasons: tuple[str, ...] = ()
+    score: float = float("nan")
 
     @property
     def usable_leads(self) -> tuple[str, ...]:
