@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection.parameters import QUALITY, samples
+from ecg_engine.detection.parameters import CLEANING, QUALITY, samples
 from ecg_engine.kernels.seconds import LEVEL, NOISE, RANGE, seconds_at_level_into
 from ecg_engine.types import Spell
 
@@ -73,13 +73,20 @@ def flag_seconds(
             seconds_at_level_into(row, level, samples(QUALITY.clip_s, fs), fs, counts)
     saturated = (at_limit > 0.5 * lengths) | (flat & (np.abs(table[:, :, LEVEL]) > QUALITY.rail_mv))
     steps = np.abs(np.diff(table[:, :, LEVEL], axis=1, prepend=table[:, :1, LEVEL]))
+    noisy = table[:, :, NOISE] > QUALITY.noise_mv
+    mains = _mains_mv(filled, without_mains, starts, lengths) > QUALITY.mains_mv
+    for i, k in np.argwhere(noisy):
+        second = without_mains[i, starts[k] : starts[k] + lengths[k]]
+        if _mains_share(second, fs) > QUALITY.mains_share:
+            # Too short a while for it to be taken away.
+            mains[i, k], noisy[i, k] = True, False
     for bit, found in (
         (Fault.FLAT, flat),
         (Fault.CLIPPED, at_limit > 0),
         (Fault.SATURATED, saturated),
         (Fault.BASELINE_WANDER, steps > QUALITY.wander_step_mv),
-        (Fault.MAINS, _mains_mv(filled, without_mains, starts, lengths) > QUALITY.mains_mv),
-        (Fault.NOISY, table[:, :, NOISE] > QUALITY.noise_mv),
+        (Fault.MAINS, mains),
+        (Fault.NOISY, noisy),
         (Fault.LEAD_OFF, flat | saturated | (table[:, :, RANGE] > QUALITY.off_mv)),
     ):
         flags |= np.where(found, bit, 0).astype(np.uint8)
@@ -107,6 +114,18 @@ def _mains_mv(
         if taken.any():
             target[:] = np.sqrt(2.0 * np.add.reduceat(np.square(taken, out=taken), starts) / lengths)
     return out
+
+
+def _mains_share(x: NDArray[np.float64], fs: float) -> float:
+    """Return how much of the power of the differences of `x` is a sine of 50 or 60 Hz, 0 to 1."""
+    steps = np.diff(x)
+    power = float(steps @ steps)
+    best = 0.0
+    for hz in CLEANING.mains_hz:
+        if hz < 0.45 * fs and power > 0:
+            turn = np.exp(-2j * np.pi * hz / fs * np.arange(len(steps)))
+            best = max(best, 2 * float(np.abs(steps @ turn)) ** 2 / (len(steps) * power))
+    return best
 
 
 #: Codes in the order of the bits.

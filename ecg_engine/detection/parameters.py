@@ -170,6 +170,7 @@ class QualityParameters:
     score_flat_mv: float = 0.01  #: for the score, a second that moves by no more is flat (PhysioNet/CinC 2011)
     wander_step_mv: float = 0.5  #: from one second's mean to the next
     off_mv: float = 10.0  #: no heart moves a lead by so much: twice the input range of IEC 60601-2-25
+    mains_share: float = 0.5  #: a noisy second with so much of its differences' power at 50 or 60 Hz is mains
     rail_mv: float = 5.0  #: a flat lead beyond it stands at the amplifier's limit (IEC 60601-2-25: inputs of 5 mV)
 
 

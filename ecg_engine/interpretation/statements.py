@@ -11,10 +11,14 @@ from ecg_engine.interpretation.context import RULES, Context
 from ecg_engine.types import Statement
 from ecg_engine.vocabulary import statements as statement_order
 
-#: What a statement takes away from the conclusion. Exchanged arm electrodes turn the limb leads over:
-#: nothing that rests on them is said.
+#: What a statement takes away from the conclusion. Exchanged limb electrodes and a mirrored heart turn the limb leads
+#: over: nothing that rests on their signs is said.
 SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
     "lead_reversal": frozenset({"axis_left", "axis_right", "axis_extreme", "undetermined_rhythm"}),
+    "leg_electrode_reversal": frozenset({"axis_left", "axis_right", "axis_extreme", "lead_reversal", "dextrocardia"}),
+    "dextrocardia": frozenset(
+        {"axis_left", "axis_right", "axis_extreme", "undetermined_rhythm", "precordial_reversal"}
+    ),
     "asystole": frozenset({"pause", "undetermined_rhythm", "bradycardia"}),
 }
 

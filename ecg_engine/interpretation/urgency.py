@@ -24,6 +24,11 @@ STATEMENT_LEVELS: Final[Mapping[str, str]] = {
     "undetermined_rhythm": "unscored",
 }
 
+#: Statements that are a reason to record again.
+_AGAIN: Final = (
+    "lead_reversal", "leg_electrode_reversal", "precordial_reversal", "lead_flat", "lead_noisy", "lead_lost",
+)  # fmt: skip
+
 #: Ventricular rates that press by themselves in adults, per minute (ACC/AHA 2015 and 2018; Advanced Life Support:
 #: above 150 a tachycardia is likely to be the cause of symptoms, below 50 a bradycardia).
 _RATE_LEVELS: Final[tuple[tuple[Callable[[float], bool], str], ...]] = (
@@ -77,7 +82,7 @@ def _add_rate(context: Context, reasons: dict[str, list[str]]) -> None:
 
 def _repeat(quality: Quality, statements: tuple[Statement, ...]) -> tuple[str, ...]:
     codes = {s.code for s in statements}
-    found: list[str] = [code for code in ("lead_reversal", "lead_flat", "lead_noisy") if code in codes]
+    found: list[str] = [code for code in _AGAIN if code in codes]
     if not quality.acceptable:
         found.extend(quality.reasons)
     return tuple(found)

@@ -13,7 +13,7 @@ from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import Context, interpret, judge_urgency
 from ecg_engine.interpretation.limits import limits_for
 from ecg_engine.leads import STANDARD_LEADS
-from ecg_engine.measurement import measure_global, measure_leads
+from ecg_engine.measurement import measure_electrodes, measure_global, measure_leads
 from ecg_engine.measurement.global_measures import P_COHERENCE_PERCENT
 from ecg_engine.pipeline._plain import plain_patient
 from ecg_engine.settings import DecodeSettings, PatientSettings
@@ -84,12 +84,17 @@ def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgRe
     if marks is not None and overall.get("p_coherence_percent", 100.0) < P_COHERENCE_PERCENT:
         marks = _without_p(marks)
     by_lead = measure_leads(beat, leads=leads, usable=usable, has_p="pr_ms" in overall, st=st)
+    swaps, swaps_by_lead = measure_electrodes(beat, leads=leads, usable=usable, has_p="pr_ms" in overall)
     judged = _cannot_judge(recording, quality, beats)
     alike = seen.alike and overall.get("qrs_ms", MIN_QRS_MS) >= MIN_QRS_MS
     if not alike:
         _keep_rates(overall)
         by_lead.clear()
         judged += ("beats_unlike",)
+    else:
+        overall.update(swaps)
+        for name, values in swaps_by_lead.items():
+            by_lead.setdefault(name, {}).update(values)
     if recording.fs < MIN_FS_HZ:
         _too_slow(recording, overall, by_lead, notes)
         judged += ("rate_too_low",)
