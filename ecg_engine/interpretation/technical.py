@@ -6,6 +6,7 @@ import math
 from typing import Final
 
 from ecg_engine.interpretation.context import Context, fact, rule
+from ecg_engine.interpretation.rhythm import is_paced
 from ecg_engine.leads import LIMB_LEADS, PRECORDIAL_LEADS
 from ecg_engine.types import Evidence, Statement
 
@@ -20,16 +21,18 @@ _FLAT_SHARE: Final = 0.08
 _FLAT_MV: Final = 0.02
 #: A lead that is off for so long is named, with its time, s: a second alone may be a loose cable that was touched.
 _LOST_S: Final = 2.0
+_LIMB_LOGITS: Final = ("swap_arms_logit", "swap_arm_leg_logit", "mirrored_heart_logit")
 _LOST: Final = ("flat", "saturated", "lead_off")
 
 
 @rule("technical")
 def lead_reversal(c: Context) -> Statement | None:
     """P, QRS and T in the frontal plane against V1, V5 and V6 as after an exchange of limb electrodes; not if paced."""
-    arms, leg, mirrored = (c.get(code) for code in ("swap_arms_logit", "swap_arm_leg_logit", "mirrored_heart_logit"))
-    if arms is None or leg is None or mirrored is None:
+    arms, leg, mirrored = (c.get(code) for code in _LIMB_LOGITS)
+    # The weights know adults only.
+    if arms is None or leg is None or mirrored is None or not c.limits.adult:
         return _arms_by_hand(c)
-    if max(arms, leg) <= 0 or mirrored - max(arms, leg) > _RARER or _is_paced(c):
+    if max(arms, leg) <= 0 or mirrored - max(arms, leg) > _RARER or is_paced(c):
         return None
     leads: tuple[str, ...] = LIMB_LEADS
     code = "swap_arm_leg_logit"
@@ -40,10 +43,6 @@ def lead_reversal(c: Context) -> Statement | None:
         if c.get(quantity, lead) is not None:
             evidence.append(fact(c, quantity, source="aha_2007_i", lead=lead))
     return Statement(code="lead_reversal", certainty="probable", evidence=tuple(evidence), leads=leads)
-
-
-def _is_paced(c: Context) -> bool:
-    return (c.get("n_pacing_spikes") or 0.0) >= 3
 
 
 def _arms_by_hand(c: Context) -> Statement | None:
@@ -67,10 +66,10 @@ def _arms_by_hand(c: Context) -> Statement | None:
 @rule("technical")
 def dextrocardia(c: Context) -> Statement | None:
     """Limb leads as after an exchange of the arms, and the chest leads of a heart that lies on the right."""
-    mirrored = c.get("mirrored_heart_logit")
-    if mirrored is None or mirrored <= 0 or _is_paced(c):
+    arms, leg, mirrored = (c.get(code) for code in _LIMB_LOGITS)
+    if arms is None or leg is None or mirrored is None or is_paced(c) or not c.limits.adult:
         return None
-    if mirrored - max(c.get("swap_arms_logit") or 0.0, c.get("swap_arm_leg_logit") or 0.0) <= _RARER:
+    if mirrored <= 0 or mirrored - max(arms, leg, 0.0) <= _RARER:
         return None
     evidence = [fact(c, "mirrored_heart_logit", ">", 0.0, source="fitted_electrodes")]
     for quantity, lead in (("p_mv", "I"), ("r_mv", "V1"), ("r_mv", "V6")):
@@ -104,7 +103,7 @@ def _has_wave(c: Context, code: str, lead: str) -> bool:
 def precordial_reversal(c: Context) -> Statement | None:
     """Chest leads more like a row in which two, or all, are exchanged than like a row in order; not if paced."""
     moved = [lead for lead in PRECORDIAL_LEADS if (c.get("swap_logit", lead) or 0.0) > 0]
-    if not moved or _is_paced(c):
+    if not moved or is_paced(c) or not c.limits.adult:
         return None
     evidence = tuple(fact(c, "swap_logit", ">", 0.0, source="fitted_electrodes", lead=lead) for lead in moved)
     return Statement(code="precordial_reversal", certainty="possible", evidence=evidence, leads=tuple(moved))

@@ -191,20 +191,24 @@ def measure_electrodes(
     -------
     overall, by_lead : dict
         Log odds above the limit of the likeliest exchange: of all leads, and of the chest leads that it would move.
-        Empty unless all twelve leads are usable.
+        Limb electrodes are judged where I, II, V1, V5 and V6 are usable, chest electrodes where II and V1 to V6 are,
+        both in twelve leads.
     """
-    if beat is None or not set(STANDARD_LEADS) <= set(usable):
+    if beat is None or not set(STANDARD_LEADS) <= set(leads):
         return {}, {}
     windows = windows_of(beat, [list(leads).index(name) for name in STANDARD_LEADS], has_p=has_p)
     if windows is None:
         return {}, {}
     known = load_weights()
     limb, chest = known["limb"], known["chest"]
-    over = limb.log_odds(limb_features(windows)) - limb.least
     overall: dict[str, float] = {}
-    for name, value in zip(limb.names, over.tolist(), strict=True):
-        code = LIMB_SWAPS[name]
-        overall[code] = max(overall.get(code, -np.inf), value)
+    if {"I", "II", "V1", "V5", "V6"} <= set(usable):
+        over = limb.log_odds(limb_features(windows)) - limb.least
+        for name, value in zip(limb.names, over.tolist(), strict=True):
+            code = LIMB_SWAPS[name]
+            overall[code] = max(overall.get(code, -np.inf), value)
+    if not {"II", *PRECORDIAL_LEADS} <= set(usable):
+        return overall, {}
     over = chest.log_odds(chest_features(windows)) - chest.least
     best = int(np.argmax(over))
     moved = [k for k, place in enumerate(CHEST_SWAPS[chest.names[best]]) if place != k]

@@ -203,6 +203,40 @@ def test_exchanged_arms_are_said_and_the_axis_is_not():
     assert "lead_reversal" in found and "axis_right" not in found
 
 
+LOGITS = {"swap_arms_logit": -4.0, "swap_arm_leg_logit": -6.0, "mirrored_heart_logit": -5.0}
+
+
+@pytest.mark.parametrize(
+    ("logits", "expected"),
+    [
+        ({}, None),
+        ({"swap_arms_logit": 1.0}, "lead_reversal"),
+        ({"swap_arm_leg_logit": 1.0}, "lead_reversal"),
+        ({"mirrored_heart_logit": 3.0}, "dextrocardia"),
+        # It is rarer: about as likely by its shape, it is the arms.
+        ({"swap_arms_logit": 2.0, "mirrored_heart_logit": 3.0}, "lead_reversal"),
+        ({"swap_arms_logit": 2.0, "mirrored_heart_logit": 5.0}, "dextrocardia"),
+    ],
+)
+def test_the_likeliest_of_exchanged_arms_and_a_mirrored_heart_is_said(logits, expected):
+    found = said(context(qrs_axis_deg=130.0, **{**LOGITS, **logits}))
+    assert found & {"lead_reversal", "dextrocardia"} == ({expected} if expected else set())
+    assert ("axis_right" in found) == (expected is None)
+
+
+def test_paced_beats_say_nothing_of_electrodes():
+    high = dict.fromkeys(LOGITS, 9.0)
+    found = said(context(kinds="Q" * 12, n_pacing_spikes=12.0, by_lead={"V1": {"swap_logit": 9.0}}, **high))
+    assert found == {"paced_rhythm"}
+
+
+def test_isoelectric_limb_lead_with_a_t_wave_is_not_between_the_legs():
+    flat = {name: {"qrs_pp_mv": 1.0, "p_mv": 0.1, "t_mv": 0.3} for name in ("I", "II")}
+    for t_mv, expected in ((0.01, True), (0.1, False)):
+        found = said(context(by_lead={**flat, "III": {"qrs_pp_mv": 0.05, "p_mv": 0.005, "t_mv": t_mv}}))
+        assert ("leg_electrode_reversal" in found) is expected
+
+
 def test_infants_rate_of_150_is_normal_and_an_adults_is_critical():
     child, adult = Patient(age_years=0.5), Patient(age_years=50)
     assert "sinus_rhythm" in said(context(heart_rate_bpm=150.0, rr_ms=400.0, patient=child))
@@ -239,7 +273,9 @@ EXCLUSIVE = (
         "paced_rhythm",
     },
     {"rbbb_complete", "lbbb_complete", "wide_qrs", "paced_rhythm"},
-    {"axis_left", "axis_right", "axis_extreme", "lead_reversal"},
+    {"axis_left", "axis_right", "axis_extreme", "lead_reversal", "dextrocardia"},
+    {"axis_left", "axis_right", "axis_extreme", "leg_electrode_reversal"},
+    {"lead_reversal", "leg_electrode_reversal"},
     {"st_elevation", "st_elevation_mi"},
     {"asystole", "pause"},
     {"bradycardia", "tachycardia", "sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia"},
@@ -255,6 +291,7 @@ def test_statements_that_exclude_each_other_never_meet(rng):
         "rr_change_percent": (0, 40), "p_share_percent": (0, 100), "pr_spread_ms": (0, 80), "pr_ms": (80, 400),
         "p_axis_deg": (-180, 180), "qrs_ms": (60, 220), "qt_ms": (250, 600), "qtc_fridericia_ms": (330, 600),
         "qrs_axis_deg": (-180, 180), "pause_s": (0.3, 8), "n_pacing_spikes": (1, 20),
+        "swap_arms_logit": (-8, 6), "swap_arm_leg_logit": (-8, 6), "mirrored_heart_logit": (-8, 6),
     }  # fmt: skip
     amplitudes = {"p_mv": (-0.3, 0.3), "q_mv": (-1, 0), "r_mv": (0, 2), "s_mv": (-2, 0), "t_mv": (-1, 1)}
     for _ in range(3000):
