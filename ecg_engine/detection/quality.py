@@ -161,7 +161,7 @@ def _wander_mv(row: NDArray[np.float64], rate: float) -> float:
     block_means_into(row[np.newaxis], step, slower)
     width = min(odd_samples(0.6, rate / step), 2 * (slower.shape[1] // 2) - 1)
     slow = np.empty(slower.shape[1])
-    moving_median_into(slower[0], max(1, width), samples(0.1, rate / step), np.empty(max(1, width)), slow)
+    moving_median_into(slower[0], max(1, width), samples(0.2, rate / step), np.empty(max(1, width)), slow)
     slow.sort()
     last = len(slow) - 1
     return float(slow[round(0.99 * last)] - slow[round(0.01 * last)])
