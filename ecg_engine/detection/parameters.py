@@ -5,12 +5,13 @@ Times are in seconds; `samples` turns them into samples in one place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from ecg_engine.kernels.waves import WaveShares
 
-__all__ = ["CLEANING", "QRS", "QUALITY", "WAVES", "odd_samples", "samples"]
+__all__ = ["CLASSES", "CLEANING", "QRS", "QUALITY", "WAVES", "odd_samples", "samples"]
 
 
 def samples(seconds: float, fs: float) -> int:
@@ -174,6 +175,77 @@ class QualityParameters:
     rail_mv: float = 5.0  #: a flat lead beyond it stands at the amplifier's limit (IEC 60601-2-25: inputs of 5 mV)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassParameters:
+    """Classes of beats.
+
+    Groups of beats of one shape, each judged as a whole against the patient's own, follow de Chazal and Reilly 2006
+    (doi:10.1109/TBME.2006.883802) in adapting to the patient. `weights` and `offset` are a logistic regression that
+    ``training/beat_classes.py`` makes again from the AAMI DS1 records of the MIT-BIH Arrhythmia Database (ODC-By,
+    doi:10.13026/C2F305), paced ones left out: both leads and each alone, whole and in strips of 10 s. The limits of
+    early beats (*) were chosen together by random search over the same records and over resting ECGs without ectopy;
+    the optimum is flat.
+    """
+
+    smooth_s: float = 0.012  #: each of two moving means
+    alike: float = 0.90  #: beats, and groups, at least so alike (correlation) are of one shape
+    adapt: float = 0.02  #: a beat changes its group's shape by so much at least
+    most_groups: int = 24  #: a beat of yet another shape goes to the likest
+    family: int = 4  #: so many of the groups joined into the patient's own are compared with
+    habit: float = 0.85  #: a beat after less than this share of the usual RR counts against its group
+    habit_cost: float = 0.7  #: a group of only such beats counts so much less
+    large_share: float = 0.1  #: the patient's own shape is the narrow one among groups of at least such a share
+    group_share: float = 0.8  #: a beat's score is to such a share its group's
+    score_limit: float = 4.0  #: with each beat's score held inside this
+    threshold: float = 0.5  #: V above it (log odds)
+    early: float = 0.12  #: * early is shorter by so much (log) than the level of the last 8 intervals
+    sways: float = 3.0  #: * and by so many usual steps between intervals
+    step: float = 0.12  #: * the same against the interval before
+    step_sways: float = 1.5  #: *
+    scatter: float = 0.14  #: * in such scatter (log width of the densest 40 % of 31 intervals) nothing is early: AF
+    scatter_share: float = 0.4  #: *
+    scatter_beats: int = 31  #: *
+    stay: float = 0.6  #: * a run lasts while intervals are below this share of its own mean against the level
+    end: float = 0.10  #: * and ends by a jump of so much
+    deep: float = 0.40  #: * or was so deep
+    longest: float = 150.0  #: * and no longer, in beats: then it is the rhythm
+    least: float = 2.0  #: * beats that make a level
+    open_end: float = 0.20  #: * a run that the recording's end cuts off is so deep
+    late: float = 0.26  #: a pause raises the level by no more
+    heart: float = 0.6  #: a beat less like the patient's own (correlation) takes no part in this
+    offset: float = -1.991  #: of the score
+    weights: Mapping[str, float] = field(default_factory=lambda: dict(_CLASS_WEIGHTS))
+
+    def runs(self) -> tuple[float, ...]:
+        """Return what the kernel of early runs needs, in its order."""
+        return (
+            self.early, self.sways, self.step, self.step_sways, self.scatter, self.stay, self.end, self.deep,
+            self.longest, self.least, self.open_end, self.late,
+        )  # fmt: skip
+
+
+#: Log odds of V for one unit of each feature of ``_beat_features``; those of a beat's group begin with ``group_``.
+_CLASS_WEIGHTS: Final[dict[str, float]] = {
+    "like": -0.394,
+    "near_like": -0.697,
+    "norm": 2.402,
+    "wide": 34.021,
+    "wide_r": 13.915,
+    "discordance": -0.896,
+    "t_like": -1.317,
+    "p_like": -1.253,
+    "early": -4.740,
+    "both": 2.362,
+    "irregular": 2.635,
+    "noise": -0.627,
+    "group_like": -1.354,
+    "group_last_like": -1.862,
+    "group_discordance": -0.877,
+    "group_early": -0.396,
+    "group_pause": 2.442,
+}
+
+CLASSES: Final = ClassParameters()
 QRS: Final = QrsParameters()
 CLEANING: Final = CleaningParameters()
 QUALITY: Final = QualityParameters()

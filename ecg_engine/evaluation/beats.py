@@ -11,6 +11,26 @@ from numpy.typing import NDArray
 #: EC57's match window, s either side.
 WINDOW_S: Final = 0.150
 
+#: EC57's classes of the codes of PhysioNet's beat annotations.
+_CLASSES: Final = {
+    **dict.fromkeys("NLRBejn", "N"),
+    **dict.fromkeys("AaJS", "S"),
+    **dict.fromkeys("VrE", "V"),
+    "F": "F",
+    **dict.fromkeys("/fQ?", "Q"),
+}
+
+
+def class_of(symbol: str) -> str:
+    """Return the AAMI EC57 class of a PhysioNet annotation code, "" where it is no beat.
+
+    Examples
+    --------
+    >>> class_of("L"), class_of("a"), class_of("+")
+    ('N', 'S', '')
+    """
+    return _CLASSES.get(symbol, "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatScore:
@@ -122,3 +142,40 @@ def score_beats(
         found = found[(found < start) | (found > stop)]
     hits = len(match_marks(reference, found, window=round(WINDOW_S * fs))[0])
     return BeatScore(hits=hits, missed=len(reference) - hits, false=len(found) - hits)
+
+
+def score_class(
+    reference: NDArray[np.int64],
+    true: NDArray[np.str_],
+    found: NDArray[np.int64],
+    kinds: NDArray[np.str_],
+    *,
+    fs: float,
+    kind: str,
+) -> BeatScore:
+    """Score one class of beats, ``S`` or ``V``, by EC57.
+
+    Parameters
+    ----------
+    reference, true : (n,) int64 and (n,) str arrays
+        Increasing samples of the reference beats and their classes.
+    found, kinds : (m,) int64 and (m,) str arrays
+        The same of the beats found.
+    fs : float
+        Hz.
+    kind : str
+
+    Returns
+    -------
+    BeatScore
+        A beat that was not found is missed; a beat found where there is none is false. A fusion or unknown beat called
+        ``V`` counts neither way, as EC57 has it.
+    """
+    i, j = match_marks(reference, found, window=round(WINDOW_S * fs))
+    said = np.full(len(reference), "-", dtype="<U1")
+    said[i] = kinds[j]
+    spare = np.delete(kinds, j)
+    excused = np.isin(true, ["F", "Q"]) if kind == "V" else np.zeros(len(true), dtype=bool)
+    hits = int(((true == kind) & (said == kind)).sum())
+    false = int(((true != kind) & (said == kind) & ~excused).sum()) + int((spare == kind).sum())
+    return BeatScore(hits=hits, missed=int((true == kind).sum()) - hits, false=false)
