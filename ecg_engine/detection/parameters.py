@@ -199,10 +199,10 @@ class ClassParameters:
     score_limit: float = 4.0  #: with each beat's score held inside this
     threshold: float = 0.5  #: V above it (log odds)
     early: float = 0.12  #: * early is shorter by so much (log) than the level of the last 8 intervals
-    sways: float = 3.0  #: * and by so many usual steps between intervals
+    sways: float = 4.0  #: * and by so many usual steps between intervals
     step: float = 0.12  #: * the same against the interval before
     step_sways: float = 1.5  #: *
-    scatter: float = 0.14  #: * in such scatter (log width of the densest 40 % of 31 intervals) nothing is early: AF
+    scatter: float = 0.15  #: * in such scatter (log width of the densest 40 % of 31 intervals) nothing is early: AF
     scatter_share: float = 0.4  #: *
     scatter_beats: int = 31  #: *
     stay: float = 0.6  #: * a run lasts while intervals are below this share of its own mean against the level

@@ -1,4 +1,4 @@
-"""Floors of the classes of beats: they only rise. The weights are made from these records; by folds V has 98.0 / 93.4."""
+"""Floors of the classes of beats: they only rise. V is learnt from these records; by folds it has 98.0 / 93.4."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_mit_bih_both_leads(data):
     totals = scored(data / "ecg" / "mitdb", slice(0, 2))
     assert totals["V"].hits + totals["V"].missed > 3_600
     assert totals["V"].sensitivity_percent >= 98.0 and totals["V"].ppv_percent >= 93.2
-    assert totals["S"].sensitivity_percent >= 75.0 and totals["S"].ppv_percent >= 70.0
+    assert totals["S"].sensitivity_percent >= 76.0 and totals["S"].ppv_percent >= 84.0
 
 
 def test_mit_bih_first_lead(data):

@@ -102,6 +102,29 @@ def test_premature_beats_of_the_usual_shape_are_s():
     assert (found[early] == "S").all() and (np.delete(found, early) == "N").all()
 
 
+def test_a_run_of_early_beats_is_s_until_it_ends():
+    """Paroxysmal supraventricular tachycardia: it begins and ends from one beat to the next."""
+    rr = (0.85,) * 12 + (0.42,) * 12
+    signal, _ = model(EcgSpec(rr_s=rr, rsa=0.0), duration_s=45)
+    r = detect_r_peaks(signal, fs=500)
+    fast = np.flatnonzero(np.diff(r) / 500 < 0.6) + 1
+    assert fast.size >= 24
+    found = classify_beats(signal, fs=500, r_peaks=r)
+    assert (found[fast] == "S").all() and (np.delete(found, fast) == "N").all()
+
+
+def test_a_faster_sinus_rhythm_is_no_run():
+    rr = tuple(np.r_[np.full(10, 0.9), np.linspace(0.9, 0.5, 25), np.full(10, 0.5), np.linspace(0.5, 0.9, 25)])
+    signal, _ = model(EcgSpec(rr_s=rr, rsa=0.0), duration_s=60)
+    assert set(classify_beats(signal, fs=500, r_peaks=detect_r_peaks(signal, fs=500))) == {"N"}
+
+
+@pytest.mark.parametrize("preset", ["rbbb", "lbbb"])
+def test_a_wide_beat_that_is_the_patients_own_is_n(preset):
+    signal, _ = model(PRESETS[preset], duration_s=30)
+    assert set(classify_beats(signal, fs=500, r_peaks=detect_r_peaks(signal, fs=500))) == {"N"}
+
+
 def test_paced_beats_are_q():
     signal, _ = model(PRESETS["paced"])
     r = detect_r_peaks(signal, fs=500)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ecg_engine.evaluation import BeatScore, match_marks, score_beats, score_wave
+from ecg_engine.evaluation.beats import score_class
 
 
 @pytest.mark.filterwarnings("default")
@@ -54,3 +55,11 @@ def test_wave_errors_and_false_waves_inside_the_reference_only():
     assert (score.hits, score.missed, score.false) == (1, 1, 1)
     assert score.onset_ms == (10.0,) and score.offset_ms == (4.0,)
     assert score.f1_percent == pytest.approx(50.0)
+
+
+def test_a_class_is_scored_as_ec57_has_it():
+    """V: one hit, one called N, one not found; false are an N and a spare mark called V, the fusion beat is not."""
+    reference, true = np.array([100, 200, 300, 400, 500, 600]), np.array(list("VVVNFN"))
+    found, kinds = np.array([100, 201, 401, 499, 560, 600]), np.array(list("VNVVVN"))
+    score = score_class(reference, true, found, kinds, fs=100, kind="V")
+    assert score == BeatScore(hits=1, missed=2, false=2)
