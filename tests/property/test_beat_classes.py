@@ -55,7 +55,7 @@ def test_groups_of_noisy_beats_are_those_of_the_twin(rng):
     st.lists(st.tuples(st.sampled_from([0.5, 0.7, 0.9, 1.0, 1.0, 1.0, 1.3]), st.floats(-0.05, 0.05)), max_size=70),
     st.integers(2, 40),
 )
-@example([(rr, 0.0) for rr in (1.0, 1.0, 1.0, 1.0, 0.5, 0.62, 0.68, 0.7, 1.0)], 40)
+@example([(rr, 0.0) for rr in (1.0, 1.0, 1.0, 1.0, 0.5, 0.62, 0.72, 0.72, 1.0)], 40)
 def test_early_runs(intervals, longest):
     log_rr = np.array([np.log(a + b) for a, b in intervals])
     scatter = np.full(len(log_rr), 0.05)
