@@ -7,13 +7,15 @@ APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=1 -o A
 # Compiled kernels of each way to run them stand in folders of their own.
 CACHES := $(CURDIR)/.cache
 KERNEL_TESTS := $(BIN)/python -m pytest -q -m "kernels and not slow" -p no:cacheprovider tests/unit tests/property
+# Peers may bring threads of their own: one each, for figures that do not depend on the number of cores.
+BENCH_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ECG_ENGINE_CACHE_DIR=$(CACHES)/compiled
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-train train-cxr demo test peers data lint format typecheck unit kernels accuracy bench clean
+.PHONY: help setup setup-train train-cxr demo test peers data lint format typecheck unit kernels accuracy bench bench-quick clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 # ---------------------------------------------------------------------------------------------------------- set-up
 
@@ -121,8 +123,12 @@ kernels: $(VENV)/.installed
 accuracy: $(VENV)/.installed data  ## accuracy floors on the reference databases, the slow ones too
 	ECG_ENGINE_CACHE_DIR=$(CACHES)/compiled $(BIN)/python -m pytest tests/accuracy -m "slow or not slow"
 
-bench: $(VENV)/.installed-bench data  ## speed of kernels and stages beside the peers
-	$(BIN)/python -m pytest benchmarks --benchmark-only -o filterwarnings=default
+bench: $(VENV)/.installed-bench data  ## accuracy, then speed, of kernels and stages beside the peers (half an hour)
+	$(BENCH_ENV) $(BIN)/python -m benchmarks.accuracy.run
+	$(BENCH_ENV) $(BIN)/python -m pytest benchmarks --benchmark-only -o filterwarnings=default
+
+bench-quick: $(VENV)/.installed-bench data  ## accuracy beside some of the peers, on some of the records
+	$(BENCH_ENV) $(BIN)/python -m benchmarks.accuracy.run --quick
 
 setup-train: $(VENV)/.installed-train  ## the extra train too: its tests run where it is installed
 

@@ -9,6 +9,7 @@
     │   ├── UnknownFormatError                   no reader knows it
     │   ├── CorruptFormatError                   a reader knows it, the content is broken
     │   └── UnsupportedFormatError               valid, but not something this version reads or writes
+    ├── FetchError                               a reference set cannot be had from its publisher
     ├── ModelError                               weights missing, or card and graph disagree
     └── MissingDependencyError (ImportError)     names the extra to install
 
@@ -23,6 +24,7 @@ from os import PathLike, fspath
 __all__ = [
     "CorruptFormatError",
     "EcgEngineError",
+    "FetchError",
     "FormatError",
     "InputError",
     "MissingDependencyError",
@@ -111,6 +113,10 @@ class CorruptFormatError(FormatError):
 
 class UnsupportedFormatError(FormatError):
     """Valid, but not something this version reads or writes."""
+
+
+class FetchError(EcgEngineError):
+    """A reference set cannot be had: no network, a list that is none, a connection that is lost for good."""
 
 
 class ModelError(EcgEngineError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecg_engine.cli.fetching import datasets_app
 from ecg_engine.errors import InputError
 from ecg_engine.settings import (
     GAINS_MM_MV,
@@ -54,6 +55,7 @@ Examples:
   ecg-engine info visit.dcm                        what is in a file
   ecg-engine convert visit.dcm visit.edf           into another format
   ecg-engine triage studies/ --out worklist        radiographs into a worklist
+  ecg-engine datasets fetch mitdb --out data       a public reference set
 """,
     no_args_is_help=True,
     # Without rich's markup the help costs a third of the time.
@@ -61,6 +63,9 @@ Examples:
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+app.add_typer(datasets_app)
 
 
 def _words(values: Iterable[object]) -> Callable[[], list[str]]:
