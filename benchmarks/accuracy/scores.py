@@ -35,6 +35,12 @@ def _beat_row(case: str, who: str, record: str, score: BeatScore, offsets_ms: li
     }
 
 
+def _outside(marks: NDArray[np.int64], strip: Strip) -> NDArray[np.int64]:
+    for start, stop in strip.excluded:
+        marks = marks[(marks < start) | (marks > stop)]
+    return marks
+
+
 def beats(
     case: str,
     strips: Iterable[Strip],
@@ -63,8 +69,9 @@ def beats(
             options = {"amplitude_floor_mv": None} if tool.name == OURS and not strip.unit_is_known else {}
             found = store.marks(tool, ecg, strip.fs, **options).get("beats", NO_BEATS)
             score = score_beats(strip.beats, found, fs=strip.fs, excluded=strip.excluded)
-            a, b = match_marks(strip.beats, found, window=round(WINDOW_S * strip.fs))
-            late = (1000 * (found[b] - strip.beats[a]) / strip.fs).tolist()
+            reference, found = _outside(strip.beats, strip), _outside(found, strip)
+            a, b = match_marks(reference, found, window=round(WINDOW_S * strip.fs))
+            late = (1000 * (found[b] - reference[a]) / strip.fs).tolist()
             for name in (group(strip.record), "all"):
                 old, offsets = totals.get((tool.name, name), (BeatScore(), []))
                 totals[tool.name, name] = (old + score, offsets + late)

@@ -1,7 +1,7 @@
 """What `test_start.py` runs in a process of its own; prints one JSON object.
 
-python benchmarks/speed/child.py decode FILE
-python benchmarks/speed/child.py holter HOURS FS LEAD...
+python -m benchmarks.speed.child decode FILE
+python -m benchmarks.speed.child holter HOURS FS LEAD...
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 
 def _peak_mib() -> float:
@@ -45,19 +43,10 @@ def decode(path: str) -> dict[str, float]:
 def holter(hours: str, fs: str, *leads: str) -> dict[str, float]:
     """Analyse a long synthetic recording: sinus rhythm of 75 a minute with noise, float32."""
     import ecg_engine as ee
+    from benchmarks.speed.synthetic import sinus_rhythm
 
     rate = float(fs)
-    n, rng = round(float(hours) * 3600 * rate), np.random.default_rng(1)
-    before, after = round(0.4 * rate), round(0.6 * rate)
-    t = np.arange(-before, after) / rate
-    waves = ((-0.16, 0.025, 0.1), (0.0, 0.012, 1.0), (0.03, 0.010, -0.2), (0.26, 0.050, 0.25))
-    beat = sum(mv * np.exp(-(((t - at) / width) ** 2)) for at, width, mv in waves)
-    size = np.linspace(0.6, 1.2, len(leads))[:, np.newaxis]
-    each = (beat * size).astype(np.float32)
-    signal = 0.01 * rng.standard_normal((len(leads), n), dtype=np.float32)
-    for at in np.cumsum(rng.normal(0.8, 0.03, round(n / rate / 0.8)) * rate).astype(int):
-        if before <= at < n - after:
-            signal[:, at - before : at + after] += each
+    signal = sinus_rhythm(float(hours), rate, len(leads))
     recording = ee.Recording(signal=signal, fs=rate, leads=leads)
     held, started = _peak_mib(), time.perf_counter()
     report = ee.analyze_ecg(recording)

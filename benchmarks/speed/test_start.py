@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-CHILD = Path(__file__).with_name("child.py")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def child(*args: object, **environment: str) -> dict[str, float]:
     """Return what the child says."""
     said = subprocess.run(
-        [sys.executable, str(CHILD), *map(str, args)],
-        check=True, capture_output=True, text=True, env=os.environ | environment,
+        [sys.executable, "-m", "benchmarks.speed.child", *map(str, args)],
+        check=True, capture_output=True, text=True, cwd=ROOT, env=os.environ | environment,
     )  # fmt: skip
     return dict(json.loads(said.stdout.splitlines()[-1]))
 
