@@ -165,7 +165,8 @@ def _triples(marks: Any) -> dict[str, NDArray[np.int64]]:
 
 
 def ludb(folder: Path, limit: int | None = None) -> Iterator[MarkedLead]:
-    """Yield every lead of every record of LUDB."""
+    """Yield every lead of every record of LUDB; the publisher's tree has them in ``data``."""
+    folder = folder / "data" if (folder / "data").is_dir() else folder
     paths = sorted(folder.glob("*.hea"), key=lambda path: int(path.stem))
     for path in paths[:limit]:
         base = str(path.with_suffix(""))

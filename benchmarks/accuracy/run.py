@@ -81,7 +81,7 @@ class Run:
         """Noise stress, first channel, then both at once."""
         rows: list[Row] = []
         for case, n_leads in (("noise stress, first channel", 1), ("noise stress, both channels", 2)):
-            strips = records.mit(self._folder("nstdb"))
+            strips = records.mit(self._folder("nstdb"), tuple(self.cases["nstdb"]["records"]))
             rows += scores.beats(case, strips, self.detectors, self.store, n_leads=n_leads, say=self.say)
         return rows
 

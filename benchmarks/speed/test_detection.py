@@ -103,7 +103,7 @@ def test_r_peaks_of_a_day(benchmark: Any, cases: dict[str, Any], day: NDArray[np
 
     benchmark.group = f"R peaks, {len(day)} leads, {day.shape[1] / fs / 3600:.0f} h at {fs:g} Hz"
     benchmark.extra_info["who"] = who
-    benchmark.pedantic(run, rounds=3, warmup_rounds=1)
+    benchmark.pedantic(run, rounds=2)
 
 
 @pytest.mark.parametrize("minutes", CASES["r_peaks_growth"]["minutes"])
@@ -112,7 +112,7 @@ def test_time_grows_with_the_length_alone(benchmark: Any, cases: dict[str, Any],
     ecg = sinus_rhythm(minutes / 60, fs, 1)[0].astype(np.float64)
     benchmark.group = f"R peaks, one lead at {fs:g} Hz, time a sample: {minutes} min"
     benchmark.extra_info["who"] = OURS
-    benchmark.pedantic(ee.detect_r_peaks, (ecg,), {"fs": fs}, rounds=max(5, 1000 // minutes), warmup_rounds=1)
+    benchmark.pedantic(ee.detect_r_peaks, (ecg,), {"fs": fs}, rounds=max(3, 300 // minutes), warmup_rounds=1)
     benchmark.extra_info["ns a sample"] = round(1e9 * benchmark.stats.stats.min / len(ecg), 2)
 
 
