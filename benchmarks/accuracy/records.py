@@ -68,7 +68,8 @@ def mit(folder: Path, records: tuple[str, ...] = ()) -> Iterator[Strip]:
 def cpsc2019(folder: Path, left_out_s: float) -> Iterator[Strip]:
     """Yield the strips of the CPSC2019 sample; their ends are excluded, since marks are missing there."""
     with np.load(next(folder.glob("*.npz"))) as sample:
-        x, fs = sample["x"], float(sample["fs"])
+        # In the publisher's own numbers: nominally mV, but not for all strips.
+        x, fs = sample["x"] / float(sample["units_per_input"]), float(sample["fs"])
         starts, marks, names = sample["rpeak_offset"], sample["rpeak"], sample["record"]
     n, edge = x.shape[1], round(left_out_s * fs)
     for i, name in enumerate(names):
