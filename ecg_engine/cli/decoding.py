@@ -15,7 +15,7 @@ from typing import Any, Final
 from ecg_engine import vocabulary
 from ecg_engine.cli import INTERRUPTED
 from ecg_engine.cli.console import Talk, print_json, print_table, shown
-from ecg_engine.cli.files import find_inputs, make_folder, result_names, write_whole
+from ecg_engine.cli.files import find_inputs, make_folder, result_names, split_images, write_whole
 from ecg_engine.settings import DecodeSettings, PatientSettings
 from ecg_engine.types import Task
 
@@ -74,10 +74,15 @@ def run(
     talk.show_warnings()
     _say_patient(settings.patient, talk)
     inputs, empty = find_inputs(paths, {suffix for row in FORMATS for suffix in row.suffixes})
+    inputs, images = split_images(inputs, paths)
+    if images and not inputs:
+        empty += [path for path in paths if path.is_dir() and path not in empty]
     lines = [
         _Line(path=folder, error=f"{folder}: no ECG file in this folder; name files", error_kind="FormatError")
         for folder in empty
     ]
+    if images:
+        talk.say(f"Radiographs left out: {len(images)}; `ecg-engine triage` takes them")
     for line in lines:
         talk.error(line.error or "")
     interrupted = False

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Final
 
 from ecg_engine.batch.files import write_whole
-from ecg_engine.errors import InputError
+from ecg_engine.errors import EcgEngineError, InputError
 
-__all__ = ["find_inputs", "make_folder", "result_names", "write_whole"]
+__all__ = ["find_inputs", "make_folder", "result_names", "split_images", "write_whole"]
 
 #: Texts that stand beside recordings and have a suffix that a table of numbers may have.
 _NO_RECORDINGS: Final = ("readme", "license", "licence", "notice", "attribution", "changelog", "records", "citation")
+#: Suffixes of DICOM files, which hold an ECG or an image.
+_DICOM: Final = (".dcm", ".dicom")
 
 
 def find_inputs(paths: Iterable[Path], suffixes: Collection[str]) -> tuple[list[Path], list[Path]]:
@@ -51,6 +53,32 @@ def find_inputs(paths: Iterable[Path], suffixes: Collection[str]) -> tuple[list[
         for file in found:
             inputs.setdefault(os.path.realpath(file), file)
     return list(inputs.values()), empty
+
+
+def split_images(inputs: Sequence[Path], paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the inputs to decode, and the DICOM images among those that a folder brought.
+
+    An image that was named itself stays, so that somebody is told what is wrong with it.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        As `find_inputs` returns them.
+    paths : iterable of Path
+        As they were given.
+    """
+    from ecg_engine.dicom.containers import scan_source
+
+    named = {os.path.realpath(path) for path in paths if not path.is_dir()}
+    kept: list[Path] = []
+    images: list[Path] = []
+    for file in inputs:
+        is_image = False
+        if file.suffix.lower() in _DICOM and os.path.realpath(file) not in named:
+            with suppress(EcgEngineError):  # what is wrong with it is said when it is decoded
+                is_image = scan_source(os.fspath(file)).is_image
+        (images if is_image else kept).append(file)
+    return kept, images
 
 
 def _walk(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import types
@@ -17,6 +18,8 @@ from typer.testing import CliRunner, Result
 import ecg_engine
 from ecg_engine.cli.app import app
 from ecg_engine.types import Outcome, Task
+
+ROOT = Path(__file__).resolve().parents[3]
 
 HEAVY = ("numpy", "scipy", "numba", "pydicom", "wfdb", "pandas", "reportlab", "onnxruntime", "edfio", "rich")
 REPORT: dict[str, Any] = {
@@ -231,6 +234,23 @@ def test_a_folder_without_an_ecg_is_an_error(run: Any, tasks: list[Task]) -> Non
     result = run("decode", "empty")
     assert result.exit_code == 1
     assert "empty: no ECG file in this folder" in result.stderr
+
+
+def test_radiographs_in_a_folder_are_left_out_and_said(run: Any, tasks: list[Task]) -> None:
+    film = ROOT / "sample_data" / "radiographs" / "01_explicit_le.dcm"
+    Path("mixed").mkdir()
+    Path("films").mkdir()
+    make("mixed/a.edf")
+    for folder in ("mixed", "films"):
+        shutil.copy(film, Path(folder) / "film.dcm")
+    result = run("decode", "mixed")
+    assert result.exit_code == 0, result.output
+    assert [Path(task.path).name for task in tasks] == ["a.edf"]
+    assert "Radiographs left out: 1" in result.stderr and "triage" in result.stderr
+    result = run("decode", "films")
+    assert result.exit_code == 1 and "films: no ECG file in this folder" in result.stderr
+    run("decode", "films/film.dcm")  # named: it is tried, and the reader says what it is
+    assert Path(tasks[-1].path).name == "film.dcm"
 
 
 def test_a_file_name_cannot_steer_the_terminal(run: Any, tasks: list[Task]) -> None:
