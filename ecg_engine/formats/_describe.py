@@ -10,10 +10,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from ecg_engine.types import Recording
+from ecg_engine.types import DeviceBeat, Recording
 
 #: Details that may hold words about the patient.
-_PRIVATE_DETAILS: Final = ("comments", "patient_field", "recording_field", "institution", "study_uid")
+_PRIVATE_DETAILS: Final = frozenset(
+    {"comments", "patient_field", "recording_field", "institution", "study_uid", "recording_id", "uid", "trial"}
+    | {"technician", "referring_physician", "confirming_physician", "edited_by", "order_number", "sequence_number"}
+    | {"location", "department", "room", "indication", "remarks", "history", "phone_id", "device_data"}
+)
 
 
 def describe(recording: Recording, *, phi: bool = False) -> dict[str, Any]:
@@ -29,8 +33,9 @@ def describe(recording: Recording, *, phi: bool = False) -> dict[str, Any]:
     -------
     dict
         Plain JSON types: ``format, path, fs, leads, n_samples, duration_s, unit, lsb_mv, start, device, filters,
-        measurements, statements, annotations`` (counts by symbol) ``, gaps`` (share of missing samples by lead)
-        ``, details, patient`` (None unless `phi`).
+        measurements, statements, device_beat`` (its leads, length and marks; None where there is none) ``,
+        annotations`` (counts by symbol) ``, gaps`` (share of missing samples by lead) ``, details, patient`` (None
+        unless `phi`).
 
     Examples
     --------
@@ -56,11 +61,20 @@ def describe(recording: Recording, *, phi: bool = False) -> dict[str, Any]:
         "filters": None if source.filters is None else _plain(asdict(source.filters)),
         "measurements": _plain(source.measurements),
         "statements": list(source.statements),
+        "device_beat": _beat(source.beat),
         "annotations": dict(Counter(mark.symbol for mark in recording.annotations)),
         "gaps": {name: share for name, share in gaps.items() if share > 0},
         "details": _plain(details),
         "patient": _plain(asdict(recording.patient)) if phi else None,
     }
+
+
+def _beat(beat: DeviceBeat | None) -> dict[str, Any] | None:
+    if beat is None:
+        return None
+    return {
+        "fs": beat.fs, "leads": list(beat.leads), "n_samples": int(beat.signal.shape[1]), "marks": _plain(beat.marks),
+    }  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

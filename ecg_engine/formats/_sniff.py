@@ -20,6 +20,12 @@ _WFDB_SIGNAL: Final = re.compile(
 )
 _WFDB_SEGMENT: Final = re.compile(r"\S+[ \t]+\d+\s*")
 
+#: Declaration, comments, processing instructions and document type in front of a root, and the root.
+_XML_SKIPPED: Final = re.compile(
+    r"(?:<\?(?:[^?]|\?(?!>))*\?>\s*|<!--(?:[^-]|-(?!->))*-->\s*|<!DOCTYPE[^\[<>]*(?:\[[^\]]*\]\s*)?>\s*)*"
+)
+_XML_ROOT: Final = re.compile(r"<([A-Za-z_][\w.:-]*)")
+
 #: Files that are often sent in place of an ECG, with what to say of them.
 FOREIGN: Final = (
     (b"%PDF", "a PDF page; ask for the device's digital export"),
@@ -63,6 +69,49 @@ def is_scp(head: bytes) -> bool:
     if head[16:22] == b"SCPECG":
         return True
     return len(head) > 24 and head[8:10] == head[22:24] == b"\0\0" and head[14] == head[15] in (10, 11, 12, 13)
+
+
+def xml_root(head: bytes) -> str | None:
+    """Return the name of the root element, without its prefix, of what begins like XML; None of anything else."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or (b"\0" in head[:2] and b"<" in head[:2]):
+        big = head[:2] == b"\xfe\xff" or head[:1] == b"\0"
+        text = head[: len(head) // 2 * 2].decode("utf-16-be" if big else "utf-16-le", errors="replace")
+    else:
+        text = head.decode("utf-8", errors="replace")
+    text = _XML_SKIPPED.sub("", text.lstrip("\ufeff \t\r\n"), count=1)
+    found = _XML_ROOT.match(text)
+    return None if found is None else found[1].rpartition(":")[2]
+
+
+def is_aecg(head: bytes) -> bool:
+    """HL7 annotated ECG."""
+    return xml_root(head) == "AnnotatedECG"
+
+
+def is_muse(head: bytes) -> bool:
+    """GE MUSE."""
+    return xml_root(head) == "RestingECG"
+
+
+def is_sierra(head: bytes) -> bool:
+    """Philips Sierra."""
+    return xml_root(head) == "restingecgdata"
+
+
+def is_cardiosoft(head: bytes) -> bool:
+    """GE CardioSoft."""
+    return xml_root(head) == "CardiologyXML"
+
+
+def is_schiller(head: bytes) -> bool:
+    """Schiller's SEMA."""
+    root = xml_root(head)
+    return root is not None and root.rpartition(".")[2] == "SchillerEDI"
+
+
+def is_kardia(head: bytes) -> bool:
+    """AliveCor Kardia."""
+    return head[:8] == b"ALIVE\0\0\0"
 
 
 def is_never(head: bytes) -> bool:

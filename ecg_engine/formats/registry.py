@@ -91,6 +91,49 @@ FORMATS: Final[tuple[Format, ...]] = (
         writer="ecg_engine.formats.scp_writer:write_file",
     ),
     Format(
+        name="aecg",
+        title="HL7 annotated ECG (aECG)",
+        suffixes=(".xml", ".aecg"),
+        sniff=_sniff.is_aecg,
+        reader="ecg_engine.formats.aecg:open_file",
+        writer="ecg_engine.formats.aecg_writer:write_file",
+    ),
+    Format(
+        name="muse",
+        title="GE MUSE XML",
+        suffixes=(".xml",),
+        sniff=_sniff.is_muse,
+        reader="ecg_engine.formats.muse:open_file",
+    ),
+    Format(
+        name="sierra",
+        title="Philips Sierra ECG XML (1.03, 1.04; XLI)",
+        suffixes=(".xml",),
+        sniff=_sniff.is_sierra,
+        reader="ecg_engine.formats.sierra:open_file",
+    ),
+    Format(
+        name="cardiosoft",
+        title="GE CardioSoft XML",
+        suffixes=(".xml",),
+        sniff=_sniff.is_cardiosoft,
+        reader="ecg_engine.formats.cardiosoft:open_file",
+    ),
+    Format(
+        name="schiller",
+        title="Schiller XML (SEMA)",
+        suffixes=(".xml",),
+        sniff=_sniff.is_schiller,
+        reader="ecg_engine.formats.schiller:open_file",
+    ),
+    Format(
+        name="kardia",
+        title="AliveCor Kardia",
+        suffixes=(".atc",),
+        sniff=_sniff.is_kardia,
+        reader="ecg_engine.formats.kardia:open_file",
+    ),
+    Format(
         name="csv",
         title="text table (CSV, TSV)",
         suffixes=(".csv", ".tsv", ".txt"),
@@ -185,6 +228,13 @@ def find_format(path: Path) -> Format:
     for magic, what in _sniff.FOREIGN:
         if head.startswith(magic):
             raise UnknownFormatError(f"is {what}", path=path)
+    root = _sniff.xml_root(head)
+    if root is not None:
+        raise UnknownFormatError(
+            f"is XML with the root <{root[:60]}>, which no reader knows; known are aECG, MUSE, Sierra, CardioSoft and "
+            "Schiller: export the ECG as one of them",
+            path=path,
+        )
     for row in FORMATS:
         if suffix in row.suffixes:
             return row
@@ -203,7 +253,7 @@ def find_writer(path: Path, name: str | None) -> Format:
     if name is not None:
         return format_named(name)
     for row in FORMATS:
-        if path.suffix.lower() in row.suffixes:
+        if row.writer is not None and path.suffix.lower() in row.suffixes:
             return row
     known = ", ".join(f"{row.name} ({row.suffixes[0]})" for row in FORMATS if row.writer)
     raise InputError(f"format: the suffix {path.suffix!r} names none; use one of {known}", argument="format")

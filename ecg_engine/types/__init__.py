@@ -12,7 +12,7 @@ from ecg_engine.types.findings import (
 )
 from ecg_engine.types.marks import ABSENT, Beats, Delineation, LeadMarks
 from ecg_engine.types.radiograph import LookUpTable, Radiograph, Window
-from ecg_engine.types.recording import Annotation, Filters, Patient, Recording, Source
+from ecg_engine.types.recording import Annotation, DeviceBeat, Filters, Patient, Recording, Source
 from ecg_engine.types.report import (
     EcgReport,
     Evidence,
@@ -34,6 +34,7 @@ __all__ = [
     "Beats",
     "Change",
     "Delineation",
+    "DeviceBeat",
     "EcgReport",
     "Evidence",
     "Failure",

@@ -74,6 +74,34 @@ class Filters:
     notch_hz: float | None = None
 
 
+@frozen_arrays
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DeviceBeat:
+    """The device's own representative beat (median, average), kept beside ours.
+
+    Parameters
+    ----------
+    signal : (n_leads, n_samples) array
+        mV. Kept as a read-only view.
+    fs : float
+        Hz.
+    leads : tuple of str
+        One name a row.
+    marks : mapping of str to int
+        Where the device sets onsets and offsets, in samples, by our names (``p_onset``, ``qrs_onset`` ...).
+    """
+
+    signal: NDArray[Any]
+    fs: float
+    leads: tuple[str, ...]
+    marks: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fs", check_fs(self.fs))
+        object.__setattr__(self, "leads", tuple(self.leads))
+        object.__setattr__(self, "signal", read_only(check_signal(self.signal, self.leads)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Where a recording came from.
@@ -94,6 +122,8 @@ class Source:
         The device's own, by our quantity codes.
     statements : tuple of str
         The device's own, as it words them.
+    beat : DeviceBeat, optional
+        The device's own representative beat.
     details : mapping
         Whatever else the header holds and somebody may look for (``ecg-engine info`` shows it).
     """
@@ -105,6 +135,7 @@ class Source:
     lsb_mv: tuple[float, ...] | None = None
     measurements: Mapping[str, float] = field(default_factory=dict)
     statements: tuple[str, ...] = ()
+    beat: DeviceBeat | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -21,7 +21,7 @@ WRITTEN = [row for row in FORMATS if row.writer is not None]
 #: What a format cannot say of the patient: EDF allows printable ASCII only, so names go in passport letters.
 NAMES = {"edf": "Shchukina Iuliia Petrovna"}
 #: Formats that keep the symbol of an annotation beside its text.
-KEEP_SYMBOLS = {"wfdb", "csv"}
+KEEP_SYMBOLS = {"wfdb", "aecg", "csv"}
 #: Formats without annotations, and without fractions of a second.
 NO_ANNOTATIONS = WHOLE_SECONDS = {"scp"}
 LSB_MV = 0.005
@@ -189,8 +189,11 @@ def _ecgdatakit(path: Path) -> tuple[NDArray[np.float64], float, list[str]]:
     from ecgdatakit import FileParser
 
     record = FileParser().parse(path)
-    assert (record.patient.last_name, record.patient.sex) == ("Щукина Юлия Петровна", "F")
-    assert record.recording.date == visit().start.replace(microsecond=0)  # type: ignore[union-attr]
+    assert (record.patient.last_name, record.patient.sex, record.patient.age) == ("Щукина Юлия Петровна", "F", 61)
+    assert record.recording.date == kept_start(visit(), path.suffix[1:])
+    filters = record.recording.acquisition.filters
+    if path.suffix != ".scp":
+        assert (filters.highpass, filters.lowpass, filters.notch) == (0.05, 150, 50)
     (fs,) = {lead.sampling_rate for lead in record.leads}
     return np.stack([lead.samples for lead in record.leads]), fs, [lead.label for lead in record.leads]
 
@@ -201,6 +204,7 @@ PEERS: list[tuple[str, Callable[[Path], tuple[NDArray[np.float64], float, list[s
     ("edf", _edfio),
     ("dicom", _pydicom),
     ("scp", _ecgdatakit),
+    ("aecg", _ecgdatakit),
     ("csv", _csv_module),
     ("csv", _loadtxt),
 ]
