@@ -7,6 +7,8 @@ from typing import Final
 
 #: Bytes that a sniffer is given.
 HEAD_BYTES: Final = 4096
+#: Those of XML whose root does not stand among them: comments may be long.
+XML_HEAD_BYTES: Final = 2**18
 
 _EDF_HEADER: Final = re.compile(rb"0 {7}.{160}[ -~]{8}[ -~]{8}[ \d]{8}.{44}[ \d-]{8}[ -~]{8}[ \d]{4}", re.DOTALL)
 #: Name, number of signals, then as many as there are of: rate (with a counter's), samples, time, date.
@@ -22,7 +24,9 @@ _WFDB_SEGMENT: Final = re.compile(r"\S+[ \t]+\d+\s*")
 
 #: Declaration, comments, processing instructions and document type in front of a root, and the root.
 _XML_SKIPPED: Final = re.compile(
-    r"(?:<\?(?:[^?]|\?(?!>))*\?>\s*|<!--(?:[^-]|-(?!->))*-->\s*|<!DOCTYPE[^\[<>]*(?:\[[^\]]*\]\s*)?>\s*)*"
+    r"(?:<\?(?:[^?]|\?(?!>))*\?>\s*"
+    r"|<!--(?:[^-]|-(?!->))*-->\s*"
+    r"|<!DOCTYPE(?:[^\[<>\"']|\"[^\"]*\"|'[^']*')*(?:\[[^\]]*\]\s*)?>\s*)*"
 )
 _XML_ROOT: Final = re.compile(r"<([A-Za-z_][\w.:-]*)")
 
@@ -71,8 +75,15 @@ def is_scp(head: bytes) -> bool:
     return len(head) > 24 and head[8:10] == head[22:24] == b"\0\0" and head[14] == head[15] in (10, 11, 12, 13)
 
 
+def looks_like_xml(head: bytes) -> bool:
+    """Tell whether a file begins as XML does, in eight or sixteen bits a letter."""
+    return head[:64].replace(b"\0", b"").lstrip(b"\xff\xfe\xef\xbb\xbf \t\r\n")[:1] == b"<"
+
+
 def xml_root(head: bytes) -> str | None:
     """Return the name of the root element, without its prefix, of what begins like XML; None of anything else."""
+    if not looks_like_xml(head):
+        return None
     if head[:2] in (b"\xff\xfe", b"\xfe\xff") or (b"\0" in head[:2] and b"<" in head[:2]):
         big = head[:2] == b"\xfe\xff" or head[:1] == b"\0"
         text = head[: len(head) // 2 * 2].decode("utf-16-be" if big else "utf-16-le", errors="replace")

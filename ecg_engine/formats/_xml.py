@@ -34,6 +34,8 @@ MAX_ELEMENTS: Final = 200_000
 MAX_DEPTH: Final = 100
 MAX_ATTRIBUTES: Final = 200
 _BUFFER: Final = 2**16
+#: NumPy takes a sign without a number for a zero.
+_LONE_SIGN: Final = re.compile(r"[+-](?![\d.])")
 _DECLARED: Final = re.compile(rb"\s*<\?xml[^>]{0,200}?\bencoding\s*=\s*[\"']([A-Za-z][\w.:-]{0,40})[\"']")
 #: Character sets of devices' exports, by Python's names; nothing that computes rather than looks up.
 _ENCODINGS: Final = frozenset(
@@ -282,6 +284,8 @@ def numbers_of(text: str, *, path: Path, lead: str, separator: str = " ") -> NDA
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
+            if _LONE_SIGN.search(text):
+                raise ValueError
             try:
                 whole = np.fromstring(text, dtype=np.int64, sep=separator)
             except (DeprecationWarning, ValueError):

@@ -32,6 +32,8 @@ from ecg_engine.types import DeviceBeat, Filters, Patient
 
 _SUBJECT: Final = "componentOf/timepointEvent/componentOf/subjectAssignment/subject/trialSubject"
 _S: Final = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "": 1.0}
+_MAX_WHOLE: Final = 1e6
+_SAME: Final = 1e-12
 _FILTER: Final = "MDC_ECG_CTL_VBL_ATTR_FILTER_"
 
 
@@ -143,17 +145,19 @@ def _voltage(value: Node, name: str, lead: str, path: Path) -> float:
 
 
 def _rate(value: Node) -> float | None:
-    """Return the rate of a time sequence, Hz: the whole number that the increment rounds, where there is one."""
+    """Return the rate of a time sequence, Hz: the one whole number whose increment rounds to this, where there is one.
+
+    So 0.003333 s is 300 Hz, but 0.003 s, to which 333 and 334 Hz would round alike, is 333.333 Hz.
+    """
     text = value.attribute("increment", "value")
     step, per = number_of(text), _S.get(value.attribute("increment", "unit").lower())
     if step is None or per is None or step <= 0:
         return None
     fs = 1 / (step * per)
-    whole = round(fs)
-    decimals = len(text.partition(".")[2])
-    if 0 < whole < 1_000_000 and decimals < 20 and abs(round(1 / (whole * per), decimals) - step) < 1e-12:
-        return float(whole)
-    return round(fs, 9)
+    decimals = min(len(text.partition(".")[2]), 20)
+    near = [whole for whole in range(max(1, round(fs) - 1), round(fs) + 2)] if fs < _MAX_WHOLE else []
+    alike = [whole for whole in near if abs(round(1 / (whole * per), decimals) - step) < _SAME * step]
+    return float(alike[0]) if len(alike) == 1 else round(fs, 9)
 
 
 def _name(node: Node | None) -> str | None:

@@ -217,6 +217,8 @@ def find_format(path: Path) -> Format:
             return wfdb
         raise FormatError("no such file; check the path", path=path)
     head = _head(path)
+    if _sniff.looks_like_xml(head) and _sniff.xml_root(head) is None:
+        head = _head(path, _sniff.XML_HEAD_BYTES)
     for row in FORMATS:
         if row.sniff(head):
             return row
@@ -259,10 +261,10 @@ def find_writer(path: Path, name: str | None) -> Format:
     raise InputError(f"format: the suffix {path.suffix!r} names none; use one of {known}", argument="format")
 
 
-def _head(path: Path) -> bytes:
+def _head(path: Path, n_bytes: int = _sniff.HEAD_BYTES) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(_sniff.HEAD_BYTES)
+            return file.read(n_bytes)
     except OSError as exc:
         raise FormatError(f"cannot be opened ({exc.strerror}); check the file and its permissions", path=path) from exc
 

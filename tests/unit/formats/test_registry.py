@@ -125,7 +125,7 @@ def test_what_is_often_sent_in_place_of_an_ecg_is_named(content: bytes, word: st
 def test_unknown_content_names_the_known_formats(tmp_path: Path) -> None:
     path = tmp_path / "visit.xyz"
     path.write_bytes(b"\x01\x02\x03\x04" * 100)
-    with pytest.raises(UnknownFormatError, match="dicom, edf, wfdb, scp, aecg, muse, .*, csv"):
+    with pytest.raises(UnknownFormatError, match=r"dicom, edf, wfdb, scp, aecg, muse, .*, csv"):
         read_ecg(path)
 
 
@@ -139,7 +139,7 @@ def test_the_readers_own_error_is_not_hidden(tmp_path: Path) -> None:
 def test_wrong_arguments_are_input_errors(recording: Recording, tmp_path: Path) -> None:
     path = tmp_path / "visit.edf"
     write_ecg(recording, path)
-    with pytest.raises(InputError, match="dicom, edf, wfdb, scp, aecg, muse, .*, csv"):
+    with pytest.raises(InputError, match=r"dicom, edf, wfdb, scp, aecg, muse, .*, csv"):
         read_ecg(path, format="docx")
     with pytest.raises(InputError, match="500 Hz"):
         read_ecg(path, fs=360)
