@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from ecg_engine.errors import EcgEngineError
 from ecg_engine.formats import FORMATS, read_ecg, write_ecg
 from ecg_engine.types import Annotation, Filters, Patient, Recording, Source
+from tests.unit.formats.exports import SAMPLES
 
-SUFFIXES = {row.name: row.suffixes[0] for row in FORMATS if row.writer}
+WRITTEN = {row.name: row.suffixes[0] for row in FORMATS if row.writer}
+SUFFIXES = {row.name: row.suffixes[0] for row in FORMATS if row.name in WRITTEN or row.name in SAMPLES}
 #: Values that counts and lengths are most often broken by.
 HOSTILE = (
     b"\0",
@@ -33,12 +35,22 @@ HOSTILE = (
     b" ",
     b"\n",
     b",",
+    b"<",
+    b"</",
+    b">",
+    b"&#0;",
+    b"&a;",
+    b"<!--",
+    b"<!DOCTYPE a [<!ENTITY a 'b'>]>",
+    b"<a b='",
 )
 
 
 @cache
 def valid(name: str) -> dict[str, bytes]:
-    """The files of a small recording, by suffix."""
+    """The files of a small recording, by suffix; made up where we do not write the format."""
+    if name not in WRITTEN:
+        return {SUFFIXES[name]: SAMPLES[name][1]()}
     signal = np.round(np.random.default_rng(3).normal(0, 300, (2, 60))) / 1000
     recording = Recording(
         signal=signal,
