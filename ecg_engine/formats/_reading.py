@@ -206,8 +206,8 @@ def read_ecg(
     path : str or PathLike
         The file. A WFDB record by its header, its signal file or its bare name.
     format : str, optional
-        Forces a reader of the registry (``"wfdb"``, ``"edf"``, ``"dicom"``, ``"scp"``, ``"csv"``); the content decides
-        otherwise.
+        Forces a reader of the registry (``"wfdb"``, ``"edf"``, ``"dicom"``, ``"aecg"`` ...: `FORMATS`); the content
+        decides otherwise.
     fs : float, optional
         Hz, for files that do not say.
     leads : sequence of str, optional
@@ -251,7 +251,7 @@ def write_ecg(recording: Recording, path: str | os.PathLike[str], *, format: str
     path : str or PathLike
         Its suffix names the format where `format` does not.
     format : str, optional
-        ``"wfdb"``, ``"edf"``, ``"dicom"``, ``"scp"``, ``"csv"``.
+        ``"wfdb"``, ``"edf"``, ``"dicom"``, ``"scp"``, ``"aecg"``, ``"csv"``.
 
     Raises
     ------

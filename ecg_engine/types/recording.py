@@ -111,7 +111,7 @@ class Source:
     path : str, optional
         The file, as it was given.
     format : str, optional
-        Name of the reader in the registry: ``"wfdb"``, ``"edf"``, ``"dicom"``, ``"scp"``, ``"csv"``.
+        Name of the reader in the registry: ``"wfdb"``, ``"edf"``, ``"dicom"``, ``"aecg"``, ``"muse"`` ... ``"csv"``.
     device : str, optional
         Manufacturer and model.
     filters : Filters, optional
