@@ -71,10 +71,15 @@ class Node:
 
     def first(self, path: str) -> Node | None:
         """Return the first element at a path, None where there is none."""
+        if "/" not in path:
+            for child in self.children:
+                if child.tag == path:
+                    return child
+            return None
         head, _, rest = path.partition("/")
         for child in self.children:
             if child.tag == head:
-                found = child.first(rest) if rest else child
+                found = child.first(rest)
                 if found is not None:
                     return found
         return None
@@ -94,7 +99,8 @@ class Node:
     def attribute(self, path: str, name: str) -> str:
         """Return an attribute of the element at a path, empty where there is none."""
         found = self.first(path) if path else self
-        return "" if found is None else _meant(found.attributes.get(name, "").strip())
+        text = None if found is None else found.attributes.get(name)
+        return _meant(text.strip()) if text else ""
 
     def number(self, path: str = "") -> float | None:
         """Return the number at a path, None where there is none."""

@@ -173,7 +173,7 @@ def _patient(root: Node) -> Patient:
     subject = root.first(_SUBJECT) or Node("", {})
     person = subject.first("subjectDemographicPerson") or Node("", {})
     birth = person.attribute("birthTime", "value")
-    pieces = [node for node in root.walk("relatedObservation") if _code(node) == codes.AGE]
+    pieces = [node for node in root.every("controlVariable/relatedObservation") if _code(node) == codes.AGE]
     age = next((_age(node) for node in pieces), None)
     return Patient(
         id=subject.attribute("id", "extension") or person.said("PatientID") or subject.attribute("id", "root") or None,

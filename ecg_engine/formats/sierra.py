@@ -288,7 +288,8 @@ def _marks_ms(own: Node) -> dict[str, float | None]:
 def _spikes(root: Node, fs: float) -> list[Annotation]:
     """Return the pacing spikes that the device found in each lead."""
     out = []
-    for lead in root.walk("leadmeasurement"):
+    inner = root.first("internalmeasurements") or root.first("measurements") or Node("", {})
+    for lead in inner.every("leadmeasurements/leadmeasurement"):
         for node in lead.every("pacepulses/pacepulse"):
             time = number_of(node.attribute("", "starttime"))
             if time is not None and 0 <= time < 1e9:
