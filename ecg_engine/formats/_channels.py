@@ -162,7 +162,7 @@ def gathered(
         raise UnsupportedFormatError("holds no ECG samples; export the ECG with its waveforms", path=path)
     findings, patient = findings or Findings(), patient or Patient()
     if patient.age_years is None:
-        patient = replace(patient, age_years=_years_between(patient.birth_date, start))
+        patient = replace(patient, age_years=years_between(patient.birth_date, start))
     names = name_leads([channel.name for channel in channels])
     kept = choose_leads(names, options.leads, path=path)
     leads, chosen = tuple(names[i] for i in kept), [channels[i] for i in kept]
@@ -288,7 +288,7 @@ def beat_of(channels: Sequence[Channel], *, fs: float, marks_ms: Mapping[str, fl
         return None
 
 
-def _years_between(birth: date | None, then: datetime | None) -> float | None:
+def years_between(birth: date | None, then: datetime | None) -> float | None:
     """Return the age at a time, whole years, None where it cannot be one."""
     if birth is None or then is None:
         return None

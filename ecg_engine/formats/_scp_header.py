@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, Final
 
+from ecg_engine.formats._channels import years_between
 from ecg_engine.formats._scp_codes import ABSENT, LANGUAGES
 from ecg_engine.types import Filters, Patient
 from ecg_engine.vocabulary.letters import mended
@@ -82,11 +83,12 @@ def read_header(section: bytes | None) -> Header:
     details["weight_kg"] = _measure(fields, 7, _KG)
     details["systolic_mmhg"], details["diastolic_mmhg"] = _number(fields, 11), _number(fields, 12)
     names = [part for part in (text(0), text(1), text(3)) if part]
+    start, age, born = _start(fields), _age(fields), _date(fields, 5)
     patient = Patient(
         id=text(2),
         name=" ".join(names) or None,
-        birth_date=_date(fields, 5),
-        age_years=_age(fields),
+        birth_date=born,
+        age_years=age if age is not None else years_between(born, start),
         sex=_SEX.get(fields[8][0][0]) if fields.get(8, [b""])[0] else None,
         complaint="; ".join(details.pop("indication")) or None,
         drugs=tuple(said for one in fields.get(10, ()) if (said := _text(one[3:], encoding))),
@@ -95,7 +97,7 @@ def read_header(section: bytes | None) -> Header:
     details["device_serial"] = serial
     return Header(
         patient=patient,
-        start=_start(fields),
+        start=start,
         device=device,
         filters=_filters(fields),
         encoding=encoding,
