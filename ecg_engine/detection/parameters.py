@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 
 from ecg_engine.kernels.waves import WaveShares
 
-__all__ = ["CLASSES", "CLEANING", "QRS", "QUALITY", "WAVES", "odd_samples", "samples"]
+__all__ = ["CLASSES", "CLEANING", "QRS", "QUALITY", "VENTRICULAR", "WAVES", "odd_samples", "samples"]
 
 
 def samples(seconds: float, fs: float) -> int:
@@ -246,7 +246,35 @@ _CLASS_WEIGHTS: Final[dict[str, float]] = {
 }
 
 CLASSES: Final = ClassParameters()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VentricularParameters:
+    """Windows in which fast ventricular rhythms are sought.
+
+    The VF filter leakage is that of Kuo and Dillman 1978, its threshold that of the comparison by Amann et al. 2005
+    (doi:10.1186/1475-925X-4-60); size, kurtosis and band measures stand for those that were found best together by Li
+    et al. 2014 (doi:10.1109/TBME.2013.2275000). The windows are shorter than theirs (5 to 8 s), since a run of five
+    beats at 150 per minute lasts 2 s.
+    """
+
+    window_s: float = 2.5  #: five beats at 120 per minute
+    step_s: float = 0.5
+    block_s: float = 600.0  #: a long recording is seen in blocks of so long
+    rate_hz: float = 125.0  #: the signal is thinned to about so many samples a second
+    slow_s: float = 0.4  #: each of two moving means: what they leave is wander
+    soft_s: float = 0.032  #: each of two moving means: the main band ends near 10 Hz
+    fast_s: float = 0.040  #: what a moving mean over so long takes away is sharp: QRS edges, muscle, spikes
+    lags_s: tuple[float, float] = (0.16, 0.62)  #: periods looked for: 97 to 375 per minute
+    beat_s: tuple[float, float] = (0.10, 0.14)  #: the usual beat, before and after R
+    gains: tuple[float, float] = (0.4, 2.5)  #: a stretch so much smaller or larger than the usual beat is none
+    gap_share: float = 0.2  #: a lead with more missing does not count in a window
+    single_correlation: float = 0.6  #: of the leads with each other, where there is one only
+    fibrillation_leakage: float = 0.406  #: VF filter leakage up to here is flutter or fibrillation (Amann et al. 2005)
+
+
 QRS: Final = QrsParameters()
 CLEANING: Final = CleaningParameters()
 QUALITY: Final = QualityParameters()
+VENTRICULAR: Final = VentricularParameters()
 WAVES: Final = WaveParameters()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ecg_engine.interpretation.context import Context, fact, rule
+from ecg_engine.interpretation.ventricular import is_mostly_ventricular
 from ecg_engine.types import Evidence, Statement
 
 #: No QRS for so long on connected leads, s.
@@ -40,7 +41,7 @@ def has_p(c: Context) -> bool:
 
 def is_sinus(c: Context) -> bool:
     """Return whether P waves of a sinus axis stand before the QRS, one for each."""
-    if len(c.beats.r_peaks) < MIN_BEATS or is_paced(c) or not has_p(c):
+    if len(c.beats.r_peaks) < MIN_BEATS or is_paced(c) or not has_p(c) or is_mostly_ventricular(c):
         return False
     if (c.get("rr_change_percent") or 0.0) > SINUS_CHANGE_PERCENT:
         return False
@@ -133,6 +134,8 @@ def sinus_arrhythmia(c: Context) -> Statement | None:
 def atrial_fibrillation(c: Context) -> Statement | None:
     """RR irregular throughout, and no P waves at an even distance before the QRS."""
     if len(c.beats.r_peaks) < 2 * MIN_BEATS or is_paced(c) or has_p(c) or not is_irregular(c):
+        return None
+    if is_mostly_ventricular(c):
         return None
     evidence = [fact(c, "rr_change_percent", ">=", AF_CHANGE_PERCENT, source="esc_af_2020")]
     evidence += [

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 # The families register their rules when they are imported.
-from ecg_engine.interpretation import conduction, repolarisation, rhythm, technical  # noqa: F401
+from ecg_engine.interpretation import conduction, repolarisation, rhythm, technical, ventricular  # noqa: F401
 from ecg_engine.interpretation.context import RULES, Context
 from ecg_engine.types import Statement
 from ecg_engine.vocabulary import statements as statement_order
@@ -19,6 +19,21 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
     "dextrocardia": frozenset(
         {"axis_left", "axis_right", "axis_extreme", "undetermined_rhythm", "precordial_reversal"}
     ),
+    # Intervals and shapes of what fibrillating ventricles write are none.
+    "ventricular_fibrillation": frozenset(
+        {
+            "atrial_fibrillation",
+            "undetermined_rhythm",
+            "bradycardia",
+            "tachycardia",
+            "premature_beats",
+            "sinus_arrhythmia",
+            "wide_qrs",
+            "rbbb_complete",
+            "lbbb_complete",
+        }
+    ),
+    "ventricular_tachycardia": frozenset({"undetermined_rhythm", "premature_beats", "bradycardia"}),
     "asystole": frozenset({"pause", "undetermined_rhythm", "bradycardia"}),
 }
 

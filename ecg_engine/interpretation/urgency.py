@@ -13,9 +13,16 @@ __all__ = ["LEVELS", "STATEMENT_LEVELS", "judge_urgency"]
 #: From the most pressing down.
 LEVELS: Final = ("critical", "urgent", "unscored", "routine")
 
-#: Level of each statement that is not routine. Pauses: ACC/AHA/HRS 2018 (doi:10.1161/CIR.0000000000000628); infarction:
-#: fourth Universal Definition (doi:10.1161/CIR.0000000000000617).
+#: Level of each statement that is not routine. Ventricular arrhythmias: AHA/ACC/HRS 2017
+#: (doi:10.1161/CIR.0000000000000549); pauses: ACC/AHA/HRS 2018 (doi:10.1161/CIR.0000000000000628); infarction: fourth
+#: Universal Definition (doi:10.1161/CIR.0000000000000617). A fast or slow rhythm whose P waves are not seen may be a
+#: supraventricular tachycardia, a block or an escape rhythm: today, not after the routine work.
 STATEMENT_LEVELS: Final[Mapping[str, str]] = {
+    "ventricular_fibrillation": "critical",
+    "ventricular_tachycardia": "critical",
+    "ventricular_run": "urgent",
+    "tachycardia": "urgent",
+    "bradycardia": "urgent",
     "asystole": "critical",
     "pause": "urgent",
     "st_elevation_mi": "critical",
@@ -28,6 +35,10 @@ STATEMENT_LEVELS: Final[Mapping[str, str]] = {
 _AGAIN: Final = (
     "lead_reversal", "leg_electrode_reversal", "precordial_reversal", "lead_flat", "lead_noisy", "lead_lost",
 )  # fmt: skip
+#: A rhythm of unknown origin is calm where RR changes by less than this from beat to beat (median), %, unlike in atrial
+#: fibrillation, over at least so many beats.
+CALM_CHANGE_PERCENT: Final = 8.0
+CALM_BEATS: Final = 6
 
 #: Ventricular rates that press by themselves in adults, per minute (ACC/AHA 2015 and 2018; Advanced Life Support:
 #: above 150 a tachycardia is likely to be the cause of symptoms, below 50 a bradycardia).
@@ -57,7 +68,7 @@ def judge_urgency(context: Context, statements: tuple[Statement, ...], *, judged
     reasons: dict[str, list[str]] = {level: [] for level in LEVELS}
     for statement in statements:
         level = STATEMENT_LEVELS.get(statement.code)
-        if level is not None:
+        if level is not None and not (statement.code == "undetermined_rhythm" and _is_calm(context)):
             reasons[level].append(statement.code)
     _add_rate(context, reasons)
     qtc = context.get("qtc_fridericia_ms")
@@ -66,6 +77,20 @@ def judge_urgency(context: Context, statements: tuple[Statement, ...], *, judged
     reasons["unscored"].extend(judged)
     level = next((name for name in LEVELS if reasons[name]), "routine")
     return Urgency(level=level, because=tuple(reasons[level]), repeat_recording=_repeat(context.quality, statements))
+
+
+def _is_calm(context: Context) -> bool:
+    """Return whether a rhythm of unknown origin does not press: narrow QRS, regular, at a rate within the limits.
+
+    Whether sinus, atrial or junctional, it carries the circulation; what would press is told from rate, regularity and
+    width.
+    """
+    rate, change = context.get("heart_rate_bpm"), context.get("rr_change_percent")
+    width = context.get("qrs_ms")
+    if rate is None or change is None or width is None or len(context.beats.r_peaks) < CALM_BEATS:
+        return False
+    within = context.limits.slow_bpm <= rate <= context.limits.fast_bpm
+    return within and change < CALM_CHANGE_PERCENT and width < context.limits.qrs_wide_ms
 
 
 def _add_rate(context: Context, reasons: dict[str, list[str]]) -> None:

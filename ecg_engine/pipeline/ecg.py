@@ -8,10 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from ecg_engine.detection.fibrillation import find_fast_ventricular, longest_ventricular_run
 from ecg_engine.detection.whole import Seen, see
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import Context, interpret, judge_urgency
 from ecg_engine.interpretation.limits import limits_for
+from ecg_engine.interpretation.ventricular import RUN_BPM
 from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.measurement import measure_electrodes, measure_global, measure_leads
 from ecg_engine.measurement.global_measures import P_COHERENCE_PERCENT
@@ -103,6 +105,7 @@ def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgRe
         judged += ("unit_implausible",)
     if seen.dead_s:
         notes.append(Note(stage="detection", code="no_signal_for", facts={"seconds": round(seen.dead_s, 1)}))
+    overall.update(_ventricular(recording, quality, beats))
     measurements = Measurements(overall=overall, by_lead=by_lead)
     limits = limits_for(recording.patient.age_years, recording.patient.sex)
     context = Context(
@@ -138,6 +141,26 @@ def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgRe
         notes=tuple(notes),
         filters_applied=applied,
     )
+
+
+def _ventricular(recording: Recording, quality: Quality, beats: Beats) -> dict[str, float]:
+    """Return what the leads and the classes of the beats say of a fast rhythm of the ventricles."""
+    out: dict[str, float] = {}
+    on = np.array([not {"flat", "missing"} & set(quality.by_lead[name].reasons) for name in recording.leads])
+    found = find_fast_ventricular(recording.signal, fs=recording.fs, beats=beats, leads=on)
+    if found is not None:
+        out |= {
+            "fast_ventricular_percent": 100 * found.likelihood,
+            "fast_ventricular_s": found.duration_s,
+            "fast_ventricular_bpm": found.rate_bpm,
+            "ventricular_evenness_percent": 100 * found.evenness,
+            "usual_beat_percent": 100 * found.usual_beat,
+            "vf_leakage_percent": 100 * found.leakage,
+        }
+    n_beats, bpm = longest_ventricular_run(beats, fs=recording.fs, least_bpm=RUN_BPM)
+    if n_beats >= 2:
+        out |= {"ventricular_run_beats": float(n_beats), "ventricular_run_bpm": bpm}
+    return out
 
 
 def _without_p(marks: Delineation) -> Delineation:

@@ -1,0 +1,329 @@
+"""Fast ventricular rhythms (tachycardia, flutter, fibrillation) from the leads themselves, over sliding windows.
+
+The R peaks of a fibrillating heart are none, and those of a ventricular tachycardia are found by halves: so the
+question is put to the signal. Each window of 2.5 s gets a few measures (how even it is and how fast, how little of the
+usual beat is in it, how wide its deflections are, how much it moves as noise does), and a logistic function of them
+says how likely it is that the ventricles beat fast by themselves. The function's coefficients stand in
+``ventricular_score.toml``, made by ``training/ventricular_rhythm.py``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_engine.detection._prepare import fill_gaps
+from ecg_engine.detection.median_beat import VOTERS, spread
+from ecg_engine.detection.parameters import VENTRICULAR, odd_samples, samples
+from ecg_engine.kernels.fibrillation import (
+    N_MEASURES,
+    block_means_into,
+    evenness_into,
+    likeness_into,
+    window_maxima_into,
+    window_measures_into,
+)
+from ecg_engine.kernels.smoothing import moving_mean_into
+from ecg_engine.types import Beats
+
+__all__ = ["FEATURES", "FastVentricular", "Windows", "find_fast_ventricular", "longest_ventricular_run", "see_windows"]
+
+#: The features of a window, in the order of the coefficients.
+FEATURES = (
+    "evenness", "rate_hz", "rate_above_3_hz", "correlation_of_leads", "usual_beat", "sharpness_low", "sharpness_high",
+    "size_low", "size_high", "wander_high", "kurtosis_low", "leakage_low", "ventricular_share",
+)  # fmt: skip
+#: A lead that moves less is no evidence, mV RMS.
+_STILL_MV = 1e-3
+#: Where no usual beat is known its RMS and swing are taken as so many times those of the usual window.
+_BEAT_TO_RMS, _BEAT_TO_EXTREME = 1.6, 1.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Windows:
+    """Windows and their features.
+
+    Parameters
+    ----------
+    starts_s : (n,) float64 array
+        Where each begins, s.
+    features : (n, 13) float64 array
+        In the order of `FEATURES`; NaN where no lead shows anything.
+    paced : (n,) bool array
+        Windows whose beats mostly follow a pacing spike.
+    """
+
+    starts_s: NDArray[np.float64]
+    features: NDArray[np.float64]
+    paced: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FastVentricular:
+    """The longest stretch that looks like a fast ventricular rhythm.
+
+    Parameters
+    ----------
+    start_s, duration_s : float
+        From the first window's beginning to the last one's end.
+    likelihood : float
+        Of its most telling window, 0 to 1.
+    rate_bpm : float
+        Of its deflections.
+    evenness, usual_beat, leakage : float
+        Medians over its windows, 0 to 1: of the autocorrelation's peak, of the likeness to the usual beat at its best,
+        of the VF filter leakage.
+    """
+
+    start_s: float
+    duration_s: float
+    likelihood: float
+    rate_bpm: float
+    evenness: float
+    usual_beat: float
+    leakage: float
+
+
+def find_fast_ventricular(
+    signal: NDArray[np.floating], *, fs: float, beats: Beats, leads: NDArray[np.bool_]
+) -> FastVentricular | None:
+    """Return the longest stretch of a fast ventricular rhythm.
+
+    Parameters
+    ----------
+    signal : (n_leads, n_samples) array
+        mV as recorded; NaN is a gap.
+    fs : float
+        Hz.
+    beats : Beats
+        With their classes: the usual beat is the median of the most frequent class. May be empty.
+    leads : (n_leads,) bool array
+        Leads that are connected; noisy ones count, since fibrillation may look like noise.
+
+    Returns
+    -------
+    FastVentricular or None
+        None where no window is more likely than the card's threshold, or the recording is shorter than a window.
+    """
+    seen = see_windows(signal, fs=fs, beats=beats, leads=leads)
+    if not len(seen.starts_s):
+        return None
+    coefficients, intercept, threshold = _score()
+    score = seen.features @ coefficients + intercept
+    score[~np.isfinite(score) | seen.paced] = -50.0
+    likelihood = 1.0 / (1.0 + np.exp(-np.clip(score, -50.0, 50.0)))
+    over = likelihood >= threshold
+    if not over.any():
+        return None
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], over.view(np.int8), [0])))).reshape(-1, 2)
+    first, last = max(edges.tolist(), key=lambda e: (e[1] - e[0], float(likelihood[e[0] : e[1]].max())))
+    middle = dict(zip(FEATURES, np.median(seen.features[first:last], axis=0).tolist(), strict=True))
+    return FastVentricular(
+        start_s=float(seen.starts_s[first]),
+        duration_s=float(seen.starts_s[last - 1] - seen.starts_s[first]) + VENTRICULAR.window_s,
+        likelihood=float(likelihood[first:last].max()),
+        rate_bpm=60.0 * middle["rate_hz"],
+        evenness=middle["evenness"],
+        usual_beat=middle["usual_beat"],
+        leakage=middle["leakage_low"],
+    )
+
+
+def longest_ventricular_run(beats: Beats, *, fs: float, least_bpm: float) -> tuple[int, float]:
+    """Return the longest run of beats of class V, none slower than `least_bpm`: how many, and their mean rate, /min.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> beats = Beats(r_peaks=np.array([100, 400, 520, 640, 760, 1200]), kinds=np.array(list("NVVVVN")))
+    >>> longest_ventricular_run(beats, fs=250, least_bpm=100)
+    (4, 125.0)
+    """
+    if beats.kinds is None or not len(beats.r_peaks):
+        return 0, 0.0
+    longest, best_bpm, first = 0, 0.0, -1
+    reach = fs * 60.0 / least_bpm
+    for i, kind in enumerate(beats.kinds):
+        if kind != "V":
+            first = -1
+            continue
+        if first < 0 or beats.r_peaks[i] - beats.r_peaks[i - 1] > reach:
+            first = i
+        if i - first + 1 > longest:
+            longest = i - first + 1
+            span = float(beats.r_peaks[i] - beats.r_peaks[first]) / fs
+            best_bpm = 60.0 * (i - first) / span if span > 0 else 0.0
+    return longest, best_bpm
+
+
+@cache
+def _score() -> tuple[NDArray[np.float64], float, float]:
+    """Return coefficients, intercept and threshold from the card."""
+    card = tomllib.loads((files("ecg_engine.detection") / "ventricular_score.toml").read_text(encoding="utf-8"))
+    values = np.array([card["coefficients"][name] for name in FEATURES], dtype=np.float64)
+    return values, float(card["intercept"]), float(card["threshold"])
+
+
+def see_windows(signal: NDArray[np.floating], *, fs: float, beats: Beats, leads: NDArray[np.bool_]) -> Windows:
+    """Return the features of every window; parameters as of `find_fast_ventricular`.
+
+    Notes
+    -----
+    Long recordings are seen in blocks, each with its own usual beat.
+    """
+    parts = []
+    rows = np.flatnonzero(leads)
+    for start, stop in _blocks(signal.shape[1], fs) if len(rows) else ():
+        inside = (beats.r_peaks >= start) & (beats.r_peaks < stop)
+        kinds = np.full(int(inside.sum()), "N") if beats.kinds is None else beats.kinds[inside]
+        piece = np.array(signal[rows, start:stop], dtype=np.float64)
+        part = _block(piece, fs, beats.r_peaks[inside] - start, kinds)
+        if part is not None:
+            parts.append(Windows(starts_s=part.starts_s + start / fs, features=part.features, paced=part.paced))
+    if not parts:
+        return Windows(starts_s=np.zeros(0), features=np.zeros((0, len(FEATURES))), paced=np.zeros(0, dtype=bool))
+    return Windows(
+        starts_s=np.concatenate([p.starts_s for p in parts]),
+        features=np.concatenate([p.features for p in parts]),
+        paced=np.concatenate([p.paced for p in parts]),
+    )
+
+
+def _blocks(n: int, fs: float) -> Iterator[tuple[int, int]]:
+    """Yield blocks that overlap by a window less a step, so that each window is seen once."""
+    step = samples(VENTRICULAR.block_s, fs)
+    over = samples(VENTRICULAR.window_s, fs) - samples(VENTRICULAR.step_s, fs)
+    for start in range(0, max(n - over, 1), step):
+        yield start, min(n, start + step + over)
+
+
+def _block(
+    given: NDArray[np.float64], fs: float, r_peaks: NDArray[np.int64], kinds: NDArray[np.str_]
+) -> Windows | None:
+    thin = max(1, round(fs / VENTRICULAR.rate_hz))
+    rate = fs / thin
+    n = given.shape[1] // thin
+    width, step = samples(VENTRICULAR.window_s, rate), samples(VENTRICULAR.step_s, rate)
+    if n < width:
+        return None
+    count = (n - width) // step + 1
+    known = _known(given, thin, n, width, step, count)
+    main = np.empty((len(given), n))
+    measures = np.empty((len(given), count, N_MEASURES))
+    for row, target, out in zip(fill_gaps(given), main, measures, strict=True):
+        less = np.empty(n)
+        block_means_into(row, thin, less)
+        slow = _mean(_mean(less, VENTRICULAR.slow_s, rate), VENTRICULAR.slow_s, rate)
+        np.subtract(_mean(_mean(less, VENTRICULAR.soft_s, rate), VENTRICULAR.soft_s, rate), slow, out=target)
+        window_measures_into(target, less - _mean(less, VENTRICULAR.fast_s, rate), slow, width, step, out)
+    known &= measures[:, :, 0].T > _STILL_MV
+    even = np.empty((count, 3))
+    size = np.where(known, measures[:, :, 0].T, 0.0)
+    every = 2 if rate >= 100 else 1
+    first, last = (round(lag * rate / every) for lag in VENTRICULAR.lags_s)
+    evenness_into(main, size, width, step, every, max(2, first), last, even)
+    even[:, 1] /= rate
+    usual, likeness = _usual_beat(main, rate, r_peaks // thin, kinds), np.zeros(count)
+    if usual is not None:
+        like = np.empty(n)
+        likeness_into(main, usual, *VENTRICULAR.gains, like)
+        window_maxima_into(like, width, step, usual.shape[1], likeness)
+    starts = np.arange(count) * step / rate
+    share, paced = _kinds_in(starts, r_peaks / fs, kinds)
+    return Windows(starts_s=starts, features=_features(measures, known, even, usual, likeness, share), paced=paced)
+
+
+def _known(given: NDArray[np.float64], thin: int, n: int, width: int, step: int, count: int) -> NDArray[np.bool_]:
+    """Return (n_windows, n_leads) where a lead has hardly a gap in the window."""
+    if not np.isnan(given.sum()):
+        return np.ones((count, len(given)), dtype=bool)
+    gap = np.isnan(given[:, : n * thin]).reshape(len(given), n, thin).any(axis=2)
+    total = np.concatenate((np.zeros((len(given), 1)), np.cumsum(gap, axis=1)), axis=1).astype(np.float64)
+    at = np.arange(count) * step
+    missing: NDArray[np.float64] = total[:, at + width] - total[:, at]
+    most = VENTRICULAR.gap_share * width
+    return np.asarray(np.less_equal(missing.T, most))
+
+
+def _mean(x: NDArray[np.float64], seconds: float, fs: float) -> NDArray[np.float64]:
+    out = np.empty_like(x)
+    moving_mean_into(x, odd_samples(seconds, fs), out)
+    return out
+
+
+def _usual_beat(
+    main: NDArray[np.float64], fs: float, r_peaks: NDArray[np.int64], kinds: NDArray[np.str_]
+) -> NDArray[np.float64] | None:
+    """Return the median of the most frequent class around R, each lead around its mean; None with fewer than three."""
+    if not len(kinds):
+        return None
+    names, counts = np.unique(kinds, return_counts=True)
+    before, after = samples(VENTRICULAR.beat_s[0], fs), samples(VENTRICULAR.beat_s[1], fs)
+    at = r_peaks[kinds == names[np.argmax(counts)]]
+    at = at[(at >= before) & (at + after <= main.shape[1])]
+    if len(at) < 3:
+        return None
+    at = spread(at, VOTERS)
+    beat = np.median(main[:, at[:, None] + np.arange(-before, after)], axis=1)
+    return np.ascontiguousarray(beat - beat.mean(axis=1, keepdims=True))
+
+
+def _kinds_in(
+    starts: NDArray[np.float64], r_s: NDArray[np.float64], kinds: NDArray[np.str_]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the share of each window's beats that are ventricular (a half without beats), and which are paced."""
+    first, last = np.searchsorted(r_s, starts), np.searchsorted(r_s, starts + VENTRICULAR.window_s)
+    counted = np.maximum(last - first, 1)
+
+    def share(kind: str) -> NDArray[np.float64]:
+        total = np.concatenate(([0], np.cumsum(kinds == kind)))
+        return np.asarray((total[last] - total[first]) / counted)
+
+    return np.where(last > first, share("V"), 0.5), share("Q") > 0.5
+
+
+def _features(
+    measures: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    even: NDArray[np.float64],
+    usual: NDArray[np.float64] | None,
+    likeness: NDArray[np.float64],
+    share: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Put the measures of the leads together: the lowest and highest of few leads, the quarters of many."""
+    rms = np.maximum(measures[:, :, 0], 1e-5)
+    if usual is None:
+        beat_rms = _BEAT_TO_RMS * np.median(rms, axis=1)
+        beat_swing = _BEAT_TO_EXTREME * np.median(measures[:, :, 5], axis=1)
+    else:
+        beat_rms, beat_swing = np.sqrt(np.mean(usual**2, axis=1)), np.ptp(usual, axis=1)
+    beat_rms, beat_swing = np.maximum(beat_rms, 1e-3)[:, None], np.maximum(beat_swing, 5e-3)[:, None]
+    sharp = _low_high(np.log(np.maximum(measures[:, :, 1], 1e-5) / rms), known)
+    size = _low_high(np.log(rms / beat_rms), known)
+    wander = _low_high(np.log(np.maximum(measures[:, :, 2], 1e-4) / beat_swing), known)
+    kurtosis = _low_high(np.log(np.maximum(measures[:, :, 4], 1.0)), known)
+    leakage = _low_high(measures[:, :, 3], known)
+    period = even[:, 1]
+    rate = np.where(period > 0, 1.0 / np.maximum(period, VENTRICULAR.lags_s[0]), 0.0)
+    together = even[:, 2] if known.shape[1] > 1 else np.full(len(even), VENTRICULAR.single_correlation)
+    return np.column_stack([
+        even[:, 0], rate, np.maximum(rate - 3.0, 0.0), together, likeness,
+        sharp[0], sharp[1], size[0], size[1], wander[1], kurtosis[0], leakage[0], share,
+    ])  # fmt: skip
+
+
+def _low_high(values: NDArray[np.float64], known: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a low and a high value over the leads that are known in each window; NaN where none is."""
+    ordered = np.sort(np.where(known.T, values, np.inf), axis=0)
+    n_leads = known.sum(axis=1)
+    few = known.shape[1] <= 3
+    low = np.zeros(len(known), np.int64) if few else np.round(0.25 * np.maximum(n_leads - 1, 0)).astype(np.int64)
+    high = np.maximum(n_leads - 1 - low, 0)
+    column = np.arange(len(known))
+    return tuple(np.where(n_leads > 0, ordered[at, column], np.nan) for at in (low, high))  # type: ignore[return-value]
