@@ -196,7 +196,7 @@ def see_windows(signal: NDArray[np.floating], *, fs: float, beats: Beats, leads:
 
 
 def _blocks(n: int, fs: float) -> Iterator[tuple[int, int]]:
-    """Yield blocks that overlap by a window less a step, so that each window is seen once."""
+    """Yield blocks that overlap by a window less a step, so that no stretch is left out between them."""
     step = samples(VENTRICULAR.block_s, fs)
     over = samples(VENTRICULAR.window_s, fs) - samples(VENTRICULAR.step_s, fs)
     for start in range(0, max(n - over, 1), step):
@@ -231,9 +231,9 @@ def _block(
     even[:, 1] /= rate
     usual, likeness = _usual_beat(main, rate, r_peaks // thin, kinds), np.zeros(count)
     if usual is not None:
-        like = np.empty(n)
+        like = np.empty_like(main)
         likeness_into(main, usual, *VENTRICULAR.gains, like)
-        window_maxima_into(like, width, step, usual.shape[1], likeness)
+        window_maxima_into(like.max(axis=0), width, step, usual.shape[1], likeness)
     starts = np.arange(count) * step / rate
     share, paced = _kinds_in(starts, r_peaks / fs, kinds)
     return Windows(starts_s=starts, features=_features(measures, known, even, usual, likeness, share), paced=paced)

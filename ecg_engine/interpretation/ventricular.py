@@ -17,13 +17,27 @@ PROBABLE_PERCENT: Final = 80.0
 #: Three ventricular beats in a row at 100 per minute or more are a run (AHA/ACC/HRS 2017, definition 2.2).
 RUN_BEATS: Final = 3
 RUN_BPM: Final = 100.0
+#: What is so like the usual beat, %, and as fast as the whole recording to so much of its rate, is its usual rhythm.
+USUAL_PERCENT: Final = 90.0
+SAME_RATE: Final = 0.15
 #: A fast ventricular rhythm through so much of the recording leaves no other rhythm to be named.
 MOST_OF_IT: Final = 0.5
 
 
 def is_fast_ventricular(c: Context) -> bool:
     """Return whether a stretch of the recording looks like a fast rhythm of the ventricles."""
-    return c.get("fast_ventricular_percent") is not None
+    return c.get("fast_ventricular_percent") is not None and not _is_usual_rhythm(c)
+
+
+def _is_usual_rhythm(c: Context) -> bool:
+    """Return whether the stretch is the rhythm of the whole, and this is narrow, led by P waves, or not fast."""
+    like, found, rate = c.get("usual_beat_percent"), c.get("fast_ventricular_bpm"), c.get("heart_rate_bpm")
+    if like is None or found is None or rate is None or like < USUAL_PERCENT:
+        return False
+    if abs(found - rate) > SAME_RATE * rate or (c.get("ventricular_run_beats") or 0.0) >= RUN_BEATS:
+        return False
+    width = c.get("qrs_ms")
+    return rate < RUN_BPM or c.get("pr_ms") is not None or (width is not None and width < c.limits.qrs_wide_ms)
 
 
 def is_mostly_ventricular(c: Context) -> bool:

@@ -25,7 +25,7 @@ def block_means_into(x: NDArray[np.float64], width: int, out: NDArray[np.float64
         out[i] = total * share
 
 
-@kernel((f8_2d_read, f8_2d_read, f8, f8, f8_write))
+@kernel((f8_2d_read, f8_2d_read, f8, f8, f8_2d_write))
 def likeness_into(
     signal: NDArray[np.float64],
     template: NDArray[np.float64],
@@ -33,20 +33,20 @@ def likeness_into(
     most_gain: float,
     out: NDArray[np.float64],
 ) -> None:
-    """Write how like `template` the stretch from each sample on is: the correlation in the lead where it is highest.
+    """Write how like its row of `template` the stretch of each lead from each sample on is, as a correlation.
 
     A stretch that is smaller than `least_gain` or larger than `most_gain` times the template, by its norm, counts as
     unlike: 0, as does a correlation below 0, and where the template does not fit in. Each stretch is taken around its
     own mean.
 
     Caller guarantees: ``template.shape == (n_leads, width)`` with rows of mean 0, ``signal.shape == (n_leads, n)``,
-    ``len(out) == n``, no NaN.
+    ``out.shape == signal.shape``, no NaN.
     """
     n_leads, n = signal.shape
     width = template.shape[1]
-    for i in range(n):
-        out[i] = 0.0
     for lead in range(n_leads):
+        for i in range(n):
+            out[lead, i] = 0.0
         norm = 0.0
         for k in range(width):
             norm += template[lead, k] * template[lead, k]
@@ -64,7 +64,7 @@ def likeness_into(
             square -= total * total / width
             if product <= 0.0 or not least_gain * least_gain * norm <= square <= most_gain * most_gain * norm:
                 continue
-            out[i] = max(out[i], min(1.0, product / np.sqrt(square * norm)))
+            out[lead, i] = min(1.0, product / np.sqrt(square * norm))
 
 
 @helper

@@ -262,8 +262,73 @@ def test_every_rule_says_its_own_code_and_every_level_is_of_a_known_code():
     assert set(STATEMENT_LEVELS.values()) <= set(LEVELS)
 
 
+FLUTTER = {
+    "fast_ventricular_percent": 97.0, "fast_ventricular_s": 4.0, "fast_ventricular_bpm": 250.0,
+    "ventricular_evenness_percent": 80.0, "usual_beat_percent": 60.0, "vf_leakage_percent": 30.0,
+}  # fmt: skip
+
+
+#: The VF filter's threshold is 0.406 (Amann et al. 2005, table 1).
+@pytest.mark.parametrize(
+    ("measured", "code"),
+    [
+        ({"vf_leakage_percent": 40.6}, "ventricular_fibrillation"),
+        ({"vf_leakage_percent": 40.7}, "ventricular_tachycardia"),
+        ({"fast_ventricular_bpm": 149.0}, "ventricular_tachycardia"),
+    ],
+)
+def test_fast_rhythms_of_the_ventricles_are_critical_and_one_of_the_two(measured, code):
+    c = context(**(FLUTTER | measured))
+    assert said(c) & {"ventricular_fibrillation", "ventricular_tachycardia"} == {code}
+    assert judge_urgency(c, interpret(c), judged=()).level == "critical"
+
+
+def test_flutter_throughout_leaves_no_sinus_rhythm():
+    assert "sinus_rhythm" in said(context(**FLUTTER))
+    assert "sinus_rhythm" not in said(context(**(FLUTTER | {"fast_ventricular_s": 8.0})))
+
+
+def test_usual_beats_that_are_narrow_or_led_by_p_waves_or_not_fast_are_no_tachycardia():
+    usual = FLUTTER | {"usual_beat_percent": 98.0, "fast_ventricular_bpm": 120.0, "vf_leakage_percent": 60.0}
+    assert "ventricular_tachycardia" not in said(context(**usual, heart_rate_bpm=118.0))
+    assert "ventricular_tachycardia" not in said(context(**usual, heart_rate_bpm=118.0, without=("pr_ms",)))
+    usual |= {"qrs_ms": 140.0}
+    assert "ventricular_tachycardia" in said(context(**usual, heart_rate_bpm=118.0, without=("pr_ms",)))
+    slow = usual | {"fast_ventricular_bpm": 98.0}
+    assert "ventricular_tachycardia" not in said(context(**slow, heart_rate_bpm=97.0, without=("pr_ms",)))
+
+
+#: AHA/ACC/HRS 2017: three beats or more.
+@pytest.mark.parametrize(("n_beats", "holds"), [(2.0, False), (3.0, True)])
+def test_three_ventricular_beats_are_a_run(n_beats, holds):
+    c = context(ventricular_run_beats=n_beats, ventricular_run_bpm=120.0)
+    assert ("ventricular_run" in said(c)) is holds
+    assert judge_urgency(c, interpret(c), judged=()).level == ("urgent" if holds else "routine")
+
+
+@pytest.mark.parametrize(
+    ("measured", "level"),
+    [
+        ({}, "routine"), ({"rr_change_percent": 9.0}, "unscored"), ({"qrs_ms": 125.0}, "unscored"),
+        ({"heart_rate_bpm": 110.0}, "urgent"), ({"heart_rate_bpm": 55.0}, "urgent"), ({"n_beats": 4}, "unscored"),
+    ],
+)  # fmt: skip
+def test_a_rhythm_of_unknown_origin_waits_only_where_it_is_calm(measured, level):
+    c = context(**({"without": (), "p_axis_deg": -80.0} | measured))
+    assert "undetermined_rhythm" in said(c)
+    assert judge_urgency(c, interpret(c), judged=()).level == level
+
+
 #: No report may say two of one group.
 EXCLUSIVE = (
+    {"ventricular_fibrillation", "ventricular_tachycardia", "ventricular_run"},
+    {"ventricular_fibrillation", "atrial_fibrillation"},
+    {"ventricular_fibrillation", "undetermined_rhythm"},
+    {"ventricular_fibrillation", "tachycardia"},
+    {"ventricular_fibrillation", "bradycardia"},
+    {"ventricular_fibrillation", "rbbb_complete", "lbbb_complete", "wide_qrs"},
+    {"ventricular_tachycardia", "undetermined_rhythm"},
+    {"ventricular_tachycardia", "premature_beats"},
     {
         "sinus_rhythm",
         "sinus_bradycardia",
@@ -292,12 +357,20 @@ def test_statements_that_exclude_each_other_never_meet(rng):
         "p_axis_deg": (-180, 180), "qrs_ms": (60, 220), "qt_ms": (250, 600), "qtc_fridericia_ms": (330, 600),
         "qrs_axis_deg": (-180, 180), "pause_s": (0.3, 8), "n_pacing_spikes": (1, 20),
         "swap_arms_logit": (-8, 6), "swap_arm_leg_logit": (-8, 6), "mirrored_heart_logit": (-8, 6),
+        "ventricular_run_beats": (2, 12), "ventricular_run_bpm": (100, 250),
+    }  # fmt: skip
+    fast = {
+        "fast_ventricular_percent": (50, 100), "fast_ventricular_s": (2.5, 10), "fast_ventricular_bpm": (0, 375),
+        "ventricular_evenness_percent": (0, 100), "usual_beat_percent": (0, 100), "vf_leakage_percent": (10, 90),
     }  # fmt: skip
     amplitudes = {"p_mv": (-0.3, 0.3), "q_mv": (-1, 0), "r_mv": (0, 2), "s_mv": (-2, 0), "t_mv": (-1, 1)}
     for _ in range(3000):
         overall = {k: float(rng.uniform(*v)) for k, v in ranges.items() if rng.random() < 0.85}
         # QTc is made of QT and RR, and paced beats of spikes: they are never without them.
         overall |= {"rr_ms": 800.0, "qt_ms": 400.0, "n_pacing_spikes": 12.0}
+        # What is said of a fast stretch is measured together.
+        if rng.random() < 0.5:
+            overall |= {k: float(rng.uniform(*v)) for k, v in fast.items()}
         by_lead = {}
         for lead in STANDARD_LEADS:
             values = {k: float(rng.uniform(*v)) for k, v in amplitudes.items() if rng.random() < 0.8}
