@@ -109,7 +109,8 @@ def find_fast_ventricular(
     Returns
     -------
     FastVentricular or None
-        None where no window is more likely than the card's threshold, or the recording is shorter than a window.
+        None where no window is more likely than the card's threshold, or the recording is shorter than a window. Of a
+        long recording, whose many windows give chance more room, the most telling one must be likelier still.
     """
     seen = see_windows(signal, fs=fs, beats=beats, leads=leads)
     if not len(seen.starts_s):
@@ -121,8 +122,12 @@ def find_fast_ventricular(
     over = likelihood >= threshold
     if not over.any():
         return None
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], over.view(np.int8), [0])))).reshape(-1, 2)
-    first, last = max(edges.tolist(), key=lambda e: (e[1] - e[0], float(likelihood[e[0] : e[1]].max())))
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], over.view(np.int8), [0])))).reshape(-1, 2).tolist()
+    if signal.shape[1] > VENTRICULAR.long_s * fs:
+        edges = [e for e in edges if likelihood[e[0] : e[1]].max() >= VENTRICULAR.long_likelihood]
+        if not edges:
+            return None
+    first, last = max(edges, key=lambda e: (e[1] - e[0], float(likelihood[e[0] : e[1]].max())))
     middle = dict(zip(FEATURES, np.median(seen.features[first:last], axis=0).tolist(), strict=True))
     return FastVentricular(
         start_s=float(seen.starts_s[first]),

@@ -270,7 +270,8 @@ class VentricularParameters:
     gains: tuple[float, float] = (0.4, 2.5)  #: a stretch so much smaller or larger than the usual beat is none
     gap_share: float = 0.2  #: a lead with more missing does not count in a window
     single_correlation: float = 0.6  #: of the leads with each other, where there is one only
-    fibrillation_leakage: float = 0.406  #: VF filter leakage up to here is flutter or fibrillation (Amann et al. 2005)
+    long_s: float = 60.0  #: a recording longer than this ...
+    long_likelihood: float = 0.9  #: ... needs a window that is so likely
 
 
 QRS: Final = QrsParameters()

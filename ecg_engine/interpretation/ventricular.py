@@ -43,7 +43,7 @@ def _is_usual_rhythm(c: Context) -> bool:
 def is_mostly_ventricular(c: Context) -> bool:
     """Return whether most of the recording looks so: then nothing else is said of the rhythm."""
     lasting = c.get("fast_ventricular_s")
-    return lasting is not None and lasting >= MOST_OF_IT * c.duration_s
+    return lasting is not None and lasting >= MOST_OF_IT * c.duration_s and is_fast_ventricular(c)
 
 
 def _fibrillates(c: Context) -> bool:

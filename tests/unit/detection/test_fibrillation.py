@@ -105,7 +105,7 @@ def test_shorter_than_a_window_says_nothing(rng):
 
 
 def test_blocks_leave_nothing_out_and_say_the_same(rng, monkeypatch):
-    signal = waves(60, 4.0, rng, 0.05)
+    signal = waves(60, 4.0, rng)
     none = Beats(r_peaks=np.zeros(0, np.int64))
     on = np.array([True, True])
     whole = find_fast_ventricular(signal, fs=FS, beats=none, leads=on)
