@@ -144,7 +144,7 @@ def learn(strips: list[Strip]) -> tuple[np.ndarray, float]:
     weight = [np.full(len(x), 0.02 if s.kind == "mitdb" else 0.2 / max(1, len(x)) ** 0.5)
               for s, x in zip(strips, negative, strict=True)]  # fmt: skip
     coefficients, intercept = np.zeros(len(FEATURES)), 0.0
-    coefficients[FEATURES.index("evenness")], coefficients[FEATURES.index("usual_beat")] = 1.0, -2.0
+    coefficients[FEATURES.index("evenness")], coefficients[FEATURES.index("kurtosis_low")] = 1.0, -1.0
     for _ in range(TURNS):
         positive, heavy = [], []
         for s in strips:

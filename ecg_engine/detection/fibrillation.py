@@ -1,10 +1,10 @@
 """Fast ventricular rhythms (tachycardia, flutter, fibrillation) from the leads themselves, over sliding windows.
 
 The R peaks of a fibrillating heart are none, and those of a ventricular tachycardia are found by halves: so the
-question is put to the signal. Each window of 2.5 s gets a few measures (how even it is and how fast, how little of the
-usual beat is in it, how wide its deflections are, how much it moves as noise does), and a logistic function of them
-says how likely it is that the ventricles beat fast by themselves. The function's coefficients stand in
-``ventricular_score.toml``, made by ``training/ventricular_rhythm.py``.
+question is put to the signal. Each window of 2.5 s gets a few measures (how even it is and how fast, how wide its
+deflections are, how much it moves as noise does), and a logistic function of them says how likely it is that the
+ventricles beat fast by themselves. The function's coefficients stand in ``ventricular_score.toml``, made by
+``training/ventricular_rhythm.py``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = ["FEATURES", "FastVentricular", "Windows", "find_fast_ventricular", "l
 
 #: The features of a window, in the order of the coefficients.
 FEATURES = (
-    "evenness", "rate_hz", "rate_above_3_hz", "correlation_of_leads", "usual_beat", "sharpness_low", "sharpness_high",
+    "evenness", "rate_hz", "rate_above_3_hz", "correlation_of_leads", "sharpness_low", "sharpness_high",
     "size_low", "size_high", "wander_high", "kurtosis_low", "leakage_low", "ventricular_share",
 )  # fmt: skip
 #: A lead that moves less is no evidence, mV RMS.
@@ -53,7 +53,7 @@ class Windows:
     ----------
     starts_s : (n,) float64 array
         Where each begins, s.
-    features : (n, 13) float64 array
+    features : (n, 12) float64 array
         In the order of `FEATURES`; NaN where no lead shows anything.
     paced : (n,) bool array
         Windows whose beats mostly follow a pacing spike.
@@ -76,9 +76,10 @@ class FastVentricular:
         Of its most telling window, 0 to 1.
     rate_bpm : float
         Of its deflections.
-    evenness, usual_beat, leakage : float
-        Medians over its windows, 0 to 1: of the autocorrelation's peak, of the likeness to the usual beat at its best,
-        of the VF filter leakage.
+    evenness, leakage : float
+        Medians over its windows, 0 to 1: of the autocorrelation's peak, of the VF filter leakage.
+    usual_beat : float, optional
+        The median of the likeness to the usual beat at its best, 0 to 1; None where there is no usual beat.
     """
 
     start_s: float
@@ -86,8 +87,8 @@ class FastVentricular:
     likelihood: float
     rate_bpm: float
     evenness: float
-    usual_beat: float
     leakage: float
+    usual_beat: float | None
 
 
 def find_fast_ventricular(
@@ -135,7 +136,7 @@ def find_fast_ventricular(
         likelihood=float(likelihood[first:last].max()),
         rate_bpm=60.0 * middle["rate_hz"],
         evenness=middle["evenness"],
-        usual_beat=middle["usual_beat"],
+        usual_beat=_usual_beat_in(signal[leads], fs, beats, seen.starts_s[first:last]),
         leakage=middle["leakage_low"],
     )
 
@@ -222,10 +223,7 @@ def _block(
     main = np.empty((len(given), n))
     measures = np.empty((len(given), count, N_MEASURES))
     for row, target, out in zip(fill_gaps(given), main, measures, strict=True):
-        less = np.empty(n)
-        block_means_into(row, thin, less)
-        slow = _mean(_mean(less, VENTRICULAR.slow_s, rate), VENTRICULAR.slow_s, rate)
-        np.subtract(_mean(_mean(less, VENTRICULAR.soft_s, rate), VENTRICULAR.soft_s, rate), slow, out=target)
+        less, slow = _bands_into(row, thin, rate, target)
         window_measures_into(target, less - _mean(less, VENTRICULAR.fast_s, rate), slow, width, step, out)
     known &= measures[:, :, 0].T > _STILL_MV
     even = np.empty((count, 3))
@@ -234,14 +232,10 @@ def _block(
     first, last = (round(lag * rate / every) for lag in VENTRICULAR.lags_s)
     evenness_into(main, size, width, step, every, max(2, first), last, even)
     even[:, 1] /= rate
-    usual, likeness = _usual_beat(main, rate, r_peaks // thin, kinds), np.zeros(count)
-    if usual is not None:
-        like = np.empty_like(main)
-        likeness_into(main, usual, *VENTRICULAR.gains, like)
-        window_maxima_into(like.max(axis=0), width, step, usual.shape[1], likeness)
+    usual = _usual_beat(main, rate, r_peaks // thin, kinds)
     starts = np.arange(count) * step / rate
     share, paced = _kinds_in(starts, r_peaks / fs, kinds)
-    return Windows(starts_s=starts, features=_features(measures, known, even, usual, likeness, share), paced=paced)
+    return Windows(starts_s=starts, features=_features(measures, known, even, usual, share), paced=paced)
 
 
 def _known(given: NDArray[np.float64], thin: int, n: int, width: int, step: int, count: int) -> NDArray[np.bool_]:
@@ -254,6 +248,48 @@ def _known(given: NDArray[np.float64], thin: int, n: int, width: int, step: int,
     missing: NDArray[np.float64] = total[:, at + width] - total[:, at]
     most = VENTRICULAR.gap_share * width
     return np.asarray(np.less_equal(missing.T, most))
+
+
+def _bands_into(
+    row: NDArray[np.float64], thin: int, rate: float, main: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Write the main band of a lead, about 1 to 10 Hz; return the thinned lead and its wander."""
+    less = np.empty(len(main))
+    block_means_into(row, thin, less)
+    slow = _mean(_mean(less, VENTRICULAR.slow_s, rate), VENTRICULAR.slow_s, rate)
+    np.subtract(_mean(_mean(less, VENTRICULAR.soft_s, rate), VENTRICULAR.soft_s, rate), slow, out=main)
+    return less, slow
+
+
+def _usual_beat_in(
+    signal: NDArray[np.floating], fs: float, beats: Beats, starts_s: NDArray[np.float64]
+) -> float | None:
+    """Return the median over the windows of the likeness to the usual beat at its best; None where there is none.
+
+    The usual beat is that of the stretch and of half a block to either side.
+    """
+    thin = max(1, round(fs / VENTRICULAR.rate_hz))
+    rate = fs / thin
+    margin = VENTRICULAR.block_s / 2
+    first = max(0, round((float(starts_s[0]) - margin) * fs))
+    stop = round((float(starts_s[-1]) + VENTRICULAR.window_s + margin) * fs)
+    part = fill_gaps(np.array(signal[:, first:stop], dtype=np.float64))
+    main = np.empty((len(part), part.shape[1] // thin))
+    for row, target in zip(part, main, strict=True):
+        _bands_into(row, thin, rate, target)
+    inside = (beats.r_peaks >= first) & (beats.r_peaks < stop)
+    kinds = np.full(int(inside.sum()), "N") if beats.kinds is None else beats.kinds[inside]
+    usual = _usual_beat(main, rate, (beats.r_peaks[inside] - first) // thin, kinds)
+    if usual is None:
+        return None
+    begin, end = (round((float(s) - first / fs) * rate) for s in (starts_s[0], starts_s[-1]))
+    width, step = samples(VENTRICULAR.window_s, rate), samples(VENTRICULAR.step_s, rate)
+    stretch = np.ascontiguousarray(main[:, max(0, begin) : end + width])
+    like = np.empty_like(stretch)
+    likeness_into(stretch, usual, *VENTRICULAR.gains, like)
+    best = np.zeros(max(1, (stretch.shape[1] - width) // step + 1))
+    window_maxima_into(like.max(axis=0), min(width, stretch.shape[1]), step, usual.shape[1], best)
+    return float(np.median(best))
 
 
 def _mean(x: NDArray[np.float64], seconds: float, fs: float) -> NDArray[np.float64]:
@@ -298,7 +334,6 @@ def _features(
     known: NDArray[np.bool_],
     even: NDArray[np.float64],
     usual: NDArray[np.float64] | None,
-    likeness: NDArray[np.float64],
     share: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Put the measures of the leads together: the lowest and highest of few leads, the quarters of many."""
@@ -318,7 +353,7 @@ def _features(
     rate = np.where(period > 0, 1.0 / np.maximum(period, VENTRICULAR.lags_s[0]), 0.0)
     together = even[:, 2] if known.shape[1] > 1 else np.full(len(even), VENTRICULAR.single_correlation)
     return np.column_stack([
-        even[:, 0], rate, np.maximum(rate - 3.0, 0.0), together, likeness,
+        even[:, 0], rate, np.maximum(rate - 3.0, 0.0), together,
         sharp[0], sharp[1], size[0], size[1], wander[1], kurtosis[0], leakage[0], share,
     ])  # fmt: skip
 

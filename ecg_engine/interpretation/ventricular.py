@@ -62,7 +62,7 @@ def _evidence(c: Context) -> tuple[Evidence, ...]:
 
 @rule("ventricular")
 def ventricular_fibrillation(c: Context) -> Statement | None:
-    """Fast waves without rests between them, as the VF filter sees them, and hardly a usual beat among them."""
+    """Fast waves without rests between them, as the VF filter sees them."""
     if not is_fast_ventricular(c) or not _fibrillates(c):
         return None
     evidence = (

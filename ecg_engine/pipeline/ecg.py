@@ -154,9 +154,10 @@ def _ventricular(recording: Recording, quality: Quality, beats: Beats) -> dict[s
             "fast_ventricular_s": found.duration_s,
             "fast_ventricular_bpm": found.rate_bpm,
             "ventricular_evenness_percent": 100 * found.evenness,
-            "usual_beat_percent": 100 * found.usual_beat,
             "vf_leakage_percent": 100 * found.leakage,
         }
+        if found.usual_beat is not None:
+            out["usual_beat_percent"] = 100 * found.usual_beat
     n_beats, bpm = longest_ventricular_run(beats, fs=recording.fs, least_bpm=RUN_BPM)
     if n_beats >= 2:
         out |= {"ventricular_run_beats": float(n_beats), "ventricular_run_bpm": bpm}
