@@ -185,11 +185,12 @@ def see_windows(signal: NDArray[np.floating], *, fs: float, beats: Beats, leads:
     """
     parts = []
     rows = np.flatnonzero(leads)
-    for start, stop in _blocks(signal.shape[1], fs) if len(rows) else ():
+    step_s = VENTRICULAR.step_s if signal.shape[1] <= VENTRICULAR.long_s * fs else VENTRICULAR.long_step_s
+    for start, stop in _blocks(signal.shape[1], fs, step_s) if len(rows) else ():
         inside = (beats.r_peaks >= start) & (beats.r_peaks < stop)
         kinds = np.full(int(inside.sum()), "N") if beats.kinds is None else beats.kinds[inside]
         piece = np.array(signal[rows, start:stop], dtype=np.float64)
-        part = _block(piece, fs, beats.r_peaks[inside] - start, kinds)
+        part = _block(piece, fs, beats.r_peaks[inside] - start, kinds, step_s)
         if part is not None:
             parts.append(Windows(starts_s=part.starts_s + start / fs, features=part.features, paced=part.paced))
     if not parts:
@@ -201,21 +202,21 @@ def see_windows(signal: NDArray[np.floating], *, fs: float, beats: Beats, leads:
     )
 
 
-def _blocks(n: int, fs: float) -> Iterator[tuple[int, int]]:
+def _blocks(n: int, fs: float, step_s: float) -> Iterator[tuple[int, int]]:
     """Yield blocks that overlap by a window less a step, so that no stretch is left out between them."""
     step = samples(VENTRICULAR.block_s, fs)
-    over = samples(VENTRICULAR.window_s, fs) - samples(VENTRICULAR.step_s, fs)
+    over = samples(VENTRICULAR.window_s, fs) - samples(step_s, fs)
     for start in range(0, max(n - over, 1), step):
         yield start, min(n, start + step + over)
 
 
 def _block(
-    given: NDArray[np.float64], fs: float, r_peaks: NDArray[np.int64], kinds: NDArray[np.str_]
+    given: NDArray[np.float64], fs: float, r_peaks: NDArray[np.int64], kinds: NDArray[np.str_], step_s: float
 ) -> Windows | None:
     thin = max(1, round(fs / VENTRICULAR.rate_hz))
     rate = fs / thin
     n = given.shape[1] // thin
-    width, step = samples(VENTRICULAR.window_s, rate), samples(VENTRICULAR.step_s, rate)
+    width, step = samples(VENTRICULAR.window_s, rate), samples(step_s, rate)
     if n < width:
         return None
     count = (n - width) // step + 1

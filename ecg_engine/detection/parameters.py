@@ -270,8 +270,9 @@ class VentricularParameters:
     gains: tuple[float, float] = (0.4, 2.5)  #: a stretch so much smaller or larger than the usual beat is none
     gap_share: float = 0.2  #: a lead with more missing does not count in a window
     single_correlation: float = 0.6  #: of the leads with each other, where there is one only
-    long_s: float = 60.0  #: a recording longer than this ...
-    long_likelihood: float = 0.9  #: ... needs a window that is so likely
+    long_s: float = 60.0  #: a recording longer than this
+    long_step_s: float = 1.0  #: has a window only so often
+    long_likelihood: float = 0.9  #: and needs one that is so likely
 
 
 QRS: Final = QrsParameters()
