@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ecg_engine.detection import classify_beats, delineate, detect_beats, detect_r_peaks
+    from ecg_engine.detection import RPeakDetector, classify_beats, delineate, detect_beats, detect_r_peaks
     from ecg_engine.dicom.radiographs import read_radiograph
     from ecg_engine.errors import EcgEngineError
     from ecg_engine.formats import open_ecg, read_ecg, write_ecg
@@ -35,6 +35,7 @@ _WHERE = {
     "EcgReport": "types",
     "Filters": "types",
     "Patient": "types",
+    "RPeakDetector": "detection",
     "Radiograph": "types",
     "RadiographReport": "types",
     "Recording": "types",
@@ -61,6 +62,7 @@ __all__ = [
     "EcgReport",
     "Filters",
     "Patient",
+    "RPeakDetector",
     "Radiograph",
     "RadiographReport",
     "Recording",

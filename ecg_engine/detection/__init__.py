@@ -6,8 +6,10 @@ from ecg_engine.detection.delineation import delineate
 from ecg_engine.detection.median_beat import median_beat
 from ecg_engine.detection.quality import measure_quality
 from ecg_engine.detection.r_peaks import detect_beats, detect_r_peaks
+from ecg_engine.detection.streaming import RPeakDetector
 
 __all__ = [
+    "RPeakDetector",
     "classify_beats",
     "clean",
     "delineate",

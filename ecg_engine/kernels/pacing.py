@@ -5,22 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import f8, f8_read, f8_write, i8, i8_read, i8_write, kernel
+from ecg_engine.kernels._jit import f8, f8_read, f8_write, helper, i8, i8_read, i8_write, kernel
 
 
-@kernel((f8_read, i8, f8, i8_write))
-def spikes_into(x: NDArray[np.float64], width: int, height: float, out: NDArray[np.int64]) -> int:
-    """Write where single spikes stand; return how many.
-
-    A spike rises by `height` and falls again (or the other way) within `width` samples, and on both sides of it the
-    signal runs on at nearly one level: the top of a narrow R does the first, but not the second.
-
-    Caller guarantees: ``width >= 2``, ``len(out) >= len(x) // width + 1``, no NaN.
-    """
+@helper
+def _spikes(
+    x: NDArray[np.float64], start: int, stop: int, width: int, height: float, out: NDArray[np.int64]
+) -> tuple[int, int]:
+    """Write the spikes that begin in ``start .. stop - 1``; return how many, and where to go on."""
     n = len(x)
     count = 0
-    i = 1
-    while i < n - width - 1:
+    i = start
+    while i < min(stop, n - width - 1):
         before = x[i - 1]
         if abs(x[i] - before) < 0.5 * height:
             i += 1
@@ -41,6 +37,32 @@ def spikes_into(x: NDArray[np.float64], width: int, height: float, out: NDArray[
             count += 1
             i = best + width
         i += 1
+    return count, i
+
+
+@kernel((f8_read, i8, f8, i8_write))
+def spikes_into(x: NDArray[np.float64], width: int, height: float, out: NDArray[np.int64]) -> int:
+    """Write where single spikes stand; return how many.
+
+    A spike rises by `height` and falls again (or the other way) within `width` samples, and on both sides of it the
+    signal runs on at nearly one level: the top of a narrow R does the first, but not the second.
+
+    Caller guarantees: ``width >= 2``, ``len(out) >= len(x) // width + 1``, no NaN.
+    """
+    return _spikes(x, 1, len(x), width, height, out)[0]
+
+
+@kernel((f8_read, i8, i8, i8, f8, i8_write))
+def next_spikes_into(
+    x: NDArray[np.float64], start: int, stop: int, width: int, height: float, out: NDArray[np.int64]
+) -> int:
+    """Write the spikes, as `spikes_into` tells them, that begin in ``start .. stop - 1``; return how many.
+
+    Behind them stands in `out` where to go on. Caller guarantees: ``start >= 1``, ``width >= 2``, and
+    ``len(out) >= (stop - start) // width + 2``; a NaN is no spike.
+    """
+    count, after = _spikes(x, start, stop, width, height, out)
+    out[count] = after
     return count
 
 

@@ -1,369 +1,386 @@
-"""QRS detection: slope energy, candidates, local level, choice of the beats, R peaks."""
+"""QRS detection as one machine that is fed block by block.
+
+Its state stands in a few arrays that the caller keeps, so that a whole recording and a stream in pieces go the same
+way. Time inside is counted in thinned samples, each the mean of `thin` samples as recorded.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import f8, f8_2d_read, f8_read, f8_write, helper, i8, i8_read, i8_write, kernel, u1_write
-from ecg_engine.kernels.smoothing import RESTART, median_of, running_mean
-
-#: Search back looks at every gap so often, halving it at best each time.
-LOOKS = 8
-
-
-@kernel((f8_read, i8, i8, i8, f8_write, f8_write))
-def slope_energy_into(
-    x: NDArray[np.float64],
-    smooth: int,
-    lag: int,
-    width: int,
-    work: NDArray[np.float64],
-    out: NDArray[np.float64],
-) -> None:
-    """Write the root mean square slope of the smoothed signal into `out`.
-
-    The signal is smoothed by two centred means over `smooth` samples, differenced over ``2 * lag`` samples, squared,
-    and averaged over `width` samples: linear in the amplitude, symmetrical in time, blind to level and polarity.
-
-    Caller guarantees: equal lengths >= 1, odd `smooth` and `width`, ``lag >= 1``, no NaN, ``|x| <= 1e4`` after scaling.
-    """
-    n = len(x)
-    running_mean(x, smooth, work)
-    running_mean(work, smooth, out)
-    for i in range(n):
-        work[i] = 0.0
-    for i in range(lag, n - lag):
-        slope = out[i + lag] - out[i - lag]
-        work[i] = slope * slope
-    half = width // 2
-    total = 0.0
-    for i in range(n):
-        if i % RESTART == 0:
-            total = 0.0
-            for k in range(max(i - half, 0), min(i + half + 1, n)):
-                total += work[k]
-        out[i] = np.sqrt(max(total, 0.0) / width)
-        if i + half + 1 < n:
-            total += work[i + half + 1]
-        if i - half >= 0:
-            total -= work[i - half]
+from ecg_engine.kernels._jit import f8_2d_read, f8_2d_write, f8_named, f8_read, f8_write, helper, i8, i8_write, kernel
+from ecg_engine.kernels.bend import MOVED, bend_square_into, energy_into, fuse_into, move, thin_into, weigh
+from ecg_engine.kernels.candidates import forget, judge_tops, level, seek
+from ecg_engine.kernels.locate import locate
+from ecg_engine.kernels.rules import (
+    BEAT_ROWS,
+    BEATS,
+    CANDIDATE_ROWS,
+    CANDIDATES,
+    DECIDE,
+    EMIT,
+    END,
+    GAP,
+    HEIGHT,
+    LAST_R,
+    LEVEL,
+    LOOKS,
+    N_BEATS,
+    N_CANDS,
+    NOISE,
+    RAW,
+    RR,
+    SEEK,
+    SEEN,
+    SPARE,
+    SPLIT,
+    TENT,
+    TIME,
+    USUAL_BEATS,
+    USUAL_RR,
+    BeatRules,
+)
+from ecg_engine.kernels.smoothing import median_of
 
 
-@kernel((f8_read, i8, i8_write))
-def local_maxima_into(x: NDArray[np.float64], half: int, out: NDArray[np.int64]) -> int:
-    """Write the samples that are positive and highest within `half` samples either side; return how many.
-
-    Of equal neighbours the first counts. Caller guarantees: ``half >= 1``, ``len(out) >= len(x) // half + 2``, no NaN.
-    """
-    n = len(x)
+@helper
+def _usual_rr(beats: NDArray[np.float64], stop: int, work: NDArray[np.float64]) -> float:
+    """Return the median of the last (up to) ten RR before the beat `stop`; 0 where there is none."""
     count = 0
-    i = 0
-    while i < n:
-        highest = x[i] > 0.0 and (i == 0 or x[i] > x[i - 1]) and (i == n - 1 or x[i] >= x[i + 1])
-        k = max(0, i - half)
-        while highest and k < i:
-            highest = x[k] < x[i]
-            k += 1
-        k = i + 1
-        while highest and k < min(n, i + half + 1):
-            highest = x[k] <= x[i]
-            k += 1
-        if highest:
-            out[count] = i
+    q = stop - 1
+    while q >= 0 and count < USUAL_RR:
+        if beats[RR, q] > 0.0:
+            work[count] = beats[RR, q]
             count += 1
-            i += half
-        i += 1
-    return count
-
-
-@kernel((i8_read, f8_read, i8, i8, f8_write, u1_write, f8_write))
-def local_levels_into(
-    at: NDArray[np.int64],
-    height: NDArray[np.float64],
-    apart: int,
-    span: int,
-    work: NDArray[np.float64],
-    top: NDArray[np.uint8],
-    out: NDArray[np.float64],
-) -> None:
-    """Write the usual height of a beat around each candidate: the median of the tops within `span` samples.
-
-    A top is a candidate that no other within `apart` samples exceeds.
-
-    Caller guarantees: `at` increases, equal lengths, ``len(work) >= 2 * span // apart + 3``.
-    """
-    n = len(at)
-    for i in range(n):
-        highest = True
-        j = i - 1
-        while highest and j >= 0 and at[i] - at[j] <= apart:
-            highest = height[j] < height[i]
-            j -= 1
-        j = i + 1
-        while highest and j < n and at[j] - at[i] <= apart:
-            highest = height[j] <= height[i]
-            j += 1
-        top[i] = 1 if highest else 0
-    first = 0
-    last = 0
-    for i in range(n):
-        while at[first] < at[i] - span:
-            first += 1
-        while last < n and at[last] <= at[i] + span:
-            last += 1
-        count = 0
-        for j in range(first, last):
-            if top[j] == 1 and count < len(work):
-                work[count] = height[j]
-                count += 1
-        out[i] = median_of(work, count) if count > 0 else height[i]
+        q -= 1
+    return median_of(work, count) if count > 0 else 0.0
 
 
 @helper
-def _choose(
-    at: NDArray[np.int64],
-    height: NDArray[np.float64],
-    level: NDArray[np.float64],
-    threshold: float,
-    refractory: int,
-    t_window: int,
-    t_share: float,
-    p_window: int,
-    p_share: float,
-    chosen: NDArray[np.uint8],
-) -> None:
-    """Forward pass: high enough, outside the refractory period, no T wave behind and no P wave before a QRS."""
-    last = -1
-    for i in range(len(at)):
-        chosen[i] = 0
-        if height[i] < threshold * level[i]:
-            continue
-        if last >= 0:
-            after = at[i] - at[last]
-            if after < refractory or (after < p_window and height[last] < p_share * height[i]):
-                if height[i] > height[last]:
-                    chosen[last] = 0
-                    chosen[i] = 1
-                    last = i
-                continue
-            if after < t_window and height[i] < t_share * height[last]:
-                continue
-        chosen[i] = 1
-        last = i
-
-
-@helper
-def _usual_rr(
-    at: NDArray[np.int64], beats: NDArray[np.int64], q: int, n_beats: int, work: NDArray[np.float64]
-) -> float:
-    """Return the median RR of the (up to) ten intervals around the `q`-th beat."""
-    low = max(0, q - 5)
-    high = min(n_beats - 1, q + 5)
-    for k in range(low, high):
-        work[k - low] = at[beats[k + 1]] - at[beats[k]]
-    return median_of(work, high - low)
-
-
-@helper
-def _gather(chosen: NDArray[np.uint8], beats: NDArray[np.int64]) -> int:
-    """Write the indices of the chosen candidates into `beats`; return how many."""
-    count = 0
-    for i in range(len(chosen)):
-        if chosen[i] == 1:
-            beats[count] = i
-            count += 1
-    return count
+def _add_beat(beats: NDArray[np.float64], state: NDArray[np.int64], time: float, height: float) -> None:
+    """Add a beat behind the last; where the room is full, the older half goes."""
+    n = state[N_BEATS]
+    if n == BEATS:
+        keep = BEATS // 2
+        for row in range(BEAT_ROWS):
+            move(beats[row], n - keep, keep)
+        state[EMIT] = max(0, state[EMIT] - (n - keep))
+        n = keep
+    beats[TIME, n] = time
+    beats[HEIGHT, n] = height
+    broken = n == 0 or (beats[TIME, n - 1] < state[SPLIT] <= time)
+    beats[RR, n] = 0.0 if broken else time - beats[TIME, n - 1]
+    state[N_BEATS] = n + 1
 
 
 @helper
 def _search_back(
-    at: NDArray[np.int64],
-    height: NDArray[np.float64],
-    level: NDArray[np.float64],
-    share: float,
-    late: float,
-    margin: int,
-    t_window: int,
-    t_share: float,
-    chosen: NDArray[np.uint8],
-    beats: NDArray[np.int64],
+    cands: NDArray[np.float64],
+    beats: NDArray[np.float64],
+    state: NDArray[np.int64],
+    i: int,
+    rules: BeatRules,
     work: NDArray[np.float64],
 ) -> None:
-    """Where a beat is late, take the highest candidate between that passes the lower threshold, and look again."""
-    for _turn in range(LOOKS):
-        n_beats = _gather(chosen, beats)
-        found = 0
-        for q in range(n_beats - 1):
-            left = beats[q]
-            right = beats[q + 1]
-            if at[right] - at[left] <= late * _usual_rr(at, beats, q, n_beats, work):
-                continue
+    """Where candidate `i`, a beat, is late, add the highest between that passes the lower threshold, and look again."""
+    n = state[N_BEATS]
+    time = cands[TIME, i]
+    if n == 0 or beats[TIME, n - 1] < state[SPLIT] <= time:
+        return
+    usual = _usual_rr(beats, n, work)
+    if usual == 0.0:
+        return
+    left = beats[TIME, n - 1]
+    left_height = beats[HEIGHT, n - 1]
+    found = 0
+    while time - left > rules.late * usual and found < LOOKS:
+        # the highest in between; then again to the left of it, until no gap before it is left
+        right = time
+        chosen = -1
+        for _look in range(LOOKS):
+            if right - left <= rules.late * usual:
+                break
             best = -1
-            for j in range(left + 1, right):
-                after = at[j] - at[left]
-                if after < margin or at[right] - at[j] < margin:
-                    continue
-                if after < t_window and height[j] < t_share * height[left]:
-                    continue
-                if height[j] >= share * level[j] and (best < 0 or height[j] > height[best]):
+            j = i - 1
+            while j >= 0 and cands[TIME, j] > max(left, time - rules.back_reach):
+                after = cands[TIME, j] - left
+                if (
+                    right - cands[TIME, j] >= rules.margin
+                    and after >= rules.margin
+                    and not (after < rules.t_window and cands[HEIGHT, j] < rules.t_share * left_height)
+                    and cands[HEIGHT, j] >= rules.back_share * cands[LEVEL, j] + rules.noise_share * cands[NOISE, j]
+                    and (best < 0 or cands[HEIGHT, j] > cands[HEIGHT, best])
+                ):
                     best = j
-            if best >= 0:
-                chosen[best] = 1
-                found += 1
-        if found == 0:
+                j -= 1
+            if best < 0:
+                break
+            chosen = best
+            right = cands[TIME, best]
+        if chosen < 0:
             return
+        _add_beat(beats, state, cands[TIME, chosen], cands[HEIGHT, chosen])
+        left = cands[TIME, chosen]
+        left_height = cands[HEIGHT, chosen]
+        found += 1
 
 
 @helper
-def _drop_splitters(
-    at: NDArray[np.int64],
-    height: NDArray[np.float64],
-    low_share: float,
-    usual_share: float,
-    soon_share: float,
-    chosen: NDArray[np.uint8],
-    beats: NDArray[np.int64],
+def _splits(
+    beats: NDArray[np.float64], state: NDArray[np.int64], q: int, rules: BeatRules, work: NDArray[np.float64]
+) -> bool:
+    """Return whether beat `q` is low and splits an ordinary RR: a T or P wave between two QRS complexes."""
+    n = state[N_BEATS]
+    if q < 1 or q > n - 2 or beats[RR, q] == 0.0 or beats[RR, q + 1] == 0.0:
+        return False
+    if beats[HEIGHT, q] >= min(beats[HEIGHT, q - 1], beats[HEIGHT, q + 1]) * rules.low_share:
+        return False
+    low, high = max(0, q - USUAL_BEATS), min(n, q + USUAL_BEATS // 2)
+    for k in range(low, high):
+        work[k - low] = beats[HEIGHT, k]
+    tall = rules.low_share * median_of(work, high - low)
+    count = 0
+    previous = -1
+    for k in range(low, high):
+        if k != q and beats[HEIGHT, k] >= tall:
+            if previous >= 0:
+                work[count] = beats[TIME, k] - beats[TIME, previous]
+                count += 1
+            previous = k
+    return count >= 2 and beats[TIME, q + 1] - beats[TIME, q - 1] <= rules.usual_share * median_of(work, count)
+
+
+@helper
+def _take_out(beats: NDArray[np.float64], state: NDArray[np.int64], q: int) -> None:
+    """Take beat `q` out, so that its two RR become one."""
+    beats[RR, q + 1] += beats[RR, q]
+    for row in range(BEAT_ROWS):
+        for k in range(q, state[N_BEATS] - 1):
+            beats[row, k] = beats[row, k + 1]
+    state[N_BEATS] -= 1
+
+
+@helper
+def _confirm(
+    cands: NDArray[np.float64],
+    beats: NDArray[np.float64],
+    state: NDArray[np.int64],
+    rules: BeatRules,
     work: NDArray[np.float64],
 ) -> None:
-    """Drop low beats that split an ordinary RR interval in two: T and P waves between two QRS complexes."""
-    for _turn in range(2):
-        n_beats = _gather(chosen, beats)
-        for q in range(1, n_beats - 1):
-            i = beats[q]
-            before = beats[q - 1]
-            after = beats[q + 1]
-            if chosen[before] == 0 or height[i] >= low_share * min(height[before], height[after]):
-                continue
-            low = max(0, q - 8)
-            high = min(n_beats - 1, q + 8)
-            for k in range(low, high + 1):
-                work[k - low] = height[beats[k]]
-            tall = low_share * median_of(work, high - low + 1)
-            count = 0
-            previous = -1
-            for k in range(low, high + 1):
-                if k != q and height[beats[k]] >= tall:
-                    if previous >= 0:
-                        work[count] = at[beats[k]] - at[previous]
-                        count += 1
-                    previous = beats[k]
-            if count >= 2 and at[after] - at[before] <= usual_share * median_of(work, count):
-                chosen[i] = 0
-    # At either end there is one neighbour only: a low beat that comes far too soon is the T or P wave of that one.
-    n_beats = _gather(chosen, beats)
-    if n_beats < 4:
-        return
-    usual = _usual_rr(at, beats, 0, n_beats, work)
-    if height[beats[0]] < low_share * height[beats[1]] and at[beats[1]] - at[beats[0]] < soon_share * usual:
-        chosen[beats[0]] = 0
-    usual = _usual_rr(at, beats, n_beats - 1, n_beats, work)
-    last = beats[n_beats - 1]
-    before = beats[n_beats - 2]
-    if height[last] < low_share * height[before] and at[last] - at[before] < soon_share * usual:
-        chosen[last] = 0
+    """Make the tentative candidate a beat."""
+    i = state[TENT]
+    state[TENT] = -1
+    _search_back(cands, beats, state, i, rules, work)
+    _add_beat(beats, state, cands[TIME, i], cands[HEIGHT, i])
 
 
-@kernel((i8_read, f8_read, f8_read, f8, f8, f8, i8, i8, i8, f8, i8, f8, f8, f8, f8, u1_write, i8_write))
-def choose_beats_into(
-    at: NDArray[np.int64],
-    height: NDArray[np.float64],
-    level: NDArray[np.float64],
-    threshold: float,
-    back_share: float,
-    late: float,
-    refractory: int,
-    margin: int,
-    t_window: int,
-    t_share: float,
-    p_window: int,
-    p_share: float,
-    low_share: float,
-    usual_share: float,
-    soon_share: float,
-    chosen: NDArray[np.uint8],
-    beats: NDArray[np.int64],
-) -> int:
-    """Choose the beats among the candidates; write their samples into `beats` and return how many.
-
-    Forward pass with the local level, search back where a beat is late, removal of low ones that split an RR.
-
-    Caller guarantees: `at` increases, equal lengths, heights and levels finite and >= 0.
-    """
-    work = np.empty(32)
-    _choose(at, height, level, threshold, refractory, t_window, t_share, p_window, p_share, chosen)
-    _search_back(at, height, level, back_share, late, margin, t_window, t_share, chosen, beats, work)
-    _drop_splitters(at, height, low_share, usual_share, soon_share, chosen, beats, work)
-    n_beats = _gather(chosen, beats)
-    for q in range(n_beats):
-        beats[q] = at[beats[q]]
-    return n_beats
-
-
-@kernel((f8_read, f8_read, f8_write))
-def add_weighted_square_into(
-    energy: NDArray[np.float64], weight: NDArray[np.float64], out: NDArray[np.float64]
+@helper
+def _decide(
+    cands: NDArray[np.float64],
+    beats: NDArray[np.float64],
+    state: NDArray[np.int64],
+    rules: BeatRules,
+    final: bool,
+    work: NDArray[np.float64],
 ) -> None:
-    """Add the square of ``energy * weight`` to `out`. Caller guarantees: equal lengths, no NaN."""
-    for i in range(len(energy)):
-        value = energy[i] * weight[i]
-        out[i] += value * value
+    """Decide the candidates behind which enough is known."""
+    while state[DECIDE] < state[N_CANDS]:
+        i = state[DECIDE]
+        state[DECIDE] = i + 1
+        time = cands[TIME, i]
+        height = cands[HEIGHT, i]
+        cands[LEVEL, i] = level(cands, state, i, rules, work)
+        k = state[TENT]
+        if k >= 0 and time - cands[TIME, k] >= max(rules.p_window, rules.refractory):
+            _confirm(cands, beats, state, rules, work)
+        noise = cands[NOISE, i - 1] if i > 0 else 0.0
+        cands[NOISE, i] = noise
+        if height < rules.threshold * cands[LEVEL, i] + rules.noise_share * noise:
+            cands[NOISE, i] = noise + rules.noise_pace * (min(height, cands[LEVEL, i]) - noise)
+            continue
+        if k >= 0:
+            after = time - cands[TIME, k]
+            if after < rules.refractory or (after < rules.p_window and cands[HEIGHT, k] < rules.p_share * height):
+                if height > cands[HEIGHT, k]:
+                    state[TENT] = i
+                continue
+            if after < rules.t_window and height < rules.t_share * cands[HEIGHT, k]:
+                continue
+            if state[TENT] >= 0:
+                _confirm(cands, beats, state, rules, work)
+        elif state[N_BEATS] > 0:
+            n = state[N_BEATS] - 1
+            after = time - beats[TIME, n]
+            if after < rules.t_window and height < rules.t_share * beats[HEIGHT, n]:
+                continue
+        state[TENT] = i
+    # What could follow it too soon is known now.
+    known = state[SEEK] - max(rules.p_window, rules.refractory)
+    if state[TENT] >= 0 and (final or cands[TIME, state[TENT]] <= known):
+        _confirm(cands, beats, state, rules, work)
 
 
-@kernel((f8_2d_read, f8_read, i8_read, i8, i8, i8, f8_write, i8_write, f8_write))
-def locate_r_into(
-    signal: NDArray[np.float64],
-    unit: NDArray[np.float64],
-    at: NDArray[np.int64],
-    half: int,
-    smooth: int,
-    level_half: int,
+@helper
+def _energies(
+    x: NDArray[np.float64],
+    base: int,
+    n: int,
+    have: int,
+    n_energy: int,
+    rules: BeatRules,
+    taps: NDArray[np.float64],
+    state: NDArray[np.int64],
+    memory: NDArray[np.float64],
+    thinned: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    energies: NDArray[np.float64],
+) -> int:
+    """Write each lead's energy of the next block behind its history; return how much of it is gap in every lead."""
+    n_leads = x.shape[0]
+    thin, width = int(rules.thin), int(rules.width)
+    reach = len(taps)
+    history = 2 * int(rules.apart) + 2
+    at = state[RAW] - base
+    empty = n
+    for lead in range(n_leads):
+        line, square = thinned[lead], squares[lead]
+        energy = energies[lead] if n_leads > 1 else energies[1]
+        gap = thin_into(x[lead, at : at + have * thin], thin, have, n, memory[lead], line, 2 * reach)
+        empty = min(empty, gap)
+        bend_square_into(line, taps, n, square, width - 1)
+        move(line, n, 2 * reach)
+        if state[SEEN] == 0:  # the first window's beginning lies before the recording
+            move(square, n - n_energy, n_energy + width - 1)
+        if n_energy > 0:
+            energy_into(square, width, n_energy, energy, history)
+            move(square, n_energy, width - 1)
+        k = history
+        while memory[lead, MOVED] == 0.0 and k < history + n_energy:
+            memory[lead, MOVED] = 1.0 if energy[k] > 0.0 else 0.0
+            k += 1
+    state[RAW] += have * thin
+    return empty
+
+
+@helper
+def _count_gap(state: NDArray[np.int64], empty: int, have: int, split: float) -> None:
+    """Follow a gap of all leads over the blocks; where a long one ends, the rhythm begins anew."""
+    if empty > 0 and empty == have:
+        state[GAP] += empty
+        return
+    if state[GAP] >= split:
+        state[SPLIT] = state[END]
+    state[GAP] = 0
+
+
+@helper
+def _give_out(
+    x: NDArray[np.float64],
+    base: int,
+    stop: int,
+    final: bool,
+    beats: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    rules: BeatRules,
+    state: NDArray[np.int64],
     work: NDArray[np.float64],
     out: NDArray[np.int64],
-    swing: NDArray[np.float64],
-) -> None:
-    """Write the R peak near each candidate into `out`, and the largest QRS swing of a lead into `swing`.
+    count: int,
+) -> int:
+    """Write the R peaks of the beats that nothing can change any more behind the `count` there are; return how many."""
+    found = np.empty(2)
+    while state[EMIT] < state[N_BEATS]:
+        q = state[EMIT]
+        n = state[N_BEATS]
+        low_after = q > 0 and beats[HEIGHT, q] < rules.low_share * beats[HEIGHT, q - 1]
+        if _splits(beats, state, q, rules, work):
+            _take_out(beats, state, q)
+            continue
+        waits = q == n - 1 and not final and state[END] - beats[TIME, q] < rules.hold
+        if waits and (q == 0 or low_after):
+            break
+        state[EMIT] = q + 1
+        # At either end there is one neighbour only: a low beat that comes far too soon is the T or P wave of that one.
+        if n >= 4:
+            rr = 0.0
+            if q == n - 1 and final and low_after:
+                rr = beats[RR, q]
+            elif q == 0 and state[LAST_R] < 0 and beats[HEIGHT, 0] < rules.low_share * beats[HEIGHT, 1]:
+                rr = beats[RR, 1]
+            if 0.0 < rr < rules.soon_share * _usual_rr(beats, n, work):
+                continue
+        locate(x, base, stop, beats[TIME, q], weights, rules, work, found)
+        r_peak = int(found[0])
+        if found[1] >= rules.floor and (state[LAST_R] < 0 or r_peak - state[LAST_R] >= rules.twice):
+            state[LAST_R] = r_peak
+            out[count] = r_peak
+            count += 1
+    return count
 
-    A lead's swing is multiplied by its `unit`.
 
-    R is where the leads together stand farthest, either way, from the local level (their mean over ``2 * level_half``
-    samples), within `half` samples of the candidate; each lead is smoothed over ``2 * smooth + 1`` samples.
+@kernel((
+    f8_2d_read, i8, i8, i8, f8_named(BeatRules), f8_read, i8_write, f8_2d_write, f8_2d_write, f8_2d_write, f8_2d_write,
+    f8_write, f8_2d_write, f8_2d_write, f8_write, i8_write,
+))  # fmt: skip
+def advance_into(
+    x: NDArray[np.float64],
+    base: int,
+    stop: int,
+    final: int,
+    rules: BeatRules,
+    taps: NDArray[np.float64],
+    state: NDArray[np.int64],
+    memory: NDArray[np.float64],
+    thinned: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    energies: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    stats: NDArray[np.float64],
+    cands: NDArray[np.float64],
+    work: NDArray[np.float64],
+    out: NDArray[np.int64],
+) -> int:
+    """Go on as far as whole blocks of `x` reach, to the end if `final`; write the R peaks found, return how many.
 
-    Caller guarantees: `at` inside the signal, ``len(work) >= 2 * half + 1``, no NaN, ``|signal| <= 1e6``.
+    ``x[:, 0]`` is sample `base` of the recording, `stop` the sample after the last. Rows of `energies`: one a lead, and
+    their fusion; `cands` holds the candidates in its first 4 rows, the beats in 3 more.
     """
-    n_leads, n = signal.shape
-    for b in range(len(at)):
-        start = max(0, at[b] - half)
-        stop = min(n, at[b] + half + 1)
-        for k in range(stop - start):
-            work[k] = 0.0
-        swing[b] = 0.0
-        for lead in range(n_leads):
-            level = 0.0
-            count = 0
-            for k in range(max(0, at[b] - level_half), min(n, at[b] + level_half + 1)):
-                level += signal[lead, k]
-                count += 1
-            level /= count
-            lowest = np.inf
-            highest = -np.inf
-            # The swing is taken over the line from end to end of the window: drift is no QRS.
-            first = signal[lead, start]
-            last = signal[lead, stop - 1]
-            for k in range(start, stop):
-                value = 0.0
-                count = 0
-                for j in range(max(0, k - smooth), min(n, k + smooth + 1)):
-                    value += signal[lead, j]
-                    count += 1
-                value /= count
-                over = value - first - (last - first) * (k - start) / max(1, stop - 1 - start)
-                lowest = min(lowest, over)
-                highest = max(highest, over)
-                work[k - start] += (value - level) * (value - level)
-            swing[b] = max(swing[b], (highest - lowest) * unit[lead])
-        best = 0
-        for k in range(stop - start):
-            if work[k] > work[best]:
-                best = k
-        out[b] = start + best
+    n_leads = x.shape[0]
+    thin, width, apart = int(rules.thin), int(rules.width), int(rules.apart)
+    delay = len(taps) + width // 2
+    history = 2 * apart + 2
+    beats = cands[CANDIDATE_ROWS:]
+    fused = energies[n_leads]
+    count = 0
+    ends = False
+    while not ends and count < len(out) - BEATS:
+        first = state[SEEN] == 0
+        left = (stop - state[RAW]) // thin
+        n = int(rules.begin) + delay if first else int(rules.block)
+        ends = final == 1 and left <= n
+        if left <= n and not ends:
+            break
+        if ends:
+            n = left + delay
+        # The energy of a sample is known `delay` samples later.
+        n_energy = n - delay if first else n
+        empty = _energies(x, base, n, min(n, left), n_energy, rules, taps, state, memory, thinned, squares, energies)
+        if n_leads > 1 and n_energy > 0:
+            votes = weigh(energies, history, n_energy, stats, weights, state[SEEN], rules.no_vote, work)
+            fuse_into(energies, history, n_energy, weights, votes, fused)
+        _count_gap(state, empty, min(n, left), rules.split)
+        start = state[END]
+        state[END] = start + n_energy
+        state[SEEN] += 1
+        state[SEEK], state[N_CANDS] = seek(
+            fused, start - history, state[SEEK], state[END], apart, ends, cands, state[N_CANDS]
+        )
+        move(fused, n_energy, history)
+        judge_tops(cands, state, float(state[END] - apart), rules.top, ends)
+        _decide(cands, beats, state, rules, ends, work)
+        count = _give_out(x, base, stop, ends, beats, weights, rules, state, work, out, count)
+        if state[N_CANDS] > CANDIDATES - SPARE:
+            forget(cands, state, state[END] - max(rules.span, rules.back_reach) - 2.0 * rules.top)
+    return count

@@ -1,0 +1,129 @@
+"""The machine that finds beats, with its state: the same for a whole recording and for one in pieces."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_engine.detection.parameters import QRS, odd_samples, samples
+from ecg_engine.kernels.bend import BLOCKS, IN_GAP, MOVED
+from ecg_engine.kernels.qrs import advance_into
+from ecg_engine.kernels.rules import (
+    BEAT_ROWS,
+    BEATS,
+    CANDIDATE_ROWS,
+    CANDIDATES,
+    LAST_R,
+    STATE_SIZE,
+    TENT,
+    BeatRules,
+)
+
+
+@lru_cache(maxsize=32)
+def rules_for(fs: float, floor_mv: float | None) -> tuple[BeatRules, NDArray[np.float64]]:
+    """Return the rules in samples of `fs`, and one arm of the bend's filter."""
+    thin = max(1, round(fs / QRS.grid_hz))
+    rate = fs / thin
+
+    def within(seconds: float) -> float:
+        return float(samples(seconds, rate))
+
+    rules = BeatRules(
+        thin=float(thin),
+        block=within(QRS.block_s),
+        begin=within(QRS.begin_s),
+        width=float(odd_samples(QRS.width_s, rate)),
+        apart=within(QRS.apart_s),
+        top=within(QRS.top_s),
+        span=within(QRS.span_s),
+        refractory=within(QRS.refractory_s),
+        margin=within(QRS.margin_s),
+        t_window=within(QRS.t_window_s),
+        p_window=within(QRS.p_window_s),
+        back_reach=within(QRS.back_reach_s),
+        split=within(QRS.split_s),
+        hold=within(QRS.hold_s),
+        locate=float(samples(QRS.locate_s, fs)),
+        locate_smooth=float(round(QRS.locate_smooth_s * fs)),
+        level=float(samples(QRS.level_s, fs)),
+        twice=float(samples(QRS.twice_s, fs)),
+        threshold=QRS.threshold,
+        back_share=QRS.back_share,
+        noise_share=QRS.noise_share,
+        noise_pace=QRS.noise_pace,
+        late=QRS.late,
+        t_share=QRS.t_share,
+        p_share=QRS.p_share,
+        low_share=QRS.low_share,
+        usual_share=QRS.usual_share,
+        soon_share=QRS.soon_share,
+        no_vote=QRS.no_vote,
+        floor=0.0 if floor_mv is None else float(floor_mv),
+    )
+    taps = bend_taps(rate)
+    taps.setflags(write=False)
+    return rules, taps
+
+
+def bend_taps(rate: float) -> NDArray[np.float64]:
+    """Return one arm of the second difference over `lag_s`, smoothed by a triangle, at `rate` Hz; its sum is 1/2."""
+    reach = max(1, int(np.ceil((QRS.lag_s + QRS.smooth_s) * rate)) - 1)
+    at = np.arange(1, reach + 1) / rate
+
+    def triangle(t: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.maximum(0.0, 1.0 - np.abs(t) / QRS.smooth_s)
+
+    arm = triangle(at - QRS.lag_s) + triangle(at + QRS.lag_s) - 2.0 * triangle(at)
+    return np.ascontiguousarray(arm / (2.0 * np.abs(arm).sum()))
+
+
+class Machine:
+    """State and buffers of the machine for `n_leads` leads.
+
+    Parameters
+    ----------
+    n_leads : int
+    fs : float
+        Hz.
+    floor_mv : float or None
+    """
+
+    __slots__ = ("_arrays", "_memory", "_rules", "_state", "_taps", "_twice")
+
+    def __init__(self, n_leads: int, fs: float, floor_mv: float | None) -> None:
+        self._rules, self._taps = rules_for(fs, floor_mv)
+        rules, reach = self._rules, len(self._taps)
+        room = int(rules.begin + rules.block + 2 * rules.width + 2 * rules.apart) + 4 * reach + 8
+        self._state = np.zeros(STATE_SIZE, np.int64)
+        self._state[TENT] = self._state[LAST_R] = -1
+        self._memory = np.zeros((n_leads, 4))
+        self._memory[:, IN_GAP] = 1.0
+        self._arrays = (
+            np.zeros((n_leads, room)),
+            np.zeros((n_leads, room)),
+            np.zeros((n_leads + 1, room)),
+            np.ones(n_leads),
+            np.zeros((n_leads, 2 * BLOCKS)),
+            np.zeros((CANDIDATE_ROWS + BEAT_ROWS, CANDIDATES)),
+            np.empty(max(CANDIDATES, 2 * int(rules.locate) + 1)),
+        )
+        self._twice = int(rules.twice)
+
+    @property
+    def moved(self) -> tuple[int, ...]:
+        """The leads that ever moved."""
+        return tuple(int(i) for i in np.flatnonzero(self._memory[:, MOVED]))
+
+    def feed(self, x: NDArray[np.float64], base: int, stop: int, *, final: bool) -> NDArray[np.int64]:
+        """Return the R peaks that follow from what stands in `x`, whose first sample is `base` of the recording.
+
+        Caller guarantees: `x` holds what came before for `KEPT_S`, and all from there to `stop`.
+        """
+        out = np.empty((stop - base) // self._twice + 2 * BEATS, np.int64)
+        count = advance_into(
+            x, base, stop, int(final), self._rules, self._taps, self._state, self._memory, *self._arrays, out
+        )
+        return out[:count]

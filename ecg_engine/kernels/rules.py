@@ -1,0 +1,61 @@
+"""What the machine that finds beats is told, and the places in its state."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+#: Rooms of the tables, in entries.
+CANDIDATES = 512
+BEATS = 64
+#: Room that is kept free in the table of candidates for one block.
+SPARE = 128
+#: Search back looks so often at a gap, taking it to pieces.
+LOOKS = 8
+#: A usual RR is the median of so many; a usual height of so many beats.
+USUAL_RR, USUAL_BEATS = 10, 12
+
+#: Places in the state of whole numbers: raw samples thinned; thinned samples with an energy; the next to be judged a
+#: candidate; candidates; the next to be judged a top; the next to be decided; the tentative beat (-1: none); beats;
+#: the next to be given out; the last R (-1: none); end of the last gap that splits; length of the open gap; blocks
+#: seen; the first candidate that counts for the level.
+RAW, END, SEEK, N_CANDS, TOPS, DECIDE, TENT, N_BEATS, EMIT, LAST_R, SPLIT, GAP, SEEN, LOW = range(14)
+STATE_SIZE = 14
+#: Rows of the table of candidates, and behind them of beats (RR to the beat before, 0: none).
+TIME, HEIGHT, TOP, LEVEL, NOISE = range(5)
+RR = 2
+CANDIDATE_ROWS, BEAT_ROWS = 5, 3
+
+
+class BeatRules(NamedTuple):
+    """Windows and thresholds; all floats, filled by the caller for its rate. See the table of parameters."""
+
+    thin: float  # samples as recorded a thinned sample
+    block: float  # thinned samples a block, and so on for every time down to `split`
+    begin: float
+    width: float
+    apart: float
+    top: float
+    span: float
+    refractory: float
+    margin: float
+    t_window: float
+    p_window: float
+    back_reach: float
+    split: float
+    hold: float
+    locate: float  # samples as recorded, down to `twice`
+    locate_smooth: float
+    level: float
+    twice: float
+    threshold: float  # shares
+    back_share: float
+    noise_share: float
+    noise_pace: float
+    late: float
+    t_share: float
+    p_share: float
+    low_share: float
+    usual_share: float
+    soon_share: float
+    no_vote: float
+    floor: float  # of a QRS, in the signal's unit
