@@ -12,6 +12,8 @@ from ecg_engine.kernels.rules import (
     CANDIDATES,
     DECIDE,
     HEIGHT,
+    HIGH,
+    LEVEL,
     LOW,
     N_CANDS,
     SPARE,
@@ -19,6 +21,7 @@ from ecg_engine.kernels.rules import (
     TIME,
     TOP,
     TOPS,
+    TOPS_USED,
     BeatRules,
 )
 from ecg_engine.kernels.smoothing import median_of
@@ -92,25 +95,34 @@ def level(
 ) -> float:
     """Return the usual height of a beat at candidate `i`: the median of the tops before it, or in the beginning."""
     until = max(cands[TIME, i] - rules.top, rules.begin)
+    same = i > 0
     low = state[LOW]
     while low < i and cands[TIME, low] < cands[TIME, i] - rules.span:
+        same = same and cands[TOP, low] == 0.0
         low += 1
+    high = state[HIGH]
+    while high < state[TOPS] and cands[TIME, high] <= until:
+        same = same and cands[TOP, high] == 0.0
+        high += 1
     state[LOW] = low
+    state[HIGH] = high
+    if same and cands[TOPS_USED, i - 1] > 0.0:  # a median is dear: only where the tops are others
+        cands[TOPS_USED, i] = cands[TOPS_USED, i - 1]
+        return float(cands[LEVEL, i - 1])
     count = 0
-    j = low
-    while j < state[TOPS] and cands[TIME, j] <= until and count < len(work):
-        if cands[TOP, j] > 0.0:
+    for j in range(low, high):
+        if cands[TOP, j] > 0.0 and count < len(work):
             work[count] = cands[HEIGHT, j]
             count += 1
-        j += 1
-    return median_of(work, count) if count > 0 else cands[HEIGHT, i]
+    cands[TOPS_USED, i] = float(count)
+    return median_of(work, count) if count > 0 else float(cands[HEIGHT, i])
 
 
 @helper
 def forget(cands: NDArray[np.float64], state: NDArray[np.int64], until: float) -> None:
     """Drop the candidates before `until`, and more where there are still too many."""
     drop = 0
-    limit = min(state[DECIDE], state[TOPS])
+    limit = min(state[DECIDE] - 1, state[TOPS])
     if state[TENT] >= 0:
         limit = min(limit, state[TENT])
     while drop < limit and (cands[TIME, drop] < until or drop < SPARE):
@@ -120,5 +132,6 @@ def forget(cands: NDArray[np.float64], state: NDArray[np.int64], until: float) -
     for place in (N_CANDS, TOPS, DECIDE):
         state[place] -= drop
     state[LOW] = max(0, state[LOW] - drop)
+    state[HIGH] = max(0, state[HIGH] - drop)
     if state[TENT] >= 0:
         state[TENT] -= drop

@@ -10,6 +10,23 @@ from ecg_engine.kernels.rules import BeatRules
 
 
 @helper
+def _level(row: NDArray[np.float64], start: int, stop: int) -> float:
+    """Return the mean of ``row[start:stop]`` without its gaps; NaN where there is nothing else."""
+    total = 0.0
+    for k in range(start, stop):
+        total += row[k]
+    if total == total:
+        return total / (stop - start)
+    total = 0.0
+    count = 0
+    for k in range(start, stop):
+        if not np.isnan(row[k]):
+            total += row[k]
+            count += 1
+    return total / count if count > 0 else np.nan
+
+
+@helper
 def locate(
     x: NDArray[np.float64],
     base: int,
@@ -22,48 +39,40 @@ def locate(
 ) -> None:
     """Write R near thinned sample `time` and the largest QRS swing of a lead into `found`.
 
-    R is where the leads together stand farthest, either way, from their level.
+    R is where the leads together stand farthest, either way, from their level, each smoothed by a short mean. The
+    swing is taken over the line from end to end of the window: drift is no QRS.
     """
-    n_leads = x.shape[0]
     thin = int(rules.thin)
-    centre = int(time) * thin + thin // 2 - base
     n = stop - base
-    half, smooth, level_half = int(rules.locate), int(rules.locate_smooth), int(rules.level)
-    centre = min(centre, n - 1)
+    half, smooth, around = int(rules.locate), int(rules.locate_smooth), int(rules.level)
+    centre = min(int(time) * thin + thin // 2 - base, n - 1)
     start, end = max(0, centre - half), min(n, centre + half + 1)
     for k in range(end - start):
         work[k] = 0.0
     swing = 0.0
-    for lead in range(n_leads):
-        level = 0.0
-        count = 0
-        for k in range(max(0, centre - level_half), min(n, centre + level_half + 1)):
-            if not np.isnan(x[lead, k]):
-                level += x[lead, k]
-                count += 1
-        if count == 0:
+    for lead in range(x.shape[0]):
+        row = x[lead]
+        level = _level(row, max(0, centre - around), min(n, centre + around + 1))
+        if level != level:
             continue
-        level /= count
-        first = x[lead, start] if not np.isnan(x[lead, start]) else level
-        last = x[lead, end - 1] if not np.isnan(x[lead, end - 1]) else level
+        first = row[start] if row[start] == row[start] else level
+        last = row[end - 1] if row[end - 1] == row[end - 1] else level
         tilt = (last - first) / max(1, end - 1 - start)
         lowest = 0.0
         highest = 0.0
+        weight = weights[lead] * weights[lead]
         for k in range(start, end):
+            low, high = max(0, k - smooth), min(n, k + smooth + 1)
             value = 0.0
-            count = 0
-            for j in range(max(0, k - smooth), min(n, k + smooth + 1)):
-                if not np.isnan(x[lead, j]):
-                    value += x[lead, j]
-                    count += 1
-            if count == 0:
-                continue
-            value /= count
-            over = value - first - tilt * (k - start)
-            lowest = min(lowest, over)
-            highest = max(highest, over)
-            away = (value - level) * weights[lead]
-            work[k - start] += away * away
+            for j in range(low, high):
+                value += row[j]
+            value /= high - low
+            if value == value:  # not in a gap
+                over = value - first - tilt * (k - start)
+                lowest = min(lowest, over)
+                highest = max(highest, over)
+                away = value - level
+                work[k - start] += weight * away * away
         swing = max(swing, highest - lowest)
     best = 0
     for k in range(end - start):

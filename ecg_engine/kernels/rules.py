@@ -17,13 +17,13 @@ USUAL_RR, USUAL_BEATS = 10, 12
 #: Places in the state of whole numbers: raw samples thinned; thinned samples with an energy; the next to be judged a
 #: candidate; candidates; the next to be judged a top; the next to be decided; the tentative beat (-1: none); beats;
 #: the next to be given out; the last R (-1: none); end of the last gap that splits; length of the open gap; blocks
-#: seen; the first candidate that counts for the level.
-RAW, END, SEEK, N_CANDS, TOPS, DECIDE, TENT, N_BEATS, EMIT, LAST_R, SPLIT, GAP, SEEN, LOW = range(14)
-STATE_SIZE = 14
+#: seen; the first candidate that counts for the level, and the first after them.
+RAW, END, SEEK, N_CANDS, TOPS, DECIDE, TENT, N_BEATS, EMIT, LAST_R, SPLIT, GAP, SEEN, LOW, HIGH = range(15)
+STATE_SIZE = 15
 #: Rows of the table of candidates, and behind them of beats (RR to the beat before, 0: none).
-TIME, HEIGHT, TOP, LEVEL, NOISE = range(5)
+TIME, HEIGHT, TOP, LEVEL, NOISE, TOPS_USED = range(6)
 RR = 2
-CANDIDATE_ROWS, BEAT_ROWS = 5, 3
+CANDIDATE_ROWS, BEAT_ROWS = 6, 3
 
 
 class BeatRules(NamedTuple):
