@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ecg_engine.detection.delineation import wave_shares
-from ecg_engine.detection.parameters import QRS, odd_samples, samples
-from ecg_engine.kernels import agreement, beats, cleaning, pacing, qrs, quality, smoothing, waves
+from ecg_engine.detection.parameters import odd_samples
+from ecg_engine.kernels import agreement, beats, cleaning, pacing, quality, smoothing, waves
 from tests.reference import kernel_twins as twin
 from tests.reference import wave_twin
 
@@ -40,79 +40,6 @@ def test_moving_median(x, width, step):
     out = np.empty_like(x)
     smoothing.moving_median_into(x, width, step, np.empty(width), out)
     np.testing.assert_allclose(out, twin.moving_median(x, width, step), atol=1e-10)
-
-
-@given(lines, odd, st.integers(1, 4), odd)
-def test_slope_energy(x, smooth, lag, width):
-    out = np.empty_like(x)
-    qrs.slope_energy_into(x, smooth, lag, width, np.empty_like(x), out)
-    np.testing.assert_allclose(out, twin.slope_energy(x, smooth, lag, width), atol=1e-5)
-
-
-@given(st.one_of(lines, steps), st.integers(1, 10))
-def test_local_maxima(x, half):
-    out = np.empty(len(x) // half + 2, np.int64)
-    count = qrs.local_maxima_into(x, half, out)
-    assert out[:count].tolist() == twin.local_maxima(x, half).tolist()
-
-
-@st.composite
-def candidates(draw):
-    n = draw(st.integers(1, 40))
-    gaps = draw(arrays(np.int64, n, elements=st.integers(36, 500)))
-    height = draw(arrays(np.float64, n, elements=st.sampled_from([0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 1.1, 2.0])))
-    return np.cumsum(gaps), height
-
-
-@given(candidates(), st.integers(1, 400), st.integers(400, 3000))
-def test_local_levels(found, apart, span):
-    at, height = found
-    out = np.empty(len(at))
-    work = np.empty(2 * span // apart + 3)
-    qrs.local_levels_into(at, height, apart, span, work, np.empty(len(at), np.uint8), out)
-    np.testing.assert_allclose(out, twin.local_levels(at, height, apart, span))
-
-
-@settings(max_examples=300)
-@given(candidates())
-def test_choose_beats(found):
-    at, height = found
-    level = twin.local_levels(at, height, 180, 2880)
-    times = [samples(s, 360) for s in (QRS.refractory_s, QRS.margin_s, QRS.t_window_s)]
-    args = (
-        QRS.threshold, QRS.back_share, QRS.late, *times, QRS.t_share, samples(QRS.p_window_s, 360),
-        QRS.p_share, QRS.low_share,
-        QRS.usual_share,
-        QRS.soon_share,
-    )  # fmt: skip
-    out = np.empty(len(at), np.int64)
-    count = qrs.choose_beats_into(at, height, level, *args, np.empty(len(at), np.uint8), out)
-    assert out[:count].tolist() == twin.choose_beats(at, height, level, *args).tolist()
-
-
-@given(arrays(np.float64, (2, 60), elements=values), st.lists(st.integers(0, 59), min_size=1, max_size=4, unique=True))
-def test_locate_r(signal, places):
-    at = np.array(sorted(places), np.int64)
-    r_peaks, swing = np.empty(len(at), np.int64), np.empty(len(at))
-    qrs.locate_r_into(signal, np.array([1.0, 2.0]), at, 6, 1, 20, np.empty(13), r_peaks, swing)
-    expected, swings = twin.locate_r(signal, np.array([1.0, 2.0]), at, 6, 1, 20)
-    np.testing.assert_allclose(swing, swings, atol=1e-9)
-
-    # Where two samples stand equally far, rounding chooses: compare how far they stand.
-    def far(places):
-        level = np.array([signal[:, max(0, a - 20) : a + 21].mean(axis=1) for a in at])
-        part = np.array([signal[:, max(0, k - 1) : k + 2].mean(axis=1) for k in places])
-        return ((part - level) ** 2).sum(axis=1)
-
-    np.testing.assert_allclose(far(r_peaks), far(expected), rtol=1e-9, atol=1e-9)
-
-
-@given(lines, lines)
-def test_add_weighted_square(energy, weight):
-    n = min(len(energy), len(weight))
-    out = np.ones(n)
-    qrs.add_weighted_square_into(energy[:n].copy(), weight[:n].copy(), out)
-    np.testing.assert_allclose(out, 1 + (energy[:n] * weight[:n]) ** 2)
 
 
 @st.composite

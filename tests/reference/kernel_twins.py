@@ -23,14 +23,6 @@ def moving_median(x, width, step):
     return np.interp(np.arange(len(x)), at, exact[at])
 
 
-def slope_energy(x, smooth, lag, width):
-    y = moving_mean(moving_mean(x, smooth), smooth)
-    slope = np.zeros(len(x))
-    if len(x) > 2 * lag:
-        slope[lag:-lag] = y[2 * lag :] - y[: -2 * lag]
-    return np.sqrt(np.convolve(slope**2, np.full(width, 1 / width), mode="full")[width // 2 : width // 2 + len(x)])
-
-
 def local_maxima(x, half):
     found = []
     for i, v in enumerate(x):
@@ -38,94 +30,6 @@ def local_maxima(x, half):
         if v > 0 and (before < v).all() and (after <= v).all():
             found.append(i)
     return np.array(found, np.int64)
-
-
-def local_levels(at, height, apart, span):
-    top = [
-        all(height[j] < height[i] for j in range(i) if at[i] - at[j] <= apart)
-        and all(height[j] <= height[i] for j in range(i + 1, len(at)) if at[j] - at[i] <= apart)
-        for i in range(len(at))
-    ]
-    levels = []
-    for i in range(len(at)):
-        near = [height[j] for j in range(len(at)) if top[j] and abs(at[j] - at[i]) <= span]
-        levels.append(np.median(near) if near else height[i])
-    return np.array(levels)
-
-
-def choose_beats(
-    at,
-    height,
-    level,
-    threshold,
-    back_share,
-    late,
-    refractory,
-    margin,
-    t_window,
-    t_share,
-    p_window,
-    p_share,
-    low_share,
-    usual_share,
-    soon_share,
-):
-    at, height, level = list(at), list(height), list(level)
-    beats = []
-    for i in range(len(at)):  # forward
-        if height[i] < threshold * level[i]:
-            continue
-        if beats:
-            after = at[i] - at[beats[-1]]
-            p_before = after < p_window and height[beats[-1]] < p_share * height[i]
-            if after < refractory or p_before:
-                if height[i] > height[beats[-1]]:
-                    beats[-1] = i
-                continue
-            if after < t_window and height[i] < t_share * height[beats[-1]]:
-                continue
-        beats.append(i)
-    for _ in range(8):  # back
-        extra = []
-        for q in range(len(beats) - 1):
-            low, high = max(0, q - 5), min(len(beats) - 1, q + 5)
-            usual = np.median([at[beats[k + 1]] - at[beats[k]] for k in range(low, high)])
-            left, right = beats[q], beats[q + 1]
-            fit = [
-                j
-                for j in range(left + 1, right)
-                if at[j] - at[left] >= margin
-                and at[right] - at[j] >= margin
-                and not (at[j] - at[left] < t_window and height[j] < t_share * height[left])
-                and height[j] >= back_share * level[j]
-            ]
-            if at[right] - at[left] > late * usual and fit:
-                extra.append(max(fit, key=lambda j: height[j]))
-        beats = sorted(beats + extra)
-    for _ in range(2):  # splitters
-        gone = set()
-        for q in range(1, len(beats) - 1):
-            before, i, after = beats[q - 1 : q + 2]
-            if before in gone or height[i] >= low_share * min(height[before], height[after]):
-                continue
-            around = beats[max(0, q - 8) : min(len(beats) - 1, q + 8) + 1]
-            tall_from = low_share * np.median([height[k] for k in around])
-            tall = [k for k in around if k != i and height[k] >= tall_from]
-            rr = np.diff([at[k] for k in tall])
-            if len(rr) >= 2 and at[after] - at[before] <= usual_share * np.median(rr):
-                gone.add(i)
-        beats = [b for b in beats if b not in gone]
-    if len(beats) >= 4:  # ends
-
-        def usual(q):
-            return np.median(np.diff([at[b] for b in beats[max(0, q - 5) : min(len(beats) - 1, q + 5) + 1]]))
-
-        first, second, *_, before, last = beats
-        q = len(beats) - 1
-        drop_first = height[first] < low_share * height[second] and at[second] - at[first] < soon_share * usual(0)
-        drop_last = height[last] < low_share * height[before] and at[last] - at[before] < soon_share * usual(q)
-        beats = beats[1 if drop_first else 0 : q if drop_last else q + 1]
-    return np.array([at[b] for b in beats], np.int64)
 
 
 def locate_r(signal, unit, at, half, smooth, level_half):

@@ -1,0 +1,177 @@
+"""Slow, obvious twin of the machine that finds beats in one lead without gaps: everything known first, then decided."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.reference.kernel_twins import local_maxima, locate_r
+
+
+def bend_energy(x, thin, taps, width):
+    """Return the mean squared bend of the thinned signal, which begins at 0 and stands still outside."""
+    y = x[: len(x) // thin * thin].reshape(-1, thin).mean(axis=1)
+    y = y - y[0]
+    reach, half = len(taps), width // 2
+    y = np.concatenate([np.zeros(reach + half), y, np.full(reach + half, y[-1])])
+    kernel = np.concatenate([taps[::-1], [-2 * taps.sum()], taps])
+    bend = np.convolve(y, kernel, mode="valid")
+    return np.convolve(bend**2, np.full(width, 1 / width), mode="valid")
+
+
+class Choice:
+    """The beats among candidates, decided block by block."""
+
+    def __init__(self, at, height, rules):
+        self.at, self.height, self.rules = at, height, rules
+        self.top = [
+            all(height[j] < height[i] for j in range(i) if at[i] - at[j] <= rules.top)
+            and all(height[j] <= height[i] for j in range(i + 1, len(at)) if at[j] - at[i] <= rules.top)
+            for i in range(len(at))
+        ]
+        self.level, self.noise = [0.0] * len(at), [0.0] * len(at)
+        self.beats, self.tentative, self.decided, self.given = [], None, 0, []
+        self.emitted = 0
+
+    def usual_rr(self):
+        rr = [rr for _, _, rr in self.beats if rr > 0][-10:]
+        return float(np.median(rr)) if rr else 0.0
+
+    def add(self, i):
+        rr = self.at[i] - self.beats[-1][0] if self.beats else 0.0
+        self.beats.append((self.at[i], self.height[i], rr))
+
+    def search_back(self, i):
+        r, at, height = self.rules, self.at, self.height
+        usual = self.usual_rr()
+        if usual == 0.0:
+            return
+        for _ in range(8):
+            left, left_height, _ = self.beats[-1]
+            right, chosen = at[i], None
+            for _ in range(8):
+                if right - left <= r.late * usual:
+                    break
+                fit = [
+                    j
+                    for j in range(i)
+                    if at[j] > max(left, at[i] - r.back_reach)
+                    and right - at[j] >= r.margin
+                    and at[j] - left >= r.margin
+                    and not (at[j] - left < r.t_window and height[j] < r.t_share * left_height)
+                    and height[j] >= r.back_share * self.level[j] + r.noise_share * self.noise[j]
+                ]
+                if not fit:
+                    break
+                chosen = max(fit, key=lambda j: (height[j], j))
+                right = at[chosen]
+            if chosen is None:
+                return
+            self.add(chosen)
+
+    def confirm(self):
+        i, self.tentative = self.tentative, None
+        if self.beats:
+            self.search_back(i)
+        self.add(i)
+
+    def decide(self, i, judged):
+        r, at, height = self.rules, self.at, self.height
+        until = max(at[i] - r.top, r.begin)
+        tops = [height[j] for j in range(judged) if self.top[j] and at[i] - r.span <= at[j] <= until]
+        self.level[i] = float(np.median(tops)) if tops else height[i]
+        before = self.noise[i - 1] if i else 0.0
+        self.noise[i] = before
+        last = self.tentative
+        if last is not None and at[i] - at[last] >= max(r.p_window, r.refractory):
+            self.confirm()
+        if height[i] < r.threshold * self.level[i] + r.noise_share * before:
+            self.noise[i] = before + r.noise_pace * (min(height[i], self.level[i]) - before)
+            return
+        if last is None and self.beats:
+            since, last_height = at[i] - self.beats[-1][0], self.beats[-1][1]
+        elif last is not None:
+            since, last_height = at[i] - at[last], height[last]
+            if since < r.refractory or (since < r.p_window and last_height < r.p_share * height[i]):
+                if height[i] > last_height:
+                    self.tentative = i
+                return
+        else:
+            since, last_height = np.inf, 0.0
+        if since < r.t_window and height[i] < r.t_share * last_height:
+            return
+        if self.tentative is not None:
+            self.confirm()
+        self.tentative = i
+
+    def splits(self, q):
+        r, beats = self.rules, self.beats
+        if q < 1 or q > len(beats) - 2 or beats[q][2] == 0 or beats[q + 1][2] == 0:
+            return False
+        if beats[q][1] >= r.low_share * min(beats[q - 1][1], beats[q + 1][1]):
+            return False
+        low = max(0, q - 12)
+        around = beats[low : q + 6]
+        tall = r.low_share * np.median([h for _, h, _ in around])
+        rr = np.diff([t for k, (t, h, _) in enumerate(around, low) if k != q and h >= tall])
+        return len(rr) >= 2 and beats[q + 1][0] - beats[q - 1][0] <= r.usual_share * np.median(rr)
+
+    def give_out(self, end, final):
+        r, beats = self.rules, self.beats
+        while self.emitted < len(beats):
+            q = self.emitted
+            low = q > 0 and beats[q][1] < r.low_share * beats[q - 1][1]
+            if self.splits(q):
+                beats[q + 1] = (*beats[q + 1][:2], beats[q][2] + beats[q + 1][2])
+                del beats[q]
+                continue
+            if q == len(beats) - 1 and not final and end - beats[q][0] < r.hold and (q == 0 or low):
+                return
+            self.emitted += 1
+            if len(beats) >= 4:
+                rr = 0.0
+                if q == len(beats) - 1 and final and low:
+                    rr = beats[q][2]
+                elif q == 0 and beats[0][1] < r.low_share * beats[1][1]:
+                    rr = beats[1][2]
+                if 0 < rr < r.soon_share * self.usual_rr():
+                    continue
+            self.given.append(beats[q][0])
+
+    def block(self, end, final):
+        r = self.rules
+        known = [t for t in self.at if final or t < end - r.apart]
+        judged = sum(final or t + r.top < end - r.apart for t in known)
+        while self.decided < len(known):
+            self.decide(self.decided, judged)
+            self.decided += 1
+        seek = max([end - r.apart, *(t + r.apart + 1 for t in known)])
+        certain = seek - max(r.p_window, r.refractory)
+        if self.tentative is not None and (final or self.at[self.tentative] <= certain):
+            self.confirm()
+        self.give_out(end, final)
+
+
+def find_beats(x, rules, taps):
+    """Return the R peaks of one lead without gaps."""
+    energy = bend_energy(x, int(rules.thin), taps, int(rules.width))
+    at = local_maxima(energy, int(rules.apart))
+    choice = Choice(at.tolist(), np.sqrt(energy[at]).tolist(), rules)
+    delay = len(taps) + int(rules.width) // 2
+    raw, end = 0, 0
+    while True:
+        left = len(energy) - raw
+        n = int(rules.begin) + delay if raw == 0 else int(rules.block)
+        final = left <= n
+        end = len(energy) if final else end + n - (delay if raw == 0 else 0)
+        raw += n
+        choice.block(end, final)
+        if final:
+            break
+    centres = [int(t) * int(rules.thin) + int(rules.thin) // 2 for t in choice.given]
+    args = (int(rules.locate), int(rules.locate_smooth), int(rules.level))
+    found, swing = locate_r(x[np.newaxis], np.ones(1), np.minimum(centres, len(x) - 1).astype(int), *args)
+    r_peaks = []
+    for r, height in zip(found.tolist(), swing, strict=True):
+        if height >= rules.floor and (not r_peaks or r - r_peaks[-1] >= rules.twice):
+            r_peaks.append(r)
+    return r_peaks
