@@ -48,29 +48,31 @@ class QrsParameters:
     2019 sample; two halves of the records were watched apart, and the optimum is flat, so that none is critical.
     """
 
-    grid_hz: float = 100.0  #: signals are thinned to about this rate: a QRS has little above 40 Hz
+    grid_hz: float = 180.0  #: signals are thinned to about this rate: a QRS has little above 40 Hz
     smooth_s: float = 0.020  #: * half base of the triangle that smooths
     lag_s: float = 0.031  #: * arm of the second difference: the response is greatest at 1 / (2 * lag) = 16 Hz
-    width_s: float = 0.132  #: * window of the mean; a QRS lasts 0.06 to 0.20 s
+    width_s: float = 0.136  #: * window of the mean; a QRS lasts 0.06 to 0.20 s
     block_s: float = 0.25  #: the machine goes on by so much
     begin_s: float = 4.0  #: and first by so much, whose beats make the first level (Pan and Tompkins learn for 2 s)
-    apart_s: float = 0.105  #: candidates stand so far apart at least
-    top_s: float = 0.46  #: a top is highest within so much: one for each beat up to 120 /min
-    span_s: float = 16.0  #: * so much before counts for the level
-    threshold: float = 0.5  #: * share of the level
-    noise_share: float = 0.2  #: * and this share of the noise above it
-    noise_pace: float = 0.056  #: * the noise follows what is no beat by this share a candidate (Pan and Tompkins: 1/8)
+    apart_s: float = 0.116  #: candidates stand so far apart at least
+    top_s: float = 0.464  #: a top is highest within so much: one for each beat up to 120 /min
+    span_s: float = 12.75  #: * so much before counts for the level
+    threshold: float = 0.536  #: * share of the level
+    noise_share: float = 0.177  #: * and this share of the noise above it
+    noise_pace: float = 0.03  #: * the noise follows what is no beat by this share a candidate (Pan and Tompkins: 1/8)
     back_share: float = 0.22  #: * share of the level in search back
     back_reach_s: float = 8.0  #: search back reaches no farther
     late: float = 1.35  #: * a beat is late after so many usual RR (Pan and Tompkins: 1.66)
     refractory_s: float = 0.200  #: Pan and Tompkins 1985: physiological refractory period
     margin_s: float = 0.300  #: search back keeps away from its neighbours
-    t_window_s: float = 0.355  #: Pan and Tompkins 1985: a T wave falls within it
-    t_share: float = 0.45  #: a T wave is lower than this share of its QRS (Pan and Tompkins)
-    p_window_s: float = 0.265  #: * a deflection so shortly before a QRS is its P wave
-    p_share: float = 0.85  #: * if lower than this share of it: no two beats follow so fast with the first so much lower
-    low_share: float = 0.5  #: * lower than this share of both neighbours is suspect
-    usual_share: float = 1.14  #: * both halves together are no more than so many usual RR
+    t_window_s: float = 0.35  #: Pan and Tompkins 1985: a T wave falls within it
+    t_share: float = 0.471  #: a T wave is lower than this share of its QRS (Pan and Tompkins)
+    p_window_s: float = 0.271  #: * a deflection so shortly before a QRS is its P wave
+    p_share: float = (
+        0.879  #: * if lower than this share of it: no two beats follow so fast with the first so much lower
+    )
+    low_share: float = 0.54  #: * lower than this share of both neighbours is suspect
+    usual_share: float = 1.12  #: * both halves together are no more than so many usual RR
     hold_s: float = 2.0  #: a low beat waits so long at most for the next one to tell
     soon_share: float = 0.65  #: the first or last beat, if low, must not come sooner than this share of the usual RR
     split_s: float = 2.0  #: a gap so long splits the rhythm, a shorter one is bridged

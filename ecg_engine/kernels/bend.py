@@ -31,9 +31,19 @@ def _thin_plainly(row: NDArray[np.float64], thin: int, have: int, line: NDArray[
     if thin == 1:
         for j in range(have):
             line[at + j] = row[j]
-    elif thin == 2:  # the compiler makes vectors of it: half the time
+    elif thin == 2:  # written out, the sums of neighbours become vectors: half the time
         for j in range(have):
             line[at + j] = (row[2 * j] + row[2 * j + 1]) * share
+    elif thin == 3:
+        for j in range(have):
+            line[at + j] = (row[3 * j] + row[3 * j + 1] + row[3 * j + 2]) * share
+    elif thin == 4:
+        for j in range(have):
+            line[at + j] = (row[4 * j] + row[4 * j + 1] + row[4 * j + 2] + row[4 * j + 3]) * share
+    elif thin == 5:
+        for j in range(have):
+            k = 5 * j
+            line[at + j] = (row[k] + row[k + 1] + row[k + 2] + row[k + 3] + row[k + 4]) * share
     else:
         for j in range(have):
             value = 0.0
@@ -62,6 +72,7 @@ def thin_into(
     heart's. Return how many thinned samples have nothing but gap.
     """
     gaps = _thin_plainly(row, thin, have, line, at)
+    share = 1.0 / thin
     empty = 0
     if gaps or memory[IN_GAP] > 0.0:
         for j in range(have):
@@ -75,7 +86,7 @@ def thin_into(
                 memory[IN_GAP] = 1.0
                 empty += 1
             else:
-                value /= n
+                value *= share if n == thin else 1.0 / n
                 if memory[IN_GAP] > 0.0:
                     memory[OFFSET] = memory[HELD] - value
                     memory[IN_GAP] = 0.0
@@ -102,8 +113,8 @@ def bend_square_into(
     goal = out[at : at + n]
     centre = line[reach : reach + n]
     for i in range(n):
-        goal[i] = 0.0
-    for k in range(reach):
+        goal[i] = taps[0] * ((line[reach + 1 + i] - centre[i]) + (line[reach - 1 + i] - centre[i]))
+    for k in range(1, reach):
         tap = taps[k]
         ahead = line[reach + 1 + k : reach + 1 + k + n]
         behind = line[reach - 1 - k : reach - 1 - k + n]
@@ -123,7 +134,7 @@ def energy_into(square: NDArray[np.float64], width: int, n: int, out: NDArray[np
     out[at] = total * share
     for i in range(1, n):
         total += square[i + width - 1] - square[i - 1]
-        out[at + i] = max(total, 0.0) * share
+        out[at + i] = total * share if total > 0.0 else 0.0
 
 
 @helper
@@ -135,6 +146,7 @@ def weigh(
     weights: NDArray[np.float64],
     blocks: int,
     no_vote: float,
+    whole: bool,
     work: NDArray[np.float64],
 ) -> float:
     """Weigh the leads by how far their beats stand out over their noise of late; return the sum of squared votes.
@@ -160,9 +172,10 @@ def weigh(
         usual = np.sqrt(median_of(work, segments))
         for k in range(count):
             work[k] = stats[lead, BLOCKS + k]
-        # A lead that turns to noise is known by its last two blocks, of which one at least has no QRS in its midst.
-        now = min(least, stats[lead, BLOCKS + (blocks - 1) % BLOCKS]) if blocks > 0 else least
-        noise = np.sqrt(max(median_of(work, count), now))
+        noise = median_of(work, count)
+        if whole:  # a lead that turns to noise is known by this block: it is longer than a QRS in the window
+            noise = max(noise, least)
+        noise = np.sqrt(noise)
         weights[lead] = 0.0
         if usual > 0.0:
             contrast = usual / max(noise, 1e-9 * usual)

@@ -368,7 +368,9 @@ def advance_into(
         n_energy = n - delay if first else n
         empty = _energies(x, base, n, min(n, left), n_energy, rules, taps, state, memory, thinned, squares, energies)
         if n_leads > 1 and n_energy > 0:
-            votes = weigh(energies, history, n_energy, stats, weights, state[SEEN], rules.no_vote, work)
+            votes = weigh(
+                energies, history, n_energy, stats, weights, state[SEEN], rules.no_vote, n_energy >= rules.block, work
+            )
             fuse_into(energies, history, n_energy, weights, votes, fused)
         _count_gap(state, empty, min(n, left), rules.split)
         start = state[END]

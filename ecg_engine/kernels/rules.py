@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 #: Rooms of the tables, in entries.
-CANDIDATES = 512
+CANDIDATES = 320
 BEATS = 64
 #: Room that is kept free in the table of candidates for one block.
 SPARE = 128
