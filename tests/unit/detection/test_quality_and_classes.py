@@ -77,7 +77,7 @@ def test_few_usable_leads_are_not_acceptable():
 def test_premature_ventricular_beats_are_v_and_the_rest_n():
     kinds = ("N", "N", "N", "V", "N", "N", "N")
     rr = (0.8, 0.8, 0.5, 1.1, 0.8, 0.8, 0.8)
-    signal, truth = model(EcgSpec(rr_s=rr, kinds=kinds, rsa=0.0), duration_s=30)
+    signal, truth = model(EcgSpec(rr_s=rr, kinds=kinds, rsa=0.0), duration_s=32)
     r = detect_r_peaks(signal, fs=500)
     found = classify_beats(signal, fs=500, r_peaks=r)
     true = np.array(truth.kinds)
