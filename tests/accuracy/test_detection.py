@@ -35,7 +35,7 @@ def test_mit_bih_first_channel(data):
 def test_mit_bih_both_channels(data):
     score = scored(data / "ecg" / "mitdb", 2)
     assert score.error_percent <= 0.27
-    assert score.sensitivity_percent >= 99.91 and score.ppv_percent >= 99.82
+    assert score.sensitivity_percent >= 99.90 and score.ppv_percent >= 99.82
 
 
 @pytest.mark.parametrize(
