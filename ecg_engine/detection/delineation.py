@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of
-from ecg_engine.detection.parameters import QRS, WAVES, odd_samples, samples
+from ecg_engine.detection.parameters import QRS, SCORES, WAVES, odd_samples, samples
+from ecg_engine.detection.wave_scores import STEP_S, LeadScores, WaveModel, score_lead, shared
 from ecg_engine.kernels.agreement import combine_marks_into
 from ecg_engine.kernels.smoothing import moving_mean_into
+from ecg_engine.kernels.wave_spans import SpanLimits, wave_spans_into
 from ecg_engine.kernels.waves import WaveShares, delineate_lead_into
-from ecg_engine.types import Delineation, LeadMarks
+from ecg_engine.types import ABSENT, Delineation, LeadMarks
 from ecg_engine.types.marks import MARK_NAMES
 from ecg_engine.types.recording import check_fs
 
@@ -49,7 +51,9 @@ def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
 
     Notes
     -----
-    The slopes of the smoothed signal stand for the wavelets of Martinez et al. 2004 (doi:10.1109/TBME.2003.821031).
+    Each moment of a lead gets learnt log odds of P, QRS and T (`wave_scores`), as in the networks of Moskalenko et al.
+    2019 (doi:10.1007/978-3-030-30425-6_29), but small, told where the R peaks are, and looking at the neighbouring
+    beats; a wave is the stretch whose log odds sum to most.
     The rule of the second earliest and latest lead: IEC 60601-2-25's global intervals, made proof against one bad lead.
 
     Examples
@@ -64,17 +68,53 @@ def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
     fs = check_fs(fs)
     signal = fill_gaps(leads_of(ecg))
     at = marks_of(r_peaks, signal.shape[1])
-    table = mark_leads(signal, at, fs)
+    scores = shared([score_lead(row, at, fs) for row in signal]) if len(at) else [None] * len(signal)
+    table = np.stack([_marks_of(one, at, fs, signal.shape[1]) for one in scores])
     by_lead = tuple(_as_marks(rows) for rows in table)
     together = table[0] if len(table) == 1 else combine(table, fs, preferred=clearest_first(signal, at, fs))
     return Delineation(**{name: together[:, k] for k, name in enumerate(MARK_NAMES)}, by_lead=by_lead)
 
 
+def mark_lead(
+    row: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float, *, model: WaveModel | None = None
+) -> NDArray[np.int64]:
+    """Return the marks of one lead, shape (n_beats, 8), in the order of `MARK_NAMES`; as `score_lead`."""
+    return _marks_of(score_lead(row, r_peaks, fs, model=model), r_peaks, fs, len(row))
+
+
+def _marks_of(scores: LeadScores | None, r_peaks: NDArray[np.int64], fs: float, n_samples: int) -> NDArray[np.int64]:
+    """Return the marks that the scores of a lead give, all `ABSENT` where it has none."""
+    if scores is None:
+        return np.full((len(r_peaks), len(MARK_NAMES)), ABSENT, np.int64)
+    places = np.empty((len(r_peaks), len(MARK_NAMES)))
+    step = fs * STEP_S
+    wave_spans_into(scores.odds, scores.lead, SCORES.finer, r_peaks / step, _limits(), places)
+    marks = np.minimum(np.rint(places * step).astype(np.int64), n_samples - 1)
+    marks[places < 0] = ABSENT
+    onset, offset = MARK_NAMES.index("qrs_onset"), MARK_NAMES.index("qrs_offset")
+    marks[:, onset] = np.maximum(np.minimum(marks[:, onset], r_peaks - 1), 0)
+    marks[:, offset] = np.minimum(np.maximum(marks[:, offset], r_peaks + 1), n_samples - 1)
+    return marks
+
+
+def _limits() -> SpanLimits:
+    return SpanLimits(
+        qrs_before=SCORES.qrs_before_s / STEP_S,
+        qrs_after=SCORES.qrs_after_s / STEP_S,
+        t_reach=SCORES.t_reach_s / STEP_S,
+        p_reach=SCORES.p_reach_s / STEP_S,
+        p_least=SCORES.p_least,
+        t_least=SCORES.t_least,
+        t_sure=SCORES.t_sure,
+    )
+
+
 def mark_leads(
     signal: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float, *, median: bool = False
 ) -> NDArray[np.int64]:
-    """Return the marks of each lead, shape (n_leads, n_beats, 8), in the order of `MARK_NAMES`.
+    """Return the marks of each lead by rule, shape (n_leads, n_beats, 8), in the order of `MARK_NAMES`.
 
+    The slopes of the smoothed signal stand for the wavelets of Martinez et al. 2004 (doi:10.1109/TBME.2003.821031).
     `signal` (n_leads, n_samples) has no NaN; `median` says that it is a median beat.
     """
     shares = wave_shares(fs, median=median)

@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 
 from ecg_engine.kernels.waves import WaveShares
 
-__all__ = ["CLASSES", "CLEANING", "QRS", "QUALITY", "VENTRICULAR", "WAVES", "odd_samples", "samples"]
+__all__ = ["CLASSES", "CLEANING", "QRS", "QUALITY", "SCORES", "VENTRICULAR", "WAVES", "odd_samples", "samples"]
 
 
 def samples(seconds: float, fs: float) -> int:
@@ -147,6 +147,77 @@ class WaveParameters:
             for name in ("p_on_low", "p_off_low", "t_off_low"):
                 values[name] = getattr(self, f"median_{name}")
         return values
+
+
+def _both(*values: int) -> tuple[int, ...]:
+    return tuple(sign * v for v in values for sign in (-1, 1))
+
+
+#: Differences that are looked at, in grid points: (half box, shift, other half box, other shift, gain). Near values
+#: against the one here, ever wider boxes farther off; slopes over 16, 48 and 112 ms; this point against those around.
+_SEEN: Final = (
+    *((0, o, 0, 0, 0.15) for o in (-5, -4, -3, -2, -1, 1, 2, 3, 4, 5)),
+    *((1, o, 0, 0, 0.15) for o in (-13, -10, -7, 7, 10, 13)),
+    *((3, o, 0, 0, 0.15) for o in (-34, -26, -18, 18, 26, 34)),
+    *((7, o, 0, 0, 0.15) for o in (-62, -46, 46, 62)),
+    *((0, o + 1, 0, o - 1, 0.03) for o in (-5, -3, -2, -1, 0, 1, 2, 3, 5)),
+    *((1, o + 3, 1, o - 3, 0.05) for o in (-12, -6, 0, 6, 12)),
+    *((3, o + 7, 3, o - 7, 0.08) for o in (-30, -16, 0, 16, 30)),
+    (0, 0, 7, 0, 0.1),
+    (1, 0, 3, 0, 0.03),
+)
+_HALVES: Final = (0, 1, 3, 7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScoreParameters:
+    """What the learnt wave scores look at, and how marks are read off them.
+
+    The weights are learnt (``wave_scores.toml``); what stands here was chosen by hand before: scales from the shortest
+    edge of a QRS to the distance between neighbouring waves, as the scales 2^1 to 2^5 of Martinez et al. 2004
+    (doi:10.1109/TBME.2003.821031). The least sums are where as many waves were missed as invented over records
+    that the weights had not been learnt from.
+    """
+
+    fine_s: float = 0.008  #: the grid on which the lead is seen
+    finer: int = 2  #: so many of its points for one that is scored: edges lie between points, by interpolation
+    halves: tuple[int, ...] = _HALVES  #: half boxes of its smoothings, in points
+    table: tuple[tuple[int, int, int, int], ...] = tuple(
+        (_HALVES.index(a), b, _HALVES.index(c), d) for a, b, c, d, _ in _SEEN
+    )
+    gains: tuple[float, ...] = tuple(row[-1] for row in _SEEN)  #: a difference so great counts half
+    pad: int = 80  #: points beyond the ends: more than the farthest shift and its box
+    swing_s: float = 0.06  #: the QRS swing is taken within so much of R
+    swings: int = 200  #: of so many beats
+    usual_s: float = 0.8  #: RR of a single beat
+    #: Knots of the time since R.
+    since_s: tuple[float, ...] = (
+        0, 0.02, 0.04, 0.06, 0.08, 0.11, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.46, 0.54, 0.65, 0.8, 1.1,
+    )  # fmt: skip
+    #: Of the time until R.
+    until_s: tuple[float, ...] = (
+        0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.36, 0.45, 0.6, 0.9,
+    )  # fmt: skip
+    share: tuple[float, ...] = tuple(k / 8 for k in range(9))  #: of the share of RR that is over
+    interval_s: tuple[float, ...] = (0.35, 0.5, 0.65, 0.8, 1.0, 1.3, 1.8)  #: of RR
+    irregular: tuple[float, ...] = (0.0, 0.02, 0.05, 0.09, 0.14, 0.2, 0.3)  #: of RR's unevenness
+    bend: float = 3.0  #: log odds enter it as tanh of this share
+    shifts: tuple[int, ...] = (0, *_both(1, 2, 4, 6, 9, 13, 18, 26))  #: where, in scored points
+    near_shifts: tuple[int, ...] = (0, *_both(1, 3, 6, 10, 16))  #: and of the neighbours
+    near: int = 6  #: neighbouring beats on each side
+    alike_s: tuple[float, float] = (0.064, 0.096)  #: they are compared so much before and after R
+    unlike: float = 0.08  #: a mean difference of this share of the QRS swing makes a neighbour count a quarter
+    least_weight: float = 0.3
+    kept: tuple[int, ...] = (0, 2, 4, 5, 7, 9, 10, 12, 13, 15, 18, 19, 28, 29, 30, 31, 32, 45)  #: seen again
+    mixed: tuple[int, ...] = (0, 2)  #: P and T are the mean of both networks
+    qrs_before_s: float = 0.16  #: farthest QRS onset before R
+    qrs_after_s: float = 0.224  #: farthest offset after R
+    t_reach_s: float = 0.72  #: farthest T offset after R
+    p_reach_s: float = 0.40  #: farthest P onset before R
+    p_least: float = 2.0  #: least sum of log odds over a P wave's points
+    t_least: float = 2.0
+    t_sure: float = 1.1  #: least of the greatest log odds in a T wave
+    shared: tuple[float, float, float] = (0.3, 0.2, 0.3)  #: this share of P, QRS, T's log odds is the mean of all leads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,5 +361,6 @@ class VentricularParameters:
 QRS: Final = QrsParameters()
 CLEANING: Final = CleaningParameters()
 QUALITY: Final = QualityParameters()
+SCORES: Final = ScoreParameters()
 VENTRICULAR: Final = VentricularParameters()
 WAVES: Final = WaveParameters()

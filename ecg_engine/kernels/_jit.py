@@ -33,6 +33,7 @@ __all__ = [
     "f4_2d_read",
     "f4_2d_write",
     "f4_read",
+    "f4_write",
     "f8",
     "f8_2d_read",
     "f8_2d_write",
@@ -79,6 +80,7 @@ b1_write: Final = _array(types.boolean, 1, False)
 u2_2d_read: Final = _array(types.uint16, 2, True)
 u1_2d_write: Final = _array(types.uint8, 2, False)
 f4_read: Final = _array(types.float32, 1, True)
+f4_write: Final = _array(types.float32, 1, False)
 f4_2d_read: Final = _array(types.float32, 2, True)
 f4_2d_write: Final = _array(types.float32, 2, False)
 

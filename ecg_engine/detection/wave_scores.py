@@ -1,0 +1,270 @@
+"""How likely each moment of a lead belongs to P, QRS or T: learnt from marks that cardiologists made.
+
+Two small networks look at the lead on an even grid. The first sees the shape around a moment and its place between
+the beats; the second sees what the first said around that moment and, at the same time from R, in the neighbouring
+beats that are alike: a P wave that is in all of them is one, a wiggle that is in one only is not. The numbers stand in
+``wave_scores.npz``, made by ``training/wave_scores.py``; ``wave_scores.toml`` beside it names the data and the figures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_engine.detection.parameters import SCORES, samples
+from ecg_engine.errors import ModelError
+from ecg_engine.kernels.wave_net import (
+    add_places_into,
+    boxes_into,
+    features_into,
+    grid_into,
+    log_odds_into,
+    neighbours_into,
+    rectify_into,
+    shifted_into,
+)
+
+__all__ = ["STEP_S", "LeadScores", "WaveModel", "load_model", "scale_of", "score_lead", "shared"]
+
+_FILE: Final = "wave_scores.npz"
+#: Points are scored in pieces of so many, so that what is between stays in the cache.
+_PIECE: Final = 4096
+
+#: From one scored point to the next, s.
+STEP_S: Final = SCORES.finer * SCORES.fine_s
+HALVES, SHIFTS, NEAR_SHIFTS, KEPT = (
+    np.array(v, np.int64) for v in (SCORES.halves, SCORES.shifts, SCORES.near_shifts, SCORES.kept)
+)
+TABLE, GAINS = np.array(SCORES.table, np.int64), np.array(SCORES.gains, np.float32)
+#: Knots of the four numbers that say where a moment is between the beats.
+SINCE, UNTIL, SHARE, INTERVAL = (
+    np.array(v, np.float64) for v in (SCORES.since_s, SCORES.until_s, SCORES.share, SCORES.interval_s)
+)
+
+_Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """Three layers; the first has a table of places beside its weights.
+
+    Parameters
+    ----------
+    first : (inputs, hidden) array
+    places : (knots, hidden) array
+    second, third : arrays
+    biases : tuple of three arrays
+    """
+
+    first: _Floats
+    places: _Floats
+    second: _Floats
+    third: _Floats
+    biases: tuple[_Floats, _Floats, _Floats]
+
+    def __call__(self, inputs: _Floats, beats: NDArray[np.float64], usual: float, step: float, start: int) -> _Floats:
+        """Return the sums of the last layer, without its bias, (n, 4), for (inputs, n) features."""
+        hidden: _Floats = inputs.T @ self.first
+        add_places_into(
+            beats, usual, step, start, SINCE, UNTIL, SHARE, INTERVAL,
+            self.places, self.biases[0], hidden,
+        )  # fmt: skip
+        hidden = hidden @ self.second
+        rectify_into(self.biases[1], hidden)
+        hidden = hidden @ self.third
+        return hidden
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WaveModel:
+    """Both networks; the second is None while it is being learnt."""
+
+    shape: Network
+    context: Network | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LeadScores:
+    """Log odds of one lead.
+
+    Parameters
+    ----------
+    odds : (3, n) float32 array
+        Of P, QRS and T against the rest, every `STEP_S`.
+    lead : (m,) float32 array
+        The lead itself, lightly smoothed, in units of its QRS swing, with `SCORES.finer` values for each of them.
+    """
+
+    odds: _Floats
+    lead: _Floats
+
+
+@cache
+def load_model() -> WaveModel:
+    """Return the learnt networks; ModelError where the file is not what is expected."""
+    try:
+        with files("ecg_engine.detection").joinpath(_FILE).open("rb") as file, np.load(file) as stored:
+            return WaveModel(*(_network(stored, name) for name in ("shape", "context")))
+    except (OSError, KeyError, ValueError) as exc:
+        raise ModelError(f"{_FILE}: cannot be read ({exc}); install the package again") from exc
+
+
+def _network(stored: np.lib.npyio.NpzFile, name: str) -> Network:
+    first, places, second, third, *biases = (
+        np.ascontiguousarray(stored[f"{name}_{part}"], np.float32)
+        for part in ("first", "places", "second", "third", "bias1", "bias2", "bias3")
+    )
+    return Network(first, places, second, third, (biases[0], biases[1], biases[2]))
+
+
+def scale_of(row: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float) -> float:
+    """Return the usual swing of the QRS, in the lead's unit; 0 where it does not move. `fs` in Hz."""
+    half = samples(SCORES.swing_s, fs)
+    part = r_peaks[:: max(1, len(r_peaks) // SCORES.swings)]
+    return float(np.median([np.ptp(row[max(0, r - half) : r + half + 1]) for r in part])) if len(part) else 0.0
+
+
+def boxes_of(row: NDArray[np.float64], scale: float, fs: float) -> _Floats:
+    """Return the lead on the fine grid, smoothed over each of the widths; `SCORES.pad` points more at both ends."""
+    n = int((len(row) - 1) / fs / SCORES.fine_s) + 1
+    grid = np.empty(n + 2 * SCORES.pad, np.float32)
+    grid_into(row, SCORES.fine_s * fs, float(np.median(row)), scale, SCORES.pad, grid)
+    boxes = np.empty((len(HALVES), len(grid)), np.float32)
+    boxes_into(grid, HALVES, boxes)
+    return boxes
+
+
+def lead_of(boxes: _Floats, box: int) -> _Floats:
+    """Return one of the smoothed leads without what was added at its ends."""
+    return np.ascontiguousarray(boxes[box, SCORES.pad : boxes.shape[1] - SCORES.pad])
+
+
+def points_of(boxes: _Floats, step: int) -> int:
+    """Return how many points of a lead there are when every `step`-th is taken."""
+    return (int(boxes.shape[1]) - 2 * SCORES.pad + step - 1) // step
+
+
+def shape_features(boxes: _Floats, start: int, stop: int, step: int) -> _Floats:
+    """Return what the first network sees of points ``start .. stop-1``, `step` fine ones apart: (features, points)."""
+    out = np.empty((len(TABLE), stop - start), np.float32)
+    features_into(boxes, TABLE, GAINS, SCORES.pad + step * start, step, out)
+    return out
+
+
+def shape_odds(boxes: _Floats, beats: NDArray[np.float64], network: Network) -> _Floats:
+    """Return the log odds by the first network, (3, n); `beats` are R peaks in s."""
+    n = points_of(boxes, SCORES.finer)
+    odds = np.empty((3, n), np.float32)
+    for start in range(0, n, _PIECE):
+        inputs = shape_features(boxes, start, min(n, start + _PIECE), SCORES.finer)
+        logits = network(inputs, beats, usual_rr(beats), STEP_S, start)
+        log_odds_into(logits, network.biases[2], start, odds)
+    return odds
+
+
+def neighbourhood(odds: _Floats, boxes: _Floats, beats: NDArray[np.float64]) -> tuple[_Floats, _Floats]:
+    """Return what the second network draws on: bent log odds (3, n), those of the neighbours (6, n)."""
+    bent = np.tanh(odds * np.float32(1 / SCORES.bend))
+    near = np.empty((6, bent.shape[1]), np.float32)
+    before, after = (round(s / SCORES.fine_s) for s in SCORES.alike_s)
+    neighbours_into(
+        bent, lead_of(boxes, 0), beats / STEP_S, SCORES.finer, SCORES.near, before, after,
+        SCORES.unlike, SCORES.least_weight, near,
+    )  # fmt: skip
+    return bent, near
+
+
+def irregularity(beats: NDArray[np.float64]) -> float:
+    """Return the median change from one RR to the next against the median RR: 0 to about 0.05 but in fibrillation."""
+    rr = np.diff(beats)
+    if len(rr) < 3:
+        return SCORES.irregular[1]
+    return float(np.median(np.abs(np.diff(rr))) / max(float(np.median(rr)), SCORES.fine_s))
+
+
+def context_features(bent: _Floats, near: _Floats, boxes: _Floats, uneven: float, start: int, stop: int) -> _Floats:
+    """Return what the second network sees of the points ``start .. stop-1``: (features, points)."""
+    own, others = len(bent) * len(SHIFTS), len(near) * len(NEAR_SHIFTS)
+    knots = SCORES.irregular
+    out = np.empty((own + others + len(KEPT) + len(knots), stop - start), np.float32)
+    shifted_into(bent, SHIFTS, start, 0, out)
+    shifted_into(near, NEAR_SHIFTS, start, own, out)
+    seen = out[own + others : own + others + len(KEPT)]
+    features_into(boxes, TABLE[KEPT], GAINS[KEPT], SCORES.pad + SCORES.finer * start, SCORES.finer, seen)
+    hat = np.array([np.interp(uneven, knots, unit) for unit in np.eye(len(knots))], np.float32)
+    out[own + others + len(KEPT) :] = hat[:, None]
+    return out
+
+
+def context_odds(odds: _Floats, boxes: _Floats, beats: NDArray[np.float64], network: Network) -> _Floats:
+    """Return the log odds by the second network, (3, n)."""
+    bent, near = neighbourhood(odds, boxes, beats)
+    out = np.empty_like(odds)
+    uneven = irregularity(beats)
+    for start in range(0, odds.shape[1], _PIECE):
+        inputs = context_features(bent, near, boxes, uneven, start, min(odds.shape[1], start + _PIECE))
+        logits = network(inputs, beats, usual_rr(beats), STEP_S, start)
+        log_odds_into(logits, network.biases[2], start, out)
+    return out
+
+
+def score_lead(
+    row: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float, *, model: WaveModel | None = None
+) -> LeadScores | None:
+    """Return the log odds of one lead.
+
+    Parameters
+    ----------
+    row : (n_samples,) float64 array
+        Any unit; no NaN.
+    r_peaks : (n_beats,) int64 array
+        At least one.
+    fs : float
+        Hz.
+    model : WaveModel, optional
+        The learnt one where it is None.
+
+    Returns
+    -------
+    LeadScores or None
+        None where the lead does not move around its R peaks.
+
+    Notes
+    -----
+    P and T are the mean of what both networks say, the QRS is what the first, finer one says.
+    """
+    model = load_model() if model is None else model
+    scale = scale_of(row, r_peaks, fs)
+    if scale <= 0.0:
+        return None
+    beats = r_peaks / fs
+    boxes = boxes_of(row, scale, fs)
+    odds = shape_odds(boxes, beats, model.shape)
+    if model.context is not None:
+        second = context_odds(odds, boxes, beats, model.context)
+        for wave in SCORES.mixed:
+            odds[wave] = 0.5 * (odds[wave] + second[wave])
+    return LeadScores(odds, lead_of(boxes, 1))
+
+
+def shared(scores: list[LeadScores | None]) -> list[LeadScores | None]:
+    """Return the log odds of simultaneous leads, each with its share of the mean of all: a wave is in all of them.
+
+    Leads that do not move (None) stay so.
+    """
+    moving = [one.odds for one in scores if one is not None]
+    if len(moving) < 2:
+        return scores
+    share = np.array(SCORES.shared, np.float32)[:, None]
+    mean = share * np.mean(moving, axis=0)
+    return [None if one is None else LeadScores((1 - share) * one.odds + mean, one.lead) for one in scores]
+
+
+def usual_rr(beats: NDArray[np.float64]) -> float:
+    """Return the median RR, s."""
+    return float(np.median(np.diff(beats))) if len(beats) > 1 else SCORES.usual_s

@@ -1,0 +1,129 @@
+"""Each kernel behind the learnt wave scores does what its slow twin says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ecg_engine.kernels import wave_net, wave_spans
+from tests.reference import wave_net_twin as twin
+
+pytestmark = pytest.mark.kernels
+
+SEEDS = range(6)
+
+
+def smooth_noise(rng, *shape, width=5):
+    noise = rng.standard_normal((*shape[:-1], shape[-1] + width - 1))
+    return np.apply_along_axis(np.convolve, -1, noise, np.ones(width) / np.sqrt(width), "valid").astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("step", [0.8, 1.0, 2.88, 4.0, 16.0])
+def test_grid(seed, step):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal(rng.integers(1, 300))
+    n = int((len(x) - 1) / step) + 1
+    out = np.empty(n + 14, np.float32)
+    wave_net.grid_into(x, step, 0.3, 2.0, 7, out)
+    np.testing.assert_allclose(out, twin.grid(x, step, 0.3, 2.0, 7, n), atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 6, 7, 50])
+def test_boxes(n):
+    row = np.random.default_rng(n).standard_normal(n).astype(np.float32)
+    halves = np.array([0, 1, 3, 7])
+    out = np.empty((4, n), np.float32)
+    wave_net.boxes_into(row, halves, out)
+    np.testing.assert_allclose(out, twin.boxes(row, halves), atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_features(seed):
+    rng = np.random.default_rng(seed)
+    smoothed = rng.standard_normal((3, 60)).astype(np.float32)
+    table = np.column_stack([rng.integers(0, 3, 9), rng.integers(-9, 10, 9), rng.integers(0, 3, 9), np.zeros(9)])
+    table = table.astype(np.int64)
+    gains = rng.uniform(0.02, 0.2, 9).astype(np.float32)
+    for step, n in ((1, 30), (2, 17)):
+        out = np.empty((9, n), np.float32)
+        wave_net.features_into(smoothed, table, gains, 12, step, out)
+        np.testing.assert_allclose(out, twin.features(smoothed, table, gains, 12, step, n), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_places(seed):
+    rng = np.random.default_rng(seed)
+    beats = np.cumsum(rng.uniform(0.3, 1.5, 1 + seed))
+    knots = [np.sort(rng.uniform(0, 1.5, size)) for size in (5, 4, 2, 3)]
+    table, bias = rng.standard_normal((14, 6)).astype(np.float32), rng.standard_normal(6).astype(np.float32)
+    hidden = rng.standard_normal((200, 6)).astype(np.float32)
+    expected = twin.add_places(beats, 0.8, 0.016, 11, knots, table, bias, hidden)
+    wave_net.add_places_into(beats, 0.8, 0.016, 11, *knots, table, bias, hidden)
+    np.testing.assert_allclose(hidden, expected, atol=1e-4)
+
+
+def test_rectify():
+    hidden = np.array([[1.0, -1.0], [0.0, 3.0]], np.float32)
+    wave_net.rectify_into(np.array([0.5, -2.0], np.float32), hidden)
+    assert hidden.tolist() == [[1.5, 0.0], [0.5, 1.0]]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_log_odds(seed):
+    rng = np.random.default_rng(seed)
+    logits, bias = (6 * rng.standard_normal((20, 4))).astype(np.float32), rng.standard_normal(4).astype(np.float32)
+    out = np.zeros((3, 25), np.float32)
+    wave_net.log_odds_into(logits, bias, 5, out)
+    np.testing.assert_allclose(out[:, 5:], twin.log_odds(logits.astype(np.float64), bias), atol=2e-3)
+    assert not out[:, :5].any()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_neighbours(seed):
+    rng = np.random.default_rng(seed)
+    beats = 3.0 + np.cumsum(rng.uniform(15, 40, 1 + seed))
+    n = int(beats[-1]) + 12
+    scores, lead = smooth_noise(rng, 3, n), smooth_noise(rng, 2 * n)
+    out = np.empty((6, n), np.float32)
+    wave_net.neighbours_into(scores, lead, beats, 2, 2, 8, 12, 0.8, 0.3, out)
+    np.testing.assert_allclose(out, twin.neighbours(scores, lead, beats, 2, 2, 8, 12, 0.8, 0.3), atol=1e-4)
+
+
+def test_shifted():
+    rows = np.arange(12.0, dtype=np.float32).reshape(2, 6)
+    shifts = np.array([0, -3, 4])
+    out = np.full((7, 4), -1, np.float32)
+    wave_net.shifted_into(rows, shifts, 1, 1, out)
+    assert out[1:].tolist() == twin.shifted(rows, shifts, 1, 4).tolist()
+    assert (out[0] == -1).all()
+
+
+LIMITS = wave_spans.SpanLimits(
+    qrs_before=6.0, qrs_after=9.0, t_reach=30.0, p_reach=20.0, p_least=2.0, t_least=2.0, t_sure=1.5
+)
+
+
+@pytest.mark.parametrize("finer", [1, 2])
+@pytest.mark.parametrize("seed", range(12))
+def test_wave_spans(seed, finer):
+    rng = np.random.default_rng(seed)
+    beats = rng.uniform(0, 10) + np.cumsum(np.r_[0, rng.uniform(8, 40, 5)])
+    n = int(beats[-1]) + int(rng.integers(1, 30))
+    odds, x = 3 * smooth_noise(rng, 3, n, width=4), smooth_noise(rng, finer * n)
+    marks = np.empty((len(beats), 8))
+    wave_spans.wave_spans_into(odds, x, finer, beats, LIMITS, marks)
+    expected = twin.wave_spans(odds, x, finer, beats, LIMITS)
+    np.testing.assert_allclose(marks, expected, atol=1e-4)
+
+
+def test_a_wave_is_where_its_odds_are_above_even():
+    """Log odds of +2 at points 30 to 40 and -2 elsewhere: the edges lie half way to the points outside."""
+    odds = np.full((3, 100), -2.0, np.float32)
+    odds[0, 30:41] = 2.0
+    odds[1, 50:60] = 2.0
+    x = np.zeros(100, np.float32)
+    x[36] = 1.0
+    marks = np.empty((1, 8))
+    wave_spans.wave_spans_into(odds, x, 1, np.array([55.0]), LIMITS._replace(p_reach=40.0), marks)
+    assert marks[0].tolist() == [29.5, 36.0, 40.5, 49.5, 59.5, -1.0, -1.0, -1.0]

@@ -1,0 +1,145 @@
+"""Slow, obvious versions of the kernels behind the learnt wave scores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def grid(x, step, level, scale, pad, n):
+    """Mean of the staircase that is ``x[i]`` from ``i - 1/2`` to ``i + 1/2``."""
+    total = np.concatenate([[0.0], np.cumsum((x - level) / scale)])
+    width = max(step, 1.0)
+    at = np.arange(n) * step
+    low, high = (np.clip(at + side * width / 2 + 0.5, 0, len(x)) for side in (-1, 1))
+    edges = np.arange(len(total))
+    means = (np.interp(high, edges, total) - np.interp(low, edges, total)) / (high - low)
+    return np.pad(means, pad, mode="edge")
+
+
+def boxes(row, halves):
+    out = np.tile(row.astype(np.float64), (len(halves), 1))
+    for one, half in zip(out, halves, strict=True):
+        if 0 < 2 * half < len(row):
+            one[half : len(row) - half] = np.convolve(row, np.ones(2 * half + 1) / (2 * half + 1), "valid")
+    return out
+
+
+def features(smoothed, table, gains, start, step, n):
+    k = start + step * np.arange(n)
+    rows = [smoothed[a, k + b] - smoothed[c, k + d] for a, b, c, d in table]
+    return np.array([v / (np.abs(v) + gain) for v, gain in zip(rows, gains, strict=True)])
+
+
+def hats(values, knots):
+    """How near each value is to each knot: (values, knots)."""
+    return np.stack([np.interp(values, knots, unit) for unit in np.eye(len(knots))], axis=1)
+
+
+def add_places(beats, usual, step, start, knots, table, bias, hidden):
+    out = hidden.astype(np.float64)
+    for k in range(len(hidden)):
+        t = (start + k) * step
+        past, future = beats[beats <= t], beats[beats > t]
+        before = past[-1] if len(past) else beats[0] - usual
+        after = future[0] if len(future) else beats[-1] + usual
+        gone, rr = max(t - before, 0.0), after - before
+        values = (gone, max(after - t, 0.0), gone / max(rr, 0.05), rr)
+        near = np.concatenate([hats(np.array([v]), one)[0] for v, one in zip(values, knots, strict=True)])
+        out[k] += near @ table + bias
+    return np.maximum(out, 0.0)
+
+
+def log_odds(logits, bias):
+    e = np.exp((logits + bias) - (logits + bias).max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        return np.clip(np.log(p[:, 1:] / (1 - p[:, 1:])).T, -9.21, 9.21)
+
+
+def neighbours(scores, lead, beats, finer, near, before, after, unlike, least):
+    n = scores.shape[1]
+    points, fine = np.arange(n), np.arange(len(lead))
+    out = np.zeros((6, n))
+
+    def shape(r):
+        values = np.interp(finer * r + np.arange(-before, after + 1), fine, lead)
+        return values - values[0]
+
+    for side in (0, 1):
+        for k in range(n):
+            i = int(np.searchsorted(beats, k, side="right")) - 1 if side == 0 else int(np.searchsorted(beats, k))
+            if side == 1 and i < len(beats) and beats[i] == k:
+                i += 1
+            if not 0 <= i < len(beats):
+                continue
+            total, rows = 0.0, np.zeros(3)
+            for j in range(max(0, i - near), min(len(beats), i + near + 1)):
+                if j != i:
+                    far = np.mean(np.abs(shape(beats[i]) - shape(beats[j]))) / unlike
+                    weight = 1 / (1 + far**2) ** 2
+                    total += weight
+                    rows += [weight * np.interp(k + beats[j] - beats[i], points, row) for row in scores]
+            out[3 * side : 3 * side + 3, k] = rows / max(total, least)
+    return out
+
+
+def shifted(rows, shifts, start, width):
+    n = rows.shape[1]
+    return np.concatenate([rows[:, np.clip(start + np.arange(width) + s, 0, n - 1)] for s in shifts])
+
+
+def best_span(odds, start, stop):
+    """Every stretch is tried."""
+    best = (0.0, -1, -1)
+    for first in range(start, stop + 1):
+        for last in range(first, stop + 1):
+            total = float(np.sum(odds[first : last + 1], dtype=np.float64))
+            if total > best[0] + 1e-9:
+                best = (total, first, last)
+    return best
+
+
+def crossing(odds, i, step):
+    j = i + step
+    if not 0 <= j < len(odds) or odds[i] <= 0 or odds[j] >= 0:
+        return float(i)
+    return i + step * float(odds[i]) / (float(odds[i]) - float(odds[j]))
+
+
+def peak(x, finer, onset, offset):
+    first, last = np.clip([int(np.ceil(finer * onset)), int(finer * offset)], 0, len(x) - 1)
+    if last <= first + 1:
+        return (onset + offset) / 2
+    part = x[first : last + 1].astype(np.float64)
+    return float(first + np.argmax(np.abs(part - np.linspace(part[0], part[-1], len(part))))) / finer
+
+
+def mark(odds, x, finer, first, last):
+    onset, offset = crossing(odds, first, -1), crossing(odds, last, 1)
+    return onset, peak(x, finer, onset, offset), offset
+
+
+def wave_spans(odds, x, finer, beats, w):
+    n, m = odds.shape[1], len(beats)
+    marks = np.full((m, 8), -1.0)
+    for b, at in enumerate(beats):
+        r = int(np.clip(np.rint(at), 0, n - 1))
+        low = int((beats[b - 1] + at) / 2) if b else 0
+        high = int((at + beats[b + 1]) / 2) if b + 1 < m else n - 1
+        low, high = min(max(low, r - int(w.qrs_before), 0), r), max(min(high, r + int(w.qrs_after), n - 1), r)
+        first = r - int(np.argmax(np.cumsum(odds[1, low : r + 1][::-1], dtype=np.float64)))
+        last = r + int(np.argmax(np.cumsum(odds[1, r : high + 1], dtype=np.float64)))
+        marks[b, 3:5] = crossing(odds[1], first, -1), crossing(odds[1], last, 1)
+    for b, at in enumerate(beats):
+        stop = min(n - 1, int(at + w.t_reach), int(marks[b + 1, 3]) - 1 if b + 1 < m else n)
+        total, first, last = best_span(odds[2], int(marks[b, 4]) + 1, stop)
+        if total > w.t_least and odds[2, first : last + 1].max() >= w.t_sure:
+            marks[b, 5:] = mark(odds[2], x, finer, first, last)
+    for b, at in enumerate(beats):
+        start = max(0, int(at - w.p_reach))
+        if b:
+            start = max(start, int(marks[b - 1, 7] if marks[b - 1, 7] >= 0 else marks[b - 1, 4]) + 1)
+        total, first, last = best_span(odds[0], start, int(marks[b, 3]) - 1)
+        if total > w.p_least:
+            marks[b, :3] = mark(odds[0], x, finer, first, last)
+    return marks
