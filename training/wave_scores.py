@@ -131,9 +131,9 @@ def altered(lead, scale, rng):
     return np.ascontiguousarray(x), fs, r_peaks, scale * np.exp(rng.uniform(-0.5, 0.5))
 
 
-def places(beats, n, step):
+def places(rhythm, n, step):
     """Return the dense form of the table look-up that the kernel does: (n, knots)."""
-    t, usual = np.arange(n) * step, ws.usual_rr(beats)
+    t, usual, beats = np.arange(n) * step, rhythm.usual, rhythm.beats
     j = np.searchsorted(beats, t, side="right") - 1
     before = np.where(j >= 0, beats[np.maximum(j, 0)], beats[0] - usual)
     after = np.where(j + 1 < len(beats), beats[np.minimum(j + 1, len(beats) - 1)], beats[-1] + usual)
@@ -155,19 +155,19 @@ def examples(leads, models=None):
         usual = ws.scale_of(lead.signal, lead.r_peaks, lead.fs)
         versions = [(lead.signal, lead.fs, lead.r_peaks, usual), *(altered(lead, usual, rng) for _ in range(ALTERED))]
         for x, fs, r_peaks, scale in versions:
-            beats, boxes = r_peaks / fs, ws.boxes_of(x, scale, fs)
+            rhythm, boxes = ws.Rhythm.of(r_peaks, fs), ws.boxes_of(x, scale, fs)
             n = ws.points_of(boxes, 1)
             labels = classes_of(n, lead, fs)
             if models is None:
                 features = ws.shape_features(boxes, 0, n, 1)
             else:
-                odds = ws.shape_odds(boxes, beats, models[lead.part].shape)
-                bent, near = ws.neighbourhood(odds, boxes, beats)
+                odds = ws.shape_odds(boxes, rhythm, models[lead.part].shape)
+                bent, near = ws.neighbourhood(odds, boxes, rhythm)
                 labels, n = labels[:: SCORES.finer], bent.shape[1]
-                features = ws.context_features(bent, near, boxes, ws.irregularity(beats), 0, n)
+                features = ws.context_features(bent, near, boxes, rhythm.uneven, 0, n)
             thin = THINNED[which]
             keep = np.flatnonzero(labels >= 0)[rng.integers(0, thin) :: thin]
-            new = (features.T[keep].astype(np.float16), places(beats, n, step)[keep], labels[keep])
+            new = (features.T[keep].astype(np.float16), places(rhythm, n, step)[keep], labels[keep])
             for target, rows in zip(out, new, strict=False):
                 target.append(rows)
             out[3].append(np.full(len(keep), lead.part, np.int8))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of
 from ecg_engine.detection.parameters import QRS, SCORES, WAVES, odd_samples, samples
-from ecg_engine.detection.wave_scores import STEP_S, LeadScores, WaveModel, score_lead, shared
+from ecg_engine.detection.wave_scores import STEP_S, LeadScores, Rhythm, WaveModel, score_lead, shared
 from ecg_engine.kernels.agreement import combine_marks_into
 from ecg_engine.kernels.smoothing import moving_mean_into
 from ecg_engine.kernels.wave_spans import SpanLimits, wave_spans_into
@@ -68,7 +68,10 @@ def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
     fs = check_fs(fs)
     signal = fill_gaps(leads_of(ecg))
     at = marks_of(r_peaks, signal.shape[1])
-    scores = shared([score_lead(row, at, fs) for row in signal]) if len(at) else [None] * len(signal)
+    scores: list[LeadScores | None] = [None] * len(signal)
+    if len(at):
+        rhythm = Rhythm.of(at, fs)
+        scores = shared([score_lead(row, at, fs, rhythm=rhythm) for row in signal])
     table = np.stack([_marks_of(one, at, fs, signal.shape[1]) for one in scores])
     by_lead = tuple(_as_marks(rows) for rows in table)
     together = table[0] if len(table) == 1 else combine(table, fs, preferred=clearest_first(signal, at, fs))
@@ -128,6 +131,24 @@ def mark_leads(
         noise = 1.4826 * float(np.median(np.abs(rest)))
         delineate_lead_into(fine, middle, coarse, r_peaks, noise, shares, marks)
     return table
+
+
+def marks_by_rule(
+    signal: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return global marks (n_beats, 8) and each lead's (n_leads, n_beats, 8) by rule; `signal` has no NaN."""
+    each = mark_leads(signal, r_peaks, fs)
+    together = each[0] if len(each) == 1 else combine(each, fs, preferred=clearest_first(signal, r_peaks, fs))
+    return together, each
+
+
+def with_p_of(marks: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return `marks`, (..., 8), with the P waves of `other`: one that reaches into the QRS ends where it begins."""
+    onset = marks[..., 3:4]
+    p = other[..., :3]
+    kept = (p[..., 1:2] != ABSENT) & ((p[..., 1:2] < onset) | (onset == ABSENT))
+    p = np.where(onset == ABSENT, p, np.minimum(p, onset))
+    return np.concatenate([np.where(kept, p, ABSENT), marks[..., 3:]], axis=-1)
 
 
 def wave_shares(fs: float, *, median: bool = False) -> WaveShares:

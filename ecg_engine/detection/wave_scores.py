@@ -29,7 +29,7 @@ from ecg_engine.kernels.wave_net import (
     shifted_into,
 )
 
-__all__ = ["STEP_S", "LeadScores", "WaveModel", "load_model", "scale_of", "score_lead", "shared"]
+__all__ = ["STEP_S", "LeadScores", "Rhythm", "WaveModel", "load_model", "scale_of", "score_lead", "shared"]
 
 _FILE: Final = "wave_scores.npz"
 #: Points are scored in pieces of so many, so that what is between stays in the cache.
@@ -41,6 +41,7 @@ HALVES, SHIFTS, NEAR_SHIFTS, KEPT = (
     np.array(v, np.int64) for v in (SCORES.halves, SCORES.shifts, SCORES.near_shifts, SCORES.kept)
 )
 TABLE, GAINS = np.array(SCORES.table, np.int64), np.array(SCORES.gains, np.float32)
+KEPT_TABLE, KEPT_GAINS = TABLE[KEPT], GAINS[KEPT]
 #: Knots of the four numbers that say where a moment is between the beats.
 SINCE, UNTIL, SHARE, INTERVAL = (
     np.array(v, np.float64) for v in (SCORES.since_s, SCORES.until_s, SCORES.share, SCORES.interval_s)
@@ -67,11 +68,11 @@ class Network:
     third: _Floats
     biases: tuple[_Floats, _Floats, _Floats]
 
-    def __call__(self, inputs: _Floats, beats: NDArray[np.float64], usual: float, step: float, start: int) -> _Floats:
+    def __call__(self, inputs: _Floats, rhythm: Rhythm, start: int) -> _Floats:
         """Return the sums of the last layer, without its bias, (n, 4), for (inputs, n) features."""
         hidden: _Floats = inputs.T @ self.first
         add_places_into(
-            beats, usual, step, start, SINCE, UNTIL, SHARE, INTERVAL,
+            rhythm.beats, rhythm.usual, STEP_S, start, SINCE, UNTIL, SHARE, INTERVAL,
             self.places, self.biases[0], hidden,
         )  # fmt: skip
         hidden = hidden @ self.second
@@ -104,6 +105,27 @@ class LeadScores:
     lead: _Floats
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Rhythm:
+    """R peaks, s; the usual RR, s; how uneven RR is: its median change against its median."""
+
+    beats: NDArray[np.float64]
+    usual: float
+    uneven: float
+
+    @classmethod
+    def of(cls, r_peaks: NDArray[np.int64], fs: float) -> Rhythm:
+        """Return what the R peaks (samples, at least one) say."""
+        beats = r_peaks / fs
+        rr = np.diff(beats)
+        if not len(rr):
+            return cls(beats, SCORES.usual_s, SCORES.irregular[1])
+        usual = float(np.median(rr))
+        if len(rr) < 3:
+            return cls(beats, usual, SCORES.irregular[1])
+        return cls(beats, usual, float(np.median(np.abs(np.diff(rr)))) / max(usual, SCORES.fine_s))
+
+
 @cache
 def load_model() -> WaveModel:
     """Return the learnt networks; ModelError where the file is not what is expected."""
@@ -126,14 +148,15 @@ def scale_of(row: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float) ->
     """Return the usual swing of the QRS, in the lead's unit; 0 where it does not move. `fs` in Hz."""
     half = samples(SCORES.swing_s, fs)
     part = r_peaks[:: max(1, len(r_peaks) // SCORES.swings)]
-    return float(np.median([np.ptp(row[max(0, r - half) : r + half + 1]) for r in part])) if len(part) else 0.0
+    around = row[np.clip(part[:, None] + np.arange(-half, half + 1), 0, len(row) - 1)]
+    return float(np.median(around.max(axis=1) - around.min(axis=1))) if len(part) else 0.0
 
 
 def boxes_of(row: NDArray[np.float64], scale: float, fs: float) -> _Floats:
     """Return the lead on the fine grid, smoothed over each of the widths; `SCORES.pad` points more at both ends."""
     n = int((len(row) - 1) / fs / SCORES.fine_s) + 1
     grid = np.empty(n + 2 * SCORES.pad, np.float32)
-    grid_into(row, SCORES.fine_s * fs, float(np.median(row)), scale, SCORES.pad, grid)
+    grid_into(row, SCORES.fine_s * fs, float(row.mean()), scale, SCORES.pad, grid)
     boxes = np.empty((len(HALVES), len(grid)), np.float32)
     boxes_into(grid, HALVES, boxes)
     return boxes
@@ -156,35 +179,27 @@ def shape_features(boxes: _Floats, start: int, stop: int, step: int) -> _Floats:
     return out
 
 
-def shape_odds(boxes: _Floats, beats: NDArray[np.float64], network: Network) -> _Floats:
-    """Return the log odds by the first network, (3, n); `beats` are R peaks in s."""
+def shape_odds(boxes: _Floats, rhythm: Rhythm, network: Network) -> _Floats:
+    """Return the log odds by the first network, (3, n)."""
     n = points_of(boxes, SCORES.finer)
     odds = np.empty((3, n), np.float32)
     for start in range(0, n, _PIECE):
         inputs = shape_features(boxes, start, min(n, start + _PIECE), SCORES.finer)
-        logits = network(inputs, beats, usual_rr(beats), STEP_S, start)
+        logits = network(inputs, rhythm, start)
         log_odds_into(logits, network.biases[2], start, odds)
     return odds
 
 
-def neighbourhood(odds: _Floats, boxes: _Floats, beats: NDArray[np.float64]) -> tuple[_Floats, _Floats]:
+def neighbourhood(odds: _Floats, boxes: _Floats, rhythm: Rhythm) -> tuple[_Floats, _Floats]:
     """Return what the second network draws on: bent log odds (3, n), those of the neighbours (6, n)."""
     bent = np.tanh(odds * np.float32(1 / SCORES.bend))
     near = np.empty((6, bent.shape[1]), np.float32)
     before, after = (round(s / SCORES.fine_s) for s in SCORES.alike_s)
     neighbours_into(
-        bent, lead_of(boxes, 0), beats / STEP_S, SCORES.finer, SCORES.near, before, after,
+        bent, lead_of(boxes, 0), rhythm.beats / STEP_S, SCORES.finer, SCORES.near, before, after,
         SCORES.unlike, SCORES.least_weight, near,
     )  # fmt: skip
     return bent, near
-
-
-def irregularity(beats: NDArray[np.float64]) -> float:
-    """Return the median change from one RR to the next against the median RR: 0 to about 0.05 but in fibrillation."""
-    rr = np.diff(beats)
-    if len(rr) < 3:
-        return SCORES.irregular[1]
-    return float(np.median(np.abs(np.diff(rr))) / max(float(np.median(rr)), SCORES.fine_s))
 
 
 def context_features(bent: _Floats, near: _Floats, boxes: _Floats, uneven: float, start: int, stop: int) -> _Floats:
@@ -195,26 +210,31 @@ def context_features(bent: _Floats, near: _Floats, boxes: _Floats, uneven: float
     shifted_into(bent, SHIFTS, start, 0, out)
     shifted_into(near, NEAR_SHIFTS, start, own, out)
     seen = out[own + others : own + others + len(KEPT)]
-    features_into(boxes, TABLE[KEPT], GAINS[KEPT], SCORES.pad + SCORES.finer * start, SCORES.finer, seen)
-    hat = np.array([np.interp(uneven, knots, unit) for unit in np.eye(len(knots))], np.float32)
+    features_into(boxes, KEPT_TABLE, KEPT_GAINS, SCORES.pad + SCORES.finer * start, SCORES.finer, seen)
+    place = float(np.interp(uneven, knots, range(len(knots))))
+    hat = np.maximum(0.0, 1.0 - np.abs(np.arange(len(knots)) - place))
     out[own + others + len(KEPT) :] = hat[:, None]
     return out
 
 
-def context_odds(odds: _Floats, boxes: _Floats, beats: NDArray[np.float64], network: Network) -> _Floats:
+def context_odds(odds: _Floats, boxes: _Floats, rhythm: Rhythm, network: Network) -> _Floats:
     """Return the log odds by the second network, (3, n)."""
-    bent, near = neighbourhood(odds, boxes, beats)
+    bent, near = neighbourhood(odds, boxes, rhythm)
     out = np.empty_like(odds)
-    uneven = irregularity(beats)
     for start in range(0, odds.shape[1], _PIECE):
-        inputs = context_features(bent, near, boxes, uneven, start, min(odds.shape[1], start + _PIECE))
-        logits = network(inputs, beats, usual_rr(beats), STEP_S, start)
+        inputs = context_features(bent, near, boxes, rhythm.uneven, start, min(odds.shape[1], start + _PIECE))
+        logits = network(inputs, rhythm, start)
         log_odds_into(logits, network.biases[2], start, out)
     return out
 
 
 def score_lead(
-    row: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float, *, model: WaveModel | None = None
+    row: NDArray[np.float64],
+    r_peaks: NDArray[np.int64],
+    fs: float,
+    *,
+    rhythm: Rhythm | None = None,
+    model: WaveModel | None = None,
 ) -> LeadScores | None:
     """Return the log odds of one lead.
 
@@ -226,6 +246,8 @@ def score_lead(
         At least one.
     fs : float
         Hz.
+    rhythm : Rhythm, optional
+        What the R peaks say, where it is known already.
     model : WaveModel, optional
         The learnt one where it is None.
 
@@ -242,11 +264,11 @@ def score_lead(
     scale = scale_of(row, r_peaks, fs)
     if scale <= 0.0:
         return None
-    beats = r_peaks / fs
+    rhythm = Rhythm.of(r_peaks, fs) if rhythm is None else rhythm
     boxes = boxes_of(row, scale, fs)
-    odds = shape_odds(boxes, beats, model.shape)
+    odds = shape_odds(boxes, rhythm, model.shape)
     if model.context is not None:
-        second = context_odds(odds, boxes, beats, model.context)
+        second = context_odds(odds, boxes, rhythm, model.context)
         for wave in SCORES.mixed:
             odds[wave] = 0.5 * (odds[wave] + second[wave])
     return LeadScores(odds, lead_of(boxes, 1))
@@ -263,8 +285,3 @@ def shared(scores: list[LeadScores | None]) -> list[LeadScores | None]:
     share = np.array(SCORES.shared, np.float32)[:, None]
     mean = share * np.mean(moving, axis=0)
     return [None if one is None else LeadScores((1 - share) * one.odds + mean, one.lead) for one in scores]
-
-
-def usual_rr(beats: NDArray[np.float64]) -> float:
-    """Return the median RR, s."""
-    return float(np.median(np.diff(beats))) if len(beats) > 1 else SCORES.usual_s

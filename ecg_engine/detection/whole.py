@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ecg_engine.detection._prepare import fill_gaps
 from ecg_engine.detection.beat_classes import classify_beats, dominant_beats
 from ecg_engine.detection.cleaning import remove_baseline, remove_mains
-from ecg_engine.detection.delineation import delineate
+from ecg_engine.detection.delineation import delineate, marks_by_rule, with_p_of
 from ecg_engine.detection.median_beat import median_beat
 from ecg_engine.detection.pacing import without_spikes
 from ecg_engine.detection.parameters import samples
@@ -46,6 +46,8 @@ AFTER_S: Final = 0.15
 #: Half of the beats are at least so like the dominant shape (correlation), or what was found are no beats of one heart:
 #: in noise the correlation is 0 to 0.3, in leads that can be read 0.9 and more.
 LEAST_LIKENESS: Final = 0.5
+#: Where fewer of the ordinary beats have a P wave, those by rule are looked at too.
+LEAST_P: Final = 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -213,14 +215,22 @@ def _see_block(signal: NDArray[np.float64], start: int, fs: float, leads: tuple[
     votes = np.ascontiguousarray(heart[rows])
     kinds = classify_beats(np.ascontiguousarray(mains.signal[rows]), fs=fs, r_peaks=beats.r_peaks)
     marks = delineate(votes, fs=fs, r_peaks=beats.r_peaks)
+    table, each = _table(marks), np.array([_table(one) for one in marks.by_lead])
+    rule, rule_each = marks_by_rule(votes, beats.r_peaks, fs)
+    ordinary = table[kinds == "N", MARK_NAMES.index("p_peak")] != ABSENT
+    if ordinary.size and ordinary.mean() < LEAST_P:
+        # Whether these are P waves is judged later, by how even and how alike they are.
+        table, each = with_p_of(table, rule), with_p_of(each, rule_each)
     by_lead = np.full((n_leads, len(beats.r_peaks), len(MARK_NAMES)), ABSENT, np.int64)
-    by_lead[used] = [_table(one) for one in marks.by_lead]
-    onsets = marks.qrs_onset[marks.qrs_onset != ABSENT]
+    by_lead[used] = each
+    # The rule's onset is the sharp rise itself; cardiologists mark a little before it, where P may still be.
+    onsets = rule[:, MARK_NAMES.index("qrs_onset")]
+    onsets = onsets[onsets != ABSENT]
     return _Block(
         start=start,
         quality=quality,
         beats=replace(beats, kinds=kinds),
-        table=_table(marks),
+        table=table,
         by_lead=by_lead,
         likeness=dominant_beats(votes, fs=fs, r_peaks=beats.r_peaks),
         straight=remove_baseline(heart, fs=fs, qrs_onsets=onsets),

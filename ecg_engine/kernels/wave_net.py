@@ -145,24 +145,28 @@ def add_places_into(
     """
     m = len(beats)
     j = -1
+    ends = -1e30  # the interval's part is the same until its last point
+    before = 0.0
+    after = 0.0
+    same = np.empty_like(bias)
+    two, three = len(since), len(since) + len(until)
     for k in range(len(hidden)):
         t = (start + k) * step
-        while j + 1 < m and beats[j + 1] <= t:
-            j += 1
-        before = beats[j] if j >= 0 else beats[0] - usual
-        after = beats[j + 1] if j + 1 < m else beats[m - 1] + usual
+        if t >= ends:
+            while j + 1 < m and beats[j + 1] <= t:
+                j += 1
+            before = beats[j] if j >= 0 else beats[0] - usual
+            after = beats[j + 1] if j + 1 < m else beats[m - 1] + usual
+            ends = beats[j + 1] if j + 1 < m else 1e30
+            same[:] = bias
+            _add_hat(after - before, interval, table, three + len(share), same)
         row = hidden[k]
         gone = max(t - before, 0.0)
-        base = 0
-        _add_hat(gone, since, table, base, row)
-        base += len(since)
-        _add_hat(max(after - t, 0.0), until, table, base, row)
-        base += len(until)
-        _add_hat(gone / max(after - before, 0.05), share, table, base, row)
-        base += len(share)
-        _add_hat(after - before, interval, table, base, row)
+        _add_hat(gone, since, table, 0, row)
+        _add_hat(max(after - t, 0.0), until, table, two, row)
+        _add_hat(gone / max(after - before, 0.05), share, table, three, row)
         for h in range(len(row)):
-            row[h] = max(row[h] + bias[h], np.float32(0.0))
+            row[h] = max(row[h] + same[h], np.float32(0.0))
 
 
 @kernel((f4_read, f4_2d_write))
