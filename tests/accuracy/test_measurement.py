@@ -64,10 +64,11 @@ def test_waves_of_lead_ii(ludb):
                 marks[wave], np.column_stack(found[wave]), fs=recording.fs, between=(int(known.min()), int(known.max()))
             )
     f1 = {wave: score.f1_percent for wave, score in total.items()}
-    assert f1["p"] >= 92.0 and f1["N"] >= 99.7 and f1["t"] >= 96.5, f1
+    # The networks have learnt from these marks: over records left out (wave_scores.toml) they are at 97.9, 99.7, 98.9.
+    assert f1["p"] >= 98.5 and f1["N"] >= 99.7 and f1["t"] >= 98.9, f1
     spread = {wave: (np.std(s.onset_ms), np.std(s.offset_ms)) for wave, s in total.items()}
-    assert max(spread["N"]) <= 15.0, spread
-    assert abs(np.mean(total["N"].onset_ms)) <= 5 and abs(np.mean(total["N"].offset_ms)) <= 5
+    assert max(spread["N"]) <= 10.5 and max(spread["p"]) <= 15.5 and spread["t"][1] <= 19.5, spread
+    assert all(abs(np.mean(v)) <= 3 for score in total.values() for v in (score.onset_ms, score.offset_ms))
 
 
 def reference_intervals(by_lead, r_peaks, fs):
