@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.detection.parameters import QRS, odd_samples, samples
-from ecg_engine.kernels.bend import BLOCKS, IN_GAP, MOVED
+from ecg_engine.kernels.bend import IN_GAP, MOVED, PLACE
 from ecg_engine.kernels.qrs import advance_into
 from ecg_engine.kernels.rules import (
     BEAT_ROWS,
@@ -106,7 +106,7 @@ class Machine:
             np.zeros((n_leads, room)),
             np.zeros((n_leads + 1, room)),
             np.ones(n_leads),
-            np.zeros((n_leads, 2 * BLOCKS)),
+            np.zeros((n_leads, PLACE + 1)),
             np.zeros((CANDIDATE_ROWS + BEAT_ROWS, CANDIDATES)),
             np.empty(max(CANDIDATES, 2 * int(rules.locate) + 1)),
         )

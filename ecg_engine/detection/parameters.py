@@ -296,7 +296,7 @@ class ClassParameters:
     open_end: float = 0.20  #: * a run that the recording's end cuts off is so deep
     late: float = 0.26  #: a pause raises the level by no more
     heart: float = 0.6  #: a beat less like the patient's own (correlation) takes no part in this
-    offset: float = -1.991  #: of the score
+    offset: float = -2.750  #: of the score
     weights: Mapping[str, float] = field(default_factory=lambda: dict(_CLASS_WEIGHTS))
 
     def runs(self) -> tuple[float, ...]:
@@ -309,23 +309,23 @@ class ClassParameters:
 
 #: Log odds of V for one unit of each feature of ``_beat_features``; those of a beat's group begin with ``group_``.
 _CLASS_WEIGHTS: Final[dict[str, float]] = {
-    "like": -0.394,
-    "near_like": -0.697,
-    "norm": 2.402,
-    "wide": 34.021,
-    "wide_r": 13.915,
-    "discordance": -0.896,
-    "t_like": -1.317,
-    "p_like": -1.253,
-    "early": -4.740,
-    "both": 2.362,
-    "irregular": 2.635,
-    "noise": -0.627,
-    "group_like": -1.354,
-    "group_last_like": -1.862,
-    "group_discordance": -0.877,
-    "group_early": -0.396,
-    "group_pause": 2.442,
+    "like": -1.128,
+    "near_like": -0.534,
+    "norm": 2.511,
+    "wide": 38.171,
+    "wide_r": 12.381,
+    "discordance": -0.917,
+    "t_like": -1.203,
+    "p_like": -1.330,
+    "early": -5.331,
+    "both": 2.989,
+    "irregular": 2.841,
+    "noise": -0.630,
+    "group_like": -0.417,
+    "group_last_like": -1.759,
+    "group_discordance": -0.989,
+    "group_early": -1.219,
+    "group_pause": 1.863,
 }
 
 CLASSES: Final = ClassParameters()

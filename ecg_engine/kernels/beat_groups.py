@@ -37,6 +37,115 @@ def _moved_into(row: NDArray[np.float64], n_leads: int, start: int, out: NDArray
     return float(np.sqrt(square))
 
 
+@helper
+def _lengths_into(row: NDArray[np.float64], n_leads: int, start: int, width: int, out: NDArray[np.float64]) -> None:
+    """Write the length of a beat's part, each lead around its own mean, at each move: `start` and ``len(out) - 1`` on.
+
+    Four moves at once, in registers: the last four may be done twice.
+    """
+    full = len(row) // n_leads
+    for block in range(0, len(out), 4):
+        move = min(block, len(out) - 4)
+        square_0, square_1, square_2, square_3 = 0.0, 0.0, 0.0, 0.0
+        for lead in range(n_leads):
+            first = lead * full + start + move
+            part = row[first : first + width + 3]
+            mean_0, mean_1, mean_2, mean_3 = 0.0, 0.0, 0.0, 0.0
+            for k in range(width):
+                mean_0 += part[k]
+                mean_1 += part[k + 1]
+                mean_2 += part[k + 2]
+                mean_3 += part[k + 3]
+            mean_0, mean_1, mean_2, mean_3 = mean_0 / width, mean_1 / width, mean_2 / width, mean_3 / width
+            for k in range(width):
+                square_0 += (part[k] - mean_0) * (part[k] - mean_0)
+                square_1 += (part[k + 1] - mean_1) * (part[k + 1] - mean_1)
+                square_2 += (part[k + 2] - mean_2) * (part[k + 2] - mean_2)
+                square_3 += (part[k + 3] - mean_3) * (part[k + 3] - mean_3)
+        out[move], out[move + 1] = np.sqrt(square_0), np.sqrt(square_1)
+        out[move + 2], out[move + 3] = np.sqrt(square_2), np.sqrt(square_3)
+
+
+@helper
+def _dots_into(
+    row: NDArray[np.float64], n_leads: int, start: int, shape: NDArray[np.float64], out: NDArray[np.float64]
+) -> None:
+    """Write the product of a beat's part with a shape (whose leads have mean 0) at each move, as `_lengths_into`."""
+    full = len(row) // n_leads
+    width = len(shape) // n_leads
+    for block in range(0, len(out), 4):
+        move = min(block, len(out) - 4)
+        dot_0, dot_1, dot_2, dot_3 = 0.0, 0.0, 0.0, 0.0
+        for lead in range(n_leads):
+            first = lead * full + start + move
+            part = row[first : first + width + 3]
+            own = shape[lead * width : (lead + 1) * width]
+            for k in range(width):
+                dot_0 += own[k] * part[k]
+                dot_1 += own[k] * part[k + 1]
+                dot_2 += own[k] * part[k + 2]
+                dot_3 += own[k] * part[k + 3]
+        out[move], out[move + 1], out[move + 2], out[move + 3] = dot_0, dot_1, dot_2, dot_3
+
+
+@helper
+def _compared(
+    row: NDArray[np.float64],
+    n_leads: int,
+    start: int,
+    shapes: NDArray[np.float64],
+    alikes: NDArray[np.float64],
+    first: int,
+    lengths: NDArray[np.float64],
+    dots: NDArray[np.float64],
+    compared: NDArray[np.bool_],
+) -> int:
+    """Write a beat's correlations with those shapes, at each move, that may be its best; return which is.
+
+    By the triangle of angles between the beat, the best shape so far and another one, most need no comparison.
+    """
+    best, place = -2.0, first
+    compared[:] = False
+    for turn in range(-1, len(shapes)):
+        j = first if turn < 0 else turn
+        if j >= len(shapes) or compared[j]:
+            continue
+        if best > -2.0:
+            alike = alikes[place, j]
+            other = np.sqrt(max(0.0, 1.0 - alike * alike))
+            hope = False
+            for s in range(len(lengths)):
+                dot = dots[place, s]
+                hope |= alike * dot + other * np.sqrt(max(0.0, 1.0 - dot * dot)) > best - 1e-6
+            if not hope:
+                continue
+        _dots_into(row, n_leads, start, shapes[j], dots[j])
+        compared[j] = True
+        top = -2.0
+        for s in range(len(lengths)):
+            dots[j, s] = dots[j, s] / lengths[s] if lengths[s] > 0.0 else -2.0
+            top = max(top, dots[j, s])
+        if top > best:
+            best, place = top, j
+    return place
+
+
+@helper
+def _alikes_into(
+    shapes: NDArray[np.float64], at: int, used: int, columns: NDArray[np.float64], alikes: NDArray[np.float64]
+) -> None:
+    """Write the changed shape `at` into its column, and its products with all `used` shapes."""
+    for j in range(used):
+        alikes[at, j] = 0.0
+    for k in range(len(columns)):
+        value = shapes[at, k]
+        columns[k, at] = value
+        for j in range(used):
+            alikes[at, j] += value * columns[k, j]
+    for j in range(used):
+        alikes[j, at] = alikes[at, j]
+
+
 @kernel((f8_2d_read, i8, i8, i8, f8, f8, f8_2d_write, f8_write, i8_write, i8_write))
 def group_beats_into(
     beats: NDArray[np.float64],
@@ -56,28 +165,29 @@ def group_beats_into(
     running mean of its beats, each of unit length; a new beat counts no less than `slowest`. When all rows of `shapes`
     are taken the best group takes the beat.
     Caller guarantees: ``beats.shape == (n_beats, n_leads * full)``, ``shapes.shape == (k, n_leads * width)``,
-    ``len(work) == shapes.shape[1]``, ``reach <= start``, ``start + width + reach <= full``, no NaN, |samples| <= 1e6.
+    ``len(work) == shapes.shape[1]``, ``2 <= reach <= start``, ``start + width + reach <= full``, no NaN,
+    |samples| <= 1e6.
     """
     used = 0
     width = shapes.shape[1]
     counts = np.zeros(len(shapes), np.int64)
+    moves = 2 * reach + 1
+    dots, lengths = np.empty((len(shapes), moves)), np.empty(moves)
+    columns, alikes = np.zeros((width, len(shapes))), np.zeros((len(shapes), len(shapes)))
+    compared = np.zeros(len(shapes), np.bool_)
+    last = 0
     for b in range(len(beats)):
         best = -2.0
         at = 0
         moved = 0
-        for s in range(-reach, reach + 1):
-            length = _moved_into(beats[b], n_leads, start + s, work)
-            if length == 0.0:
-                continue
+        _lengths_into(beats[b], n_leads, start - reach, width // n_leads, lengths)
+        last = _compared(beats[b], n_leads, start - reach, shapes[:used], alikes, last, lengths, dots, compared)
+        for s in range(moves):
             for j in range(used):
-                dot = 0.0
-                for k in range(width):
-                    dot += work[k] * shapes[j, k]
-                dot /= length
-                if dot > best:
-                    best = dot
+                if compared[j] and dots[j, s] > best:
+                    best = dots[j, s]
                     at = j
-                    moved = s
+                    moved = s - reach
         if used == 0 or (best < alike and used < len(shapes)):
             at = used
             moved = 0
@@ -97,17 +207,17 @@ def group_beats_into(
         if square > 0.0:
             for k in range(width):
                 shapes[at, k] /= np.sqrt(square)
+        _alikes_into(shapes, at, used, columns, alikes)
     return used
 
 
-@kernel((f8_2d_read, i8, i8, i8, f8_2d_read, f8_write, f8_write, f8_write))
+@kernel((f8_2d_read, i8, i8, i8, f8_2d_read, f8_write, f8_write))
 def likeness_into(
     beats: NDArray[np.float64],
     n_leads: int,
     start: int,
     reach: int,
     shapes: NDArray[np.float64],
-    work: NDArray[np.float64],
     like: NDArray[np.float64],
     length: NDArray[np.float64],
 ) -> None:
@@ -115,22 +225,70 @@ def likeness_into(
 
     Caller guarantees: as `group_beats_into`; at least one shape.
     """
+    moves = 2 * reach + 1
+    dots, lengths = np.empty((len(shapes), moves)), np.empty(moves)
     for b in range(len(beats)):
         like[b] = 0.0
         length[b] = 0.0
         best = -2.0
-        for s in range(-reach, reach + 1):
-            long = _moved_into(beats[b], n_leads, start + s, work)
-            if long == 0.0:
+        _lengths_into(beats[b], n_leads, start - reach, shapes.shape[1] // n_leads, lengths)
+        for j in range(len(shapes)):
+            _dots_into(beats[b], n_leads, start - reach, shapes[j], dots[j])
+        for s in range(moves):
+            if lengths[s] == 0.0:
                 continue
             for j in range(len(shapes)):
-                dot = 0.0
-                for k in range(len(work)):
-                    dot += work[k] * shapes[j, k]
-                if dot / long > best:
-                    best = dot / long
+                if dots[j, s] / lengths[s] > best:
+                    best = dots[j, s] / lengths[s]
                     like[b] = best
-                    length[b] = long
+                    length[b] = lengths[s]
+
+
+@helper
+def _overlap(a: NDArray[np.float64], b: NDArray[np.float64], n_leads: int, move: int) -> float:
+    """Return the correlation of two shapes where they overlap, each lead around its own mean there."""
+    width = len(a) // n_leads
+    many = width - abs(move)
+    both, a_square, b_square = 0.0, 0.0, 0.0
+    for lead in range(n_leads):
+        i, j = lead * width + max(0, move), lead * width + max(0, -move)
+        a_mean, b_mean = 0.0, 0.0
+        for k in range(many):
+            a_mean += a[i + k]
+            b_mean += b[j + k]
+        a_mean /= many
+        b_mean /= many
+        for k in range(many):
+            x, y = a[i + k] - a_mean, b[j + k] - b_mean
+            both += x * y
+            a_square += x * x
+            b_square += y * y
+    length = np.sqrt(a_square * b_square)
+    return float(both / length) if length > 0 else 0.0
+
+
+@kernel((f8_2d_read, i8, i8, f8, i8_write))
+def join_groups_into(
+    shapes: NDArray[np.float64], n_leads: int, reach: int, alike: float, out: NDArray[np.int64]
+) -> None:
+    """Write for each shape one of those that it is joined with, by single linkage of what is at least `alike`.
+
+    A shape may be moved by at most `reach` samples against another.
+    Caller guarantees: ``len(out) == len(shapes)``, ``reach < shapes.shape[1] // n_leads``, no NaN.
+    """
+    for i in range(len(shapes)):
+        out[i] = i
+    for i in range(1, len(shapes)):
+        for j in range(i):
+            if out[i] == out[j]:
+                continue
+            for move in range(-reach, reach + 1):
+                if _overlap(shapes[i], shapes[j], n_leads, move) >= alike:
+                    old, new = out[i], out[j]
+                    for k in range(len(shapes)):
+                        if out[k] == old:
+                            out[k] = new
+                    break
 
 
 @helper

@@ -15,6 +15,8 @@ SEGMENT = 4
 HELD, OFFSET, IN_GAP, MOVED = range(4)
 #: A lead's vote, at least and at most.
 LEAST_VOTE, MOST_VOTE = 1e-3, 20.0
+#: Column of a lead's statistics that holds its usual swing.
+PLACE = 2 * BLOCKS
 
 
 @helper

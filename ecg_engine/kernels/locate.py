@@ -6,7 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.kernels._jit import helper
+from ecg_engine.kernels.bend import PLACE
 from ecg_engine.kernels.rules import BeatRules
+
+#: A lead's usual swing follows that of each beat by this share.
+SWING_PACE = 0.1
 
 
 @helper
@@ -32,14 +36,15 @@ def locate(
     base: int,
     stop: int,
     time: float,
-    weights: NDArray[np.float64],
+    stats: NDArray[np.float64],
     rules: BeatRules,
     work: NDArray[np.float64],
     found: NDArray[np.float64],
 ) -> None:
     """Write R near thinned sample `time` and the largest QRS swing of a lead into `found`.
 
-    R is where the leads together stand farthest, either way, from their level, each smoothed by a short mean. The
+    R is where the leads together, each in units of its usual swing, stand farthest, either way, from their level, each
+    smoothed by a short mean; so it keeps its place from beat to beat. `stats` holds the usual swings. The
     swing is taken over the line from end to end of the window: drift is no QRS.
     """
     thin = int(rules.thin)
@@ -60,7 +65,8 @@ def locate(
         tilt = (last - first) / max(1, end - 1 - start)
         lowest = 0.0
         highest = 0.0
-        weight = weights[lead] * weights[lead]
+        usual = stats[lead, PLACE]
+        weight = 1.0 / (usual * usual) if usual > 0.0 else 1.0
         for k in range(start, end):
             low, high = max(0, k - smooth), min(n, k + smooth + 1)
             value = 0.0
@@ -74,6 +80,8 @@ def locate(
                 away = value - level
                 work[k - start] += weight * away * away
         swing = max(swing, highest - lowest)
+        pace = SWING_PACE if usual > 0.0 else 1.0
+        stats[lead, PLACE] += pace * (highest - lowest - usual)
     best = 0
     for k in range(end - start):
         if work[k] > work[best]:

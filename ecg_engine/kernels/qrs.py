@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.kernels._jit import f8_2d_read, f8_2d_write, f8_named, f8_read, f8_write, helper, i8, i8_write, kernel
-from ecg_engine.kernels.bend import MOVED, bend_square_into, energy_into, fuse_into, move, thin_into, weigh
+from ecg_engine.kernels.bend import MOVED, PLACE, bend_square_into, energy_into, fuse_into, move, thin_into, weigh
 from ecg_engine.kernels.candidates import forget, judge_tops, level, seek
 from ecg_engine.kernels.locate import locate
 from ecg_engine.kernels.rules import (
@@ -42,6 +42,10 @@ from ecg_engine.kernels.rules import (
     BeatRules,
 )
 from ecg_engine.kernels.smoothing import median_of
+
+#: Beats are tall whose usual swing is so many times the floor: then the floor is half as high again (0.15 mV, which
+#: IEC 60601-2-27 lets be none).
+TALL = 5.0
 
 
 @helper
@@ -282,7 +286,7 @@ def _give_out(
     stop: int,
     final: bool,
     beats: NDArray[np.float64],
-    weights: NDArray[np.float64],
+    stats: NDArray[np.float64],
     rules: BeatRules,
     state: NDArray[np.int64],
     work: NDArray[np.float64],
@@ -311,9 +315,11 @@ def _give_out(
                 rr = beats[RR, 1]
             if 0.0 < rr < rules.soon_share * _usual_rr(beats, n, work):
                 continue
-        locate(x, base, stop, beats[TIME, q], weights, rules, work, found)
+        locate(x, base, stop, beats[TIME, q], stats, rules, work, found)
         r_peak = int(found[0])
-        if found[1] >= rules.floor and (state[LAST_R] < 0 or r_peak - state[LAST_R] >= rules.twice):
+        # Where beats are tall, what is a little above the floor is a P wave or noise in a pause.
+        floor = rules.floor * (1.5 if stats[:, PLACE].max() >= TALL * rules.floor else 1.0)
+        if found[1] >= floor and (state[LAST_R] < 0 or r_peak - state[LAST_R] >= rules.twice):
             state[LAST_R] = r_peak
             out[count] = r_peak
             count += 1
@@ -382,7 +388,7 @@ def advance_into(
         move(fused, n_energy, history)
         judge_tops(cands, state, float(state[END] - apart), rules.top, ends)
         _decide(cands, beats, state, rules, ends, work)
-        count = _give_out(x, base, stop, ends, beats, weights, rules, state, work, out, count)
+        count = _give_out(x, base, stop, ends, beats, stats, rules, state, work, out, count)
         if state[N_CANDS] > CANDIDATES - SPARE:
             forget(cands, state, state[END] - max(rules.span, rules.back_reach) - 2.0 * rules.top)
     return count

@@ -36,13 +36,13 @@ def scored(folder, leads):
 def test_mit_bih_both_leads(data):
     totals = scored(data / "ecg" / "mitdb", slice(0, 2))
     assert totals["V"].hits + totals["V"].missed > 3_600
-    assert totals["V"].sensitivity_percent >= 98.0 and totals["V"].ppv_percent >= 93.2
-    assert totals["S"].sensitivity_percent >= 76.0 and totals["S"].ppv_percent >= 84.0
+    assert totals["V"].sensitivity_percent >= 98.0 and totals["V"].ppv_percent >= 92.4
+    assert totals["S"].sensitivity_percent >= 75.0 and totals["S"].ppv_percent >= 83.0
 
 
 def test_mit_bih_first_lead(data):
     totals = scored(data / "ecg" / "mitdb", slice(0, 1))
-    assert totals["V"].sensitivity_percent >= 93.0 and totals["V"].ppv_percent >= 88.0
+    assert totals["V"].sensitivity_percent >= 92.8 and totals["V"].ppv_percent >= 94.0
 
 
 @pytest.fixture(scope="module")

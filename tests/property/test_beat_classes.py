@@ -33,7 +33,7 @@ def test_groups(beats, n_leads, most):
         lengths = np.linalg.norm(shapes[:used], axis=1)
         np.testing.assert_allclose(lengths[lengths > 0], 1.0, atol=1e-9)
     like, length = np.empty(len(beats)), np.empty(len(beats))
-    beat_groups.likeness_into(beats, n_leads, 3, 2, shapes[:used].copy(), work, like, length)
+    beat_groups.likeness_into(beats, n_leads, 3, 2, shapes[:used].copy(), like, length)
     expected, _ = twin.likeness(beats, n_leads, 3, 2, shapes[:used])
     np.testing.assert_allclose(like, expected, atol=1e-9)
 

@@ -170,8 +170,10 @@ def find_beats(x, rules, taps):
     centres = [int(t) * int(rules.thin) + int(rules.thin) // 2 for t in choice.given]
     args = (int(rules.locate), int(rules.locate_smooth), int(rules.level))
     found, swing = locate_r(x[np.newaxis], np.ones(1), np.minimum(centres, len(x) - 1).astype(int), *args)
-    r_peaks = []
+    r_peaks, usual = [], 0.0
     for r, height in zip(found.tolist(), swing, strict=True):
-        if height >= rules.floor and (not r_peaks or r - r_peaks[-1] >= rules.twice):
+        usual += (height - usual) * (0.1 if usual > 0 else 1.0)
+        floor = rules.floor * (1.5 if usual >= 5 * rules.floor else 1.0)
+        if height >= floor and (not r_peaks or r - r_peaks[-1] >= rules.twice):
             r_peaks.append(r)
     return r_peaks
