@@ -72,7 +72,9 @@ def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
     if len(at):
         rhythm = Rhythm.of(at, fs)
         scores = shared([score_lead(row, at, fs, rhythm=rhythm) for row in signal])
-    table = np.stack([_marks_of(one, at, fs, signal.shape[1]) for one in scores])
+    table = np.stack(
+        [_without_flat(_marks_of(s, at, fs, len(row)), row) for s, row in zip(scores, signal, strict=True)]
+    )
     by_lead = tuple(_as_marks(rows) for rows in table)
     together = table[0] if len(table) == 1 else combine(table, fs, preferred=clearest_first(signal, at, fs))
     return Delineation(**{name: together[:, k] for k, name in enumerate(MARK_NAMES)}, by_lead=by_lead)
@@ -82,7 +84,7 @@ def mark_lead(
     row: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float, *, model: WaveModel | None = None
 ) -> NDArray[np.int64]:
     """Return the marks of one lead, shape (n_beats, 8), in the order of `MARK_NAMES`; as `score_lead`."""
-    return _marks_of(score_lead(row, r_peaks, fs, model=model), r_peaks, fs, len(row))
+    return _without_flat(_marks_of(score_lead(row, r_peaks, fs, model=model), r_peaks, fs, len(row)), row)
 
 
 def _marks_of(scores: LeadScores | None, r_peaks: NDArray[np.int64], fs: float, n_samples: int) -> NDArray[np.int64]:
@@ -97,6 +99,19 @@ def _marks_of(scores: LeadScores | None, r_peaks: NDArray[np.int64], fs: float, 
     onset, offset = MARK_NAMES.index("qrs_onset"), MARK_NAMES.index("qrs_offset")
     marks[:, onset] = np.maximum(np.minimum(marks[:, onset], r_peaks - 1), 0)
     marks[:, offset] = np.minimum(np.maximum(marks[:, offset], r_peaks + 1), n_samples - 1)
+    return marks
+
+
+def _without_flat(marks: NDArray[np.int64], row: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the marks without P and T where the lead does not move: a flat line has no wave, whatever the scores."""
+    swing = {}
+    for name, onset, offset in (("p", 0, 2), ("qrs", 3, 4), ("t", 5, 7)):
+        ends = np.maximum(marks[:, [onset, offset]], 0)
+        ends[:, 1] += 1
+        ends = np.minimum(ends, len(row) - 1).ravel()
+        swing[name] = (np.maximum.reduceat(row, ends) - np.minimum.reduceat(row, ends))[::2]
+    for name, onset, offset in (("p", 0, 2), ("t", 5, 7)):
+        marks[swing[name] < SCORES.least_swing * swing["qrs"], onset : offset + 1] = ABSENT
     return marks
 
 

@@ -217,6 +217,7 @@ class ScoreParameters:
     p_least: float = 2.0  #: least sum of log odds over a P wave's points
     t_least: float = 2.0
     t_sure: float = 1.1  #: least of the greatest log odds in a T wave
+    least_swing: float = 0.003  #: a P or T lower than this share of its QRS is a flat line (5 µV at 1.7 mV)
     shared: tuple[float, float, float] = (0.3, 0.2, 0.3)  #: this share of P, QRS, T's log odds is the mean of all leads
 
 
