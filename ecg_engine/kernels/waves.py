@@ -98,16 +98,6 @@ def _edge(x: NDArray[np.float64], start: int, step: int, limit: int, low: float)
 
 
 @helper
-def _top(x: NDArray[np.float64], start: int, stop: int, sign: float) -> int:
-    """Return where ``sign * x`` is greatest in ``start .. stop``."""
-    best = start
-    for i in range(start, stop + 1):
-        if x[i] * sign > x[best] * sign:
-            best = i
-    return best
-
-
-@helper
 def _mark_t(
     x: NDArray[np.float64], start: int, stop: int, swing: float, w: WaveShares, marks: NDArray[np.int64]
 ) -> None:
