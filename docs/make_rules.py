@@ -27,7 +27,7 @@ from ecg_engine import vocabulary
 from ecg_engine.detection import parameters
 from ecg_engine.interpretation import limits, statements, urgency
 from ecg_engine.interpretation.context import RULES, Context, Rule
-from ecg_engine.pipeline import ecg
+from ecg_engine.pipeline import _ecg_context
 from ecg_engine.types import Beats, Measurements, Patient, Quality, Statement, Urgency
 
 FOLDER: Final = Path(__file__).resolve().parent
@@ -299,8 +299,8 @@ def _parameters(cls: type) -> list[str]:
 
 def _constants() -> str:
     modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
-    rows = [row for module in (ecg, *modules) if module not in SHOWN for row in _commented(module)]
-    note = "The commented constants of `pipeline.ecg` and `interpretation`, as they stand in the code."
+    rows = [row for module in (_ecg_context, *modules) if module not in SHOWN for row in _commented(module)]
+    note = "The commented constants of `pipeline._ecg_context` and `interpretation`, as they stand in the code."
     return f"## Constants\n\n{note}\n\n{_table(('constant', 'value', 'meaning and source'), rows)}"
 
 
