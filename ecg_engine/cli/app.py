@@ -36,6 +36,7 @@ _OPTION_OF = {
     "age_years": "--age",
     "sex": "--sex",
     "patient": "--patient",
+    "correct": "--correct",
     "out": "--out",
     "thumbnail_px": "--thumbnails",
     "overlays": "--overlays",
@@ -163,6 +164,14 @@ def decode(
             help="Facts of the patient: id, name, birth_date, age_years, sex, pacemaker, complaint, drugs.",
         ),
     ] = None,
+    correct: Annotated[
+        Path | None,
+        typer.Option(
+            "--correct",
+            metavar="FILE.json",
+            help="Put right before reading: swap_leads, invert_leads, drop_leads, age_years, sex, marks, beats.",
+        ),
+    ] = None,
     fs: Fs = None,
     input_format: InputFormat = None,
     leads: Leads = None,
@@ -189,6 +198,7 @@ def decode(
     """Decode ECG files: measurements, statements, urgency, and a page each."""
     from ecg_engine.cli import decoding
     from ecg_engine.cli.patients import patient_settings
+    from ecg_engine.cli.rereading import read_corrections
 
     if formats is not None and out is None:
         raise typer.BadParameter("nothing is written without --out; name a folder", param_hint="--format")
@@ -202,6 +212,7 @@ def decode(
             input_format=input_format,
             fs=fs,
             leads=_names(leads),
+            corrections=None if correct is None else read_corrections(correct),
         )
         code = decoding.run(files, settings, out=out, as_json=as_json, quiet=quiet, debug=debug)
     except InputError as exc:

@@ -26,7 +26,7 @@ from ecg_engine.leads import derive_limb_leads
 from ecg_engine.types import ABSENT, Beats, Delineation, LeadMarks, LeadQuality, MedianBeat, Quality, Spell
 from ecg_engine.types.marks import MARK_NAMES
 
-__all__ = ["Seen", "see"]
+__all__ = ["Seen", "beat_near", "see"]
 
 #: Up to so long a recording is seen in one piece, s.
 WHOLE_S: Final = 1200.0
@@ -46,6 +46,8 @@ AFTER_S: Final = 0.15
 #: Half of the beats are at least so like the dominant shape (correlation), or what was found are no beats of one heart:
 #: in noise the correlation is 0 to 0.3, in leads that can be read 0.9 and more.
 LEAST_LIKENESS: Final = 0.5
+#: A moment so near to an R peak means this beat, s (as EC57 pairs beats).
+SAME_BEAT_S: Final = 0.15
 #: Where fewer of the ordinary beats have a P wave, those by rule are looked at too.
 LEAST_P: Final = 0.75
 
@@ -101,7 +103,7 @@ class _Block:
     mains_hz: float | None = None
 
 
-def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str]) -> Seen:
+def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequence[tuple[int, str]] = ()) -> Seen:
     """Judge the leads, find the beats, mark their waves, make the median beat.
 
     Parameters
@@ -112,6 +114,8 @@ def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str]) -> Seen:
         Hz.
     leads : sequence of str
         One name a row.
+    kinds : sequence of (int, str)
+        Classes that somebody knows, by the sample of the beat: the nearest beat within `SAME_BEAT_S` has this class.
 
     Returns
     -------
@@ -139,7 +143,7 @@ def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str]) -> Seen:
         derived = derive_limb_leads(piece, leads)
         names = (*leads, *derived)
         piece = np.ascontiguousarray(np.vstack([piece, *derived.values()]) if derived else piece)
-        block = _see_block(piece, first, fs, names)
+        block = _see_block(piece, first, fs, names, kinds)
         cut = n if stop == n else first + _between_beats(block.beats.r_peaks, stop - first)
         kept = replace(_kept(block, kept_to, cut), quality=_quality_within(block, kept_to / fs, cut / fs, fs))
         parts.append(kept)
@@ -187,8 +191,10 @@ def _blocks(n: int, n_leads: int, fs: float) -> Iterator[tuple[int, int]]:
     yield from pairwise(edges)
 
 
-def _see_block(signal: NDArray[np.float64], start: int, fs: float, leads: tuple[str, ...]) -> _Block:
-    """See one block: `signal` (n_leads, n_samples) with its gaps."""
+def _see_block(
+    signal: NDArray[np.float64], start: int, fs: float, leads: tuple[str, ...], known: Sequence[tuple[int, str]] = ()
+) -> _Block:
+    """See one block: `signal` (n_leads, n_samples) with its gaps; `known` are classes of beats by their samples."""
     n_leads, n = signal.shape
     none = np.zeros(0, np.int64)
     gap = Beats(r_peaks=none, kinds=np.zeros(0, "<U1"), gaps=((0, n),))
@@ -214,6 +220,10 @@ def _see_block(signal: NDArray[np.float64], start: int, fs: float, leads: tuple[
     heart = without_spikes(mains.signal, beats.pacing_spikes, fs=fs)
     votes = np.ascontiguousarray(heart[rows])
     kinds = classify_beats(np.ascontiguousarray(mains.signal[rows]), fs=fs, r_peaks=beats.r_peaks)
+    for at, kind in known:
+        k = beat_near(beats.r_peaks, at - start, fs)
+        if k is not None:
+            kinds[k] = kind
     marks = delineate(votes, fs=fs, r_peaks=beats.r_peaks)
     table, each = _table(marks), np.array([_table(one) for one in marks.by_lead])
     rule, rule_each = marks_by_rule(votes, beats.r_peaks, fs)
@@ -236,6 +246,14 @@ def _see_block(signal: NDArray[np.float64], start: int, fs: float, leads: tuple[
         straight=remove_baseline(heart, fs=fs, qrs_onsets=onsets),
         mains_hz=mains.mains_hz,
     )
+
+
+def beat_near(r_peaks: NDArray[np.int64], at: float, fs: float) -> int | None:
+    """Return which beat is meant by a sample: the nearest, None where none is near."""
+    if not len(r_peaks):
+        return None
+    k = int(np.argmin(np.abs(r_peaks - at)))
+    return k if abs(float(r_peaks[k]) - at) <= SAME_BEAT_S * fs else None
 
 
 def _table(marks: LeadMarks) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
@@ -11,24 +12,33 @@ from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import judge_urgency
 from ecg_engine.pipeline._ecg_context import judge, statements_of
 from ecg_engine.pipeline._plain import plain_patient
-from ecg_engine.settings import DecodeSettings, PatientSettings
+from ecg_engine.pipeline.corrections import correction_notes, known_kinds, with_marks
+from ecg_engine.settings import Corrections, DecodeSettings, PatientSettings
 from ecg_engine.types import EcgReport, Outcome, Recording, Task
+from ecg_engine.types.corrections import corrected
 
 __all__ = ["analyze_ecg", "decode_file", "with_patient"]
 
 
-def analyze_ecg(recording: Recording) -> EcgReport:
+def analyze_ecg(recording: Recording, corrections: Corrections | Mapping[str, Any] | None = None) -> EcgReport:
     """Decode one recording: quality, beats, waves, measurements, statements, urgency.
 
     Parameters
     ----------
     recording : Recording
         One lead or more, of any length. Limb leads that are missing but follow from others are derived.
+    corrections : Corrections or mapping, optional
+        What a doctor puts right before it is read again; a mapping is the JSON form of `Corrections`.
 
     Returns
     -------
     EcgReport
         What could not be done is absent, and its `notes` say why.
+
+    Raises
+    ------
+    InputError
+        A correction that cannot be made.
 
     Examples
     --------
@@ -38,13 +48,12 @@ def analyze_ecg(recording: Recording) -> EcgReport:
     >>> analyze_ecg(flat).urgency.level
     'unscored'
     """
-    seen = see(recording.signal, fs=recording.fs, leads=recording.leads)
-    applied = [f"mains_removed:{seen.mains_hz:g}"] if seen.mains_hz is not None else []
-    applied.append("baseline_level" if seen.marks is None else "baseline_removed")
-    return _report(recording, seen, tuple(applied))
-
-
-def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgReport:
+    if corrections is not None and not isinstance(corrections, Corrections):
+        corrections = Corrections.from_dict(corrections)
+    put_right = corrections or Corrections()
+    recording = corrected(recording, put_right)
+    seen = see(recording.signal, fs=recording.fs, leads=recording.leads, kinds=known_kinds(put_right, recording.fs))
+    seen = with_marks(seen, put_right, recording.fs)
     judged = judge(recording, seen)
     statements = statements_of(judged)
     return EcgReport(
@@ -61,9 +70,16 @@ def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgRe
         measurements=judged.context.measurements,
         statements=statements,
         urgency=judge_urgency(judged.context, statements, judged=judged.judged),
-        notes=judged.notes,
-        filters_applied=applied,
+        notes=correction_notes(put_right) + judged.notes,
+        filters_applied=_applied(seen),
+        corrections=put_right if put_right else None,
     )
+
+
+def _applied(seen: Seen) -> tuple[str, ...]:
+    """Return what was done to the signal before it was measured."""
+    mains = () if seen.mains_hz is None else (f"mains_removed:{seen.mains_hz:g}",)
+    return (*mains, "baseline_level" if seen.marks is None else "baseline_removed")
 
 
 def _plain_source(recording: Recording) -> dict[str, Any]:
@@ -114,7 +130,7 @@ def decode_file(task: Task) -> Outcome:
     try:
         recording = read_ecg(task.path, format=settings.input_format, fs=settings.fs, leads=settings.leads or None)
         recording = with_patient(recording, settings.patient)
-        report = analyze_ecg(recording)
+        report = analyze_ecg(recording, corrections=settings.corrections)
         files = _drawn(report, recording, settings)
     except EcgEngineError as exc:
         return Outcome(path=task.path, error=str(exc), error_kind=type(exc).__name__)

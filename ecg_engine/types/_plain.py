@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ecg_engine import vocabulary
 from ecg_engine.errors import InputError
-from ecg_engine.types.marks import MARK_NAMES, LeadMarks
+from ecg_engine.types.marks import ABSENT, MARK_NAMES, LeadMarks
 
 if TYPE_CHECKING:
-    from ecg_engine.types.report import EcgReport, Evidence, LeadQuality, Measurements, Statement
+    from ecg_engine.types.report import EcgReport, Evidence, LeadQuality, Measurements, MedianBeat, Statement
 
 #: Version of the structure; it rises when a key changes its meaning or goes.
 SCHEMA_VERSION: Final = "1.0"
@@ -34,6 +34,7 @@ def ecg_report_to_dict(report: EcgReport, lang: str) -> dict[str, Any]:
             "source": dict(report.source),
             "patient": dict(report.patient),
             "filters_applied": list(report.filters_applied),
+            "corrections": None if report.corrections is None else report.corrections.to_dict(),
         },
         "quality": {
             "by_lead": {name: _lead_quality(q) for name, q in report.quality.by_lead.items()},
@@ -46,6 +47,7 @@ def ecg_report_to_dict(report: EcgReport, lang: str) -> dict[str, Any]:
             "kinds": None if report.beats.kinds is None else report.beats.kinds.tolist(),
             "pacing_spikes": report.beats.pacing_spikes.tolist(),
             "marks": None if report.delineation is None else _marks(report.delineation),
+            "median": None if report.median_beat is None else _median(report.median_beat),
         },
         "measurements": _measurements(report.measurements),
         "statements": [_statement(s, lang) for s in report.statements],
@@ -87,6 +89,13 @@ def _lead_quality(q: LeadQuality) -> dict[str, Any]:
 
 def _marks(marks: LeadMarks) -> dict[str, list[int]]:
     return {name: getattr(marks, name).tolist() for name in MARK_NAMES}
+
+
+def _median(beat: MedianBeat) -> dict[str, Any]:
+    """Return how many beats the median beat is of and its marks, ms from R; a mark that is not there is null."""
+    at = {name: int(getattr(beat.marks, name)[0]) for name in MARK_NAMES}
+    ms = {f"{k}_ms": None if v == ABSENT else round(1000 * (v - beat.r_peak) / beat.fs, 3) for k, v in at.items()}
+    return {"n_beats": beat.n_beats, "marks": ms}
 
 
 def _quantities(table: Mapping[str, float]) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_engine.settings import Corrections
 from ecg_engine.types._frozen import frozen_arrays, read_only
 from ecg_engine.types.marks import Beats, Delineation, LeadMarks
 
@@ -253,6 +254,8 @@ class EcgReport:
     scores: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[Note, ...] = ()
     filters_applied: tuple[str, ...] = ()
+    #: What a doctor had put right in the recording before it was read.
+    corrections: Corrections | None = None
 
     def to_dict(self, lang: str = "en") -> dict[str, Any]:
         """Return the report in plain JSON types, texts in `lang` (``"en"`` or ``"ru"``).

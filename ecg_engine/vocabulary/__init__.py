@@ -41,7 +41,7 @@ __all__ = [
 
 LANGUAGES: Final = ("en", "ru")
 #: Facts of notes that are codes of this vocabulary.
-_NAMED: Final = frozenset({"body_part", "header", "pixels"})
+_NAMED: Final = frozenset({"body_part", "header", "pixels", "marks"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
