@@ -17,7 +17,7 @@ from ecg_engine.detection._prepare import fill_gaps
 from ecg_engine.detection.beat_classes import classify_beats, dominant_beats
 from ecg_engine.detection.cleaning import remove_baseline, remove_mains
 from ecg_engine.detection.delineation import delineate, marks_by_rule, with_p_of
-from ecg_engine.detection.median_beat import median_beat
+from ecg_engine.detection.median_beat import SingleBeats, median_and_singles
 from ecg_engine.detection.pacing import without_spikes
 from ecg_engine.detection.parameters import samples
 from ecg_engine.detection.quality import measure_quality, overall_quality
@@ -66,6 +66,8 @@ class Seen:
     marks : Delineation, optional
         Its `by_lead` is in the order of `leads`, all `ABSENT` where a lead is not usable.
     beat : MedianBeat, optional
+    singles : SingleBeats, optional
+        The beats that it is of.
     mains_hz : float, optional
         The mains frequency that was taken away.
     alike : bool
@@ -80,6 +82,7 @@ class Seen:
     beats: Beats
     marks: Delineation | None
     beat: MedianBeat | None
+    singles: SingleBeats | None
     mains_hz: float | None
     alike: bool
     dead_s: float
@@ -155,12 +158,14 @@ def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequenc
     beats = _beats_of(parts, usable)
     likeness = np.concatenate([np.zeros(0), *(p.likeness for p in parts if p.likeness is not None)])
     alike = len(likeness) < 3 or float(np.median(likeness)) >= LEAST_LIKENESS
+    beat, singles = _median_of(stretches, fs, usable) if alike else (None, None)
     return Seen(
         leads=names,
         quality=quality,
         beats=beats,
         marks=_marks_of(parts) if alike and len(beats.r_peaks) else None,
-        beat=_median_of(stretches, fs, usable) if alike else None,
+        beat=beat,
+        singles=singles,
         mains_hz=next((p.mains_hz for p in parts if p.mains_hz is not None), None),
         alike=alike,
         dead_s=sum(b - a for a, b in dead) / fs,
@@ -340,21 +345,22 @@ def _median_of(
     stretches: Sequence[tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.str_]]],
     fs: float,
     usable: NDArray[np.bool_],
-) -> MedianBeat | None:
-    """Return the median of the beats of the class that most are of."""
+) -> tuple[MedianBeat | None, SingleBeats | None]:
+    """Return the median of the beats of the class that most are of, and these."""
     if not stretches or not usable.any():
-        return None
+        return None, None
     starts = np.cumsum([0, *(signal.shape[1] for signal, _, _ in stretches)])
     signal = stretches[0][0] if len(stretches) == 1 else np.concatenate([s for s, _, _ in stretches], axis=1)
     r_peaks = np.concatenate([r + at for (_, r, _), at in zip(stretches, starts[:-1], strict=True)])
     kinds = np.concatenate([k for _, _, k in stretches])
     if not len(kinds):
-        return None
+        return None, None
     names, counts = np.unique(kinds, return_counts=True)
     # A beat cut off by the recording's end has no measures of its own.
     whole = (r_peaks >= samples(BEFORE_S, fs)) & (r_peaks + samples(AFTER_S, fs) < signal.shape[1])
     dominant = np.ascontiguousarray(r_peaks[whole & (kinds == names[np.argmax(counts)])])
-    return median_beat(np.ascontiguousarray(signal), fs=fs, r_peaks=dominant, usable=usable)
+    made = median_and_singles(np.ascontiguousarray(signal), fs=fs, r_peaks=dominant, usable=usable)
+    return (None, None) if made is None else made
 
 
 def _quality_of(parts: Sequence[Quality]) -> Quality:

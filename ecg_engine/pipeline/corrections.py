@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from ecg_engine.detection.whole import SAME_BEAT_S, Seen, beat_near
 from ecg_engine.errors import InputError
 from ecg_engine.settings import Corrections
-from ecg_engine.types import ABSENT, LeadMarks, Note
+from ecg_engine.types import ABSENT, LeadMarks, MedianBeat, Note
 from ecg_engine.types.marks import MARK_NAMES
 
-__all__ = ["correction_notes", "known_kinds", "with_marks"]
+__all__ = ["correction_notes", "known_kinds", "with_mark_times", "with_marks"]
 
 #: Marks that must follow one another in time where they are there.
 _IN_ORDER: Final = MARK_NAMES
@@ -69,6 +69,17 @@ def with_marks(seen: Seen, corrections: Corrections, fs: float) -> Seen:
             column[dominant & (at != ABSENT)] = (at + by)[dominant & (at != ABSENT)]
         columns[name] = column
     return replace(out, marks=replace(seen.marks, **columns))
+
+
+def with_mark_times(beat: MedianBeat, corrections: Corrections) -> MedianBeat:
+    """Return a median beat with the marks that a doctor moved where they were put, the others as they are."""
+    if not corrections.marks:
+        return beat
+    moved = {}
+    for key, ms in corrections.marks.items():
+        at = ABSENT if ms is None else min(max(beat.r_peak + round(ms * beat.fs / 1000), 0), beat.signal.shape[1] - 1)
+        moved[key.removesuffix("_ms")] = np.array([at], np.int64)
+    return replace(beat, marks=replace(beat.marks, **moved))
 
 
 def _dominant(seen: Seen) -> NDArray[np.bool_]:

@@ -10,17 +10,21 @@ from typing import Any
 from ecg_engine.detection.whole import Seen, see
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import judge_urgency
+from ecg_engine.interpretation.stability import with_stability
 from ecg_engine.pipeline._ecg_context import judge, statements_of
 from ecg_engine.pipeline._plain import plain_patient
 from ecg_engine.pipeline.corrections import correction_notes, known_kinds, with_marks
-from ecg_engine.settings import Corrections, DecodeSettings, PatientSettings
+from ecg_engine.pipeline.stability import count_readings
+from ecg_engine.settings import Corrections, DecodeSettings, PatientSettings, check_stability_n
 from ecg_engine.types import EcgReport, Outcome, Recording, Task
 from ecg_engine.types.corrections import corrected
 
 __all__ = ["analyze_ecg", "decode_file", "with_patient"]
 
 
-def analyze_ecg(recording: Recording, corrections: Corrections | Mapping[str, Any] | None = None) -> EcgReport:
+def analyze_ecg(
+    recording: Recording, corrections: Corrections | Mapping[str, Any] | None = None, stability_n: int = 0
+) -> EcgReport:
     """Decode one recording: quality, beats, waves, measurements, statements, urgency.
 
     Parameters
@@ -30,6 +34,10 @@ def analyze_ecg(recording: Recording, corrections: Corrections | Mapping[str, An
     corrections : Corrections or mapping, optional
         What a doctor puts right before it is read again; a mapping is the JSON form of `Corrections`.
 
+    stability_n : int
+        How many slightly altered readings are made, 0 to 1000: each statement then has the share of them that say it
+        again, and is no more certain than that allows. 100 take about 0.3 s.
+
     Returns
     -------
     EcgReport
@@ -38,7 +46,7 @@ def analyze_ecg(recording: Recording, corrections: Corrections | Mapping[str, An
     Raises
     ------
     InputError
-        A correction that cannot be made.
+        A correction that cannot be made, or another number of readings.
 
     Examples
     --------
@@ -51,11 +59,15 @@ def analyze_ecg(recording: Recording, corrections: Corrections | Mapping[str, An
     if corrections is not None and not isinstance(corrections, Corrections):
         corrections = Corrections.from_dict(corrections)
     put_right = corrections or Corrections()
+    check_stability_n(stability_n)
     recording = corrected(recording, put_right)
     seen = see(recording.signal, fs=recording.fs, leads=recording.leads, kinds=known_kinds(put_right, recording.fs))
     seen = with_marks(seen, put_right, recording.fs)
     judged = judge(recording, seen)
     statements = statements_of(judged)
+    if stability_n:
+        said = count_readings(recording, seen, stability_n, corrections=put_right)
+        statements = with_stability(statements, said, stability_n)
     return EcgReport(
         fs=recording.fs,
         leads=recording.leads,
@@ -73,6 +85,7 @@ def analyze_ecg(recording: Recording, corrections: Corrections | Mapping[str, An
         notes=correction_notes(put_right) + judged.notes,
         filters_applied=_applied(seen),
         corrections=put_right if put_right else None,
+        stability_n=stability_n,
     )
 
 
@@ -130,7 +143,7 @@ def decode_file(task: Task) -> Outcome:
     try:
         recording = read_ecg(task.path, format=settings.input_format, fs=settings.fs, leads=settings.leads or None)
         recording = with_patient(recording, settings.patient)
-        report = analyze_ecg(recording, corrections=settings.corrections)
+        report = analyze_ecg(recording, corrections=settings.corrections, stability_n=settings.stability_n)
         files = _drawn(report, recording, settings)
     except EcgEngineError as exc:
         return Outcome(path=task.path, error=str(exc), error_kind=type(exc).__name__)

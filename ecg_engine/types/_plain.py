@@ -51,6 +51,7 @@ def ecg_report_to_dict(report: EcgReport, lang: str) -> dict[str, Any]:
         },
         "measurements": _measurements(report.measurements),
         "statements": [_statement(s, lang) for s in report.statements],
+        "stability_n": report.stability_n,
         "scores": [dict(score) for score in report.scores],
         "urgency": {
             "level": report.urgency.level,

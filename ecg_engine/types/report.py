@@ -256,6 +256,8 @@ class EcgReport:
     filters_applied: tuple[str, ...] = ()
     #: What a doctor had put right in the recording before it was read.
     corrections: Corrections | None = None
+    #: How many altered readings were made for the statements' `stability`.
+    stability_n: int = 0
 
     def to_dict(self, lang: str = "en") -> dict[str, Any]:
         """Return the report in plain JSON types, texts in `lang` (``"en"`` or ``"ru"``).
