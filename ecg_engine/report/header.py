@@ -26,7 +26,7 @@ from ecg_engine.report.words import (
     reason_words,
     statement_detail,
 )
-from ecg_engine.types import EcgReport, Note
+from ecg_engine.types import EcgReport, Note, Statement
 from ecg_engine.vocabulary import page_text
 
 __all__ = ["draw_footer", "draw_header", "draw_signature"]
@@ -176,7 +176,7 @@ def _draw_conclusion(drawing: Drawing, report: EcgReport) -> None:
         draw_lines(drawing, "checked", lines, Place(x=x, y=bottom, width=width, height=0), size)
         bottom -= 0.6
     place = Place(x=x, y=_BODY_Y + 3.6, width=width, height=bottom - _BODY_Y - 3.6)
-    paragraphs = [_statement(s, lang) for s in report.statements]
+    paragraphs = [_statement(s, lang, report.stability_n) for s in report.statements]
     if not paragraphs:
         paragraphs = [(Run(text=f"{DASH} {page_text('no_statement', lang)}"),)]
     keep = [s.code in report.urgency.because for s in report.statements] or [True]
@@ -188,9 +188,9 @@ def _more(n: int, lang: str) -> str:
     return page_text("more", lang, n=n)
 
 
-def _statement(statement: Any, lang: str) -> Paragraph:
+def _statement(statement: Statement, lang: str, readings: int) -> Paragraph:
     runs = [Run(text=vocabulary.statement(statement.code).text[lang], bold=True)]
-    detail = statement_detail(statement, lang)
+    detail = statement_detail(statement, lang, readings=readings)
     if detail:
         runs.append(Run(text=detail))
     facts = evidence_text(statement.evidence, lang)

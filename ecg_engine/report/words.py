@@ -166,8 +166,8 @@ def reason_words(code: str, report: EcgReport, lang: str) -> str:
     return note_words(Note(stage="report", code=code), lang)
 
 
-def statement_detail(statement: Statement, lang: str) -> str:
-    """Return what follows a statement's name: leads, certainty, stability."""
+def statement_detail(statement: Statement, lang: str, *, readings: int = 0) -> str:
+    """Return what follows a statement's name: leads, certainty, how many of so many altered readings say it."""
     parts = []
     if statement.leads:
         parts.append(page_text("in_leads", lang, leads=", ".join(statement.leads)))
@@ -175,8 +175,9 @@ def statement_detail(statement: Statement, lang: str) -> str:
     if statement.certainty != "definite":
         known = statement.certainty in ("probable", "possible")
         marks.append(page_text(statement.certainty, lang) if known else statement.certainty)
-    if statement.stability is not None:
-        marks.append(page_text("stability", lang, share=number(statement.stability * 100, 0, lang)))
+    if statement.stability is not None and readings:
+        said = round(statement.stability * readings)
+        marks.append(page_text("stability", lang, said=said, n=readings))
     if marks:
         parts.append(f"({', '.join(marks)})")
     return " ".join(parts)
