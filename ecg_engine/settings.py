@@ -25,6 +25,8 @@ MARKS_MS: Final = (
 )  # fmt: skip
 #: So many altered readings at most: more do not make the share more certain than a doctor can use.
 MOST_READINGS: Final = 1000
+#: Those that the command line makes where it is asked to.
+READINGS: Final = 100
 #: AAMI EC57 classes of beats.
 BEAT_CLASSES: Final = ("N", "S", "V", "F", "Q")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ecg_engine.interpretation.context import Context
-from ecg_engine.types import Quality, Statement, Urgency
+from ecg_engine.types import EcgChange, Quality, Statement, Urgency
 
 __all__ = ["LEVELS", "STATEMENT_LEVELS", "judge_urgency"]
 
@@ -31,6 +31,10 @@ STATEMENT_LEVELS: Final[Mapping[str, str]] = {
     "undetermined_rhythm": "unscored",
 }
 
+#: Level of a statement that an earlier ECG of the patient lacks: a new left bundle branch block may hide an infarction
+#: (fourth Universal Definition).
+NEW_LEVELS: Final[Mapping[str, str]] = {"lbbb_complete": "urgent"}
+
 #: Statements that are a reason to record again.
 _AGAIN: Final = (
     "lead_reversal", "leg_electrode_reversal", "precordial_reversal", "lead_flat", "lead_noisy", "lead_lost",
@@ -50,7 +54,9 @@ _RATE_LEVELS: Final[tuple[tuple[Callable[[float], bool], str], ...]] = (
 )
 
 
-def judge_urgency(context: Context, statements: tuple[Statement, ...], *, judged: tuple[str, ...]) -> Urgency:
+def judge_urgency(
+    context: Context, statements: tuple[Statement, ...], *, judged: tuple[str, ...], changes: Sequence[EcgChange] = ()
+) -> Urgency:
     """Return how soon a doctor should see the recording.
 
     Parameters
@@ -59,6 +65,8 @@ def judge_urgency(context: Context, statements: tuple[Statement, ...], *, judged
     statements : tuple of Statement
     judged : tuple of str
         Codes of what kept the engine from judging (too short, no usable lead ...); empty where it could.
+    changes : sequence of EcgChange
+        What differs from an earlier ECG of the patient.
 
     Returns
     -------
@@ -74,9 +82,19 @@ def judge_urgency(context: Context, statements: tuple[Statement, ...], *, judged
     qtc = context.get("qtc_fridericia_ms")
     if qtc is not None and qtc >= context.limits.qtc_critical_ms and any(s.code == "qt_prolonged" for s in statements):
         reasons["urgent"].append("qt_prolonged")
+    _add_changes(changes, reasons)
     reasons["unscored"].extend(judged)
     level = next((name for name in LEVELS if reasons[name]), "routine")
     return Urgency(level=level, because=tuple(reasons[level]), repeat_recording=_repeat(context.quality, statements))
+
+
+def _add_changes(changes: Sequence[EcgChange], reasons: dict[str, list[str]]) -> None:
+    for change in changes:
+        if change.beyond_error and change.kind == "new" and change.code in NEW_LEVELS:
+            reasons[NEW_LEVELS[change.code]].append(change.code)
+        if change.beyond_error and change.code == "qtc_fridericia_ms" and (change.difference or 0.0) > 0:
+            # 60 ms more call for action even below 500 ms (AHA/ACCF 2010, doi:10.1161/CIRCULATIONAHA.109.192704).
+            reasons["urgent"].append("qtc_longer")
 
 
 def _is_calm(context: Context) -> bool:

@@ -10,10 +10,12 @@ from typing import Any
 from ecg_engine.detection.whole import Seen, see
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import judge_urgency
+from ecg_engine.interpretation.ecg_comparison import compare_ecg
 from ecg_engine.interpretation.stability import with_stability
 from ecg_engine.pipeline._ecg_context import judge, statements_of
 from ecg_engine.pipeline._plain import plain_patient
 from ecg_engine.pipeline.corrections import correction_notes, known_kinds, with_marks
+from ecg_engine.pipeline.previous import read_previous
 from ecg_engine.pipeline.stability import count_readings
 from ecg_engine.settings import Corrections, DecodeSettings, PatientSettings, check_stability_n
 from ecg_engine.types import EcgReport, Outcome, Recording, Task
@@ -23,7 +25,10 @@ __all__ = ["analyze_ecg", "decode_file", "with_patient"]
 
 
 def analyze_ecg(
-    recording: Recording, corrections: Corrections | Mapping[str, Any] | None = None, stability_n: int = 0
+    recording: Recording,
+    previous: EcgReport | Recording | Mapping[str, Any] | None = None,
+    corrections: Corrections | Mapping[str, Any] | None = None,
+    stability_n: int = 0,
 ) -> EcgReport:
     """Decode one recording: quality, beats, waves, measurements, statements, urgency.
 
@@ -31,6 +36,9 @@ def analyze_ecg(
     ----------
     recording : Recording
         One lead or more, of any length. Limb leads that are missing but follow from others are derived.
+    previous : EcgReport, mapping or Recording, optional
+        An earlier ECG of the patient: its report, what `EcgReport.to_dict` returned, or the recording, which is decoded
+        first. What differs beyond measurement error stands in the report's `comparison`.
     corrections : Corrections or mapping, optional
         What a doctor puts right before it is read again; a mapping is the JSON form of `Corrections`.
 
@@ -46,7 +54,7 @@ def analyze_ecg(
     Raises
     ------
     InputError
-        A correction that cannot be made, or another number of readings.
+        A correction that cannot be made, an earlier report that is none, or another number of readings.
 
     Examples
     --------
@@ -68,7 +76,7 @@ def analyze_ecg(
     if stability_n:
         said = count_readings(recording, seen, stability_n, corrections=put_right)
         statements = with_stability(statements, said, stability_n)
-    return EcgReport(
+    report = EcgReport(
         fs=recording.fs,
         leads=recording.leads,
         duration_s=recording.duration_s,
@@ -87,6 +95,25 @@ def analyze_ecg(
         corrections=put_right if put_right else None,
         stability_n=stability_n,
     )
+    if previous is None:
+        return report
+    comparison, notes = compare_ecg(_plain_previous(previous, recording), report)
+    changes = () if comparison is None else comparison.changes
+    urgency = judge_urgency(judged.context, statements, judged=judged.judged, changes=changes)
+    return replace(report, comparison=comparison, notes=notes + report.notes, urgency=urgency)
+
+
+def _plain_previous(previous: EcgReport | Recording | Mapping[str, Any], current: Recording) -> Mapping[str, Any]:
+    """Return the report of an earlier ECG in plain JSON types."""
+    if isinstance(previous, EcgReport):
+        return previous.to_dict()
+    if not isinstance(previous, Recording):
+        return previous
+    # Where only one of the files says who it is of, both are read by the same limits.
+    known, now = previous.patient, current.patient
+    age, sex = known.age_years, known.sex
+    patient = replace(known, age_years=now.age_years if age is None else age, sex=now.sex if sex is None else sex)
+    return analyze_ecg(replace(previous, patient=patient)).to_dict()
 
 
 def _applied(seen: Seen) -> tuple[str, ...]:
@@ -143,7 +170,12 @@ def decode_file(task: Task) -> Outcome:
     try:
         recording = read_ecg(task.path, format=settings.input_format, fs=settings.fs, leads=settings.leads or None)
         recording = with_patient(recording, settings.patient)
-        report = analyze_ecg(recording, corrections=settings.corrections, stability_n=settings.stability_n)
+        report = analyze_ecg(
+            recording,
+            previous=None if settings.previous is None else read_previous(settings.previous),
+            corrections=settings.corrections,
+            stability_n=settings.stability_n,
+        )
         files = _drawn(report, recording, settings)
     except EcgEngineError as exc:
         return Outcome(path=task.path, error=str(exc), error_kind=type(exc).__name__)

@@ -15,6 +15,7 @@ from ecg_engine.report.words import (
     DASH,
     age_text,
     applied_text,
+    comparison_text,
     date_text,
     day_text,
     evidence_text,
@@ -180,6 +181,10 @@ def _draw_conclusion(drawing: Drawing, report: EcgReport) -> None:
     if not paragraphs:
         paragraphs = [(Run(text=f"{DASH} {page_text('no_statement', lang)}"),)]
     keep = [s.code in report.urgency.because for s in report.statements] or [True]
+    if report.comparison is not None:
+        head, changes = comparison_text(report.comparison, lang)
+        paragraphs.append((Run(text=f"{head}:", bold=True), Run(text=changes)))
+        keep.append(True)
     lines, size = fitted(paragraphs, place, (9.5, 8.8, 8.0, 7.2, 6.6), more=lambda n: _more(n, lang), keep=keep)
     draw_lines(drawing, "statement", lines, place, size)
 

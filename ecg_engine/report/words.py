@@ -13,12 +13,13 @@ from typing import Any, Final
 
 from ecg_engine import vocabulary
 from ecg_engine.errors import InputError
-from ecg_engine.types import EcgReport, Evidence, Note, Statement
+from ecg_engine.types import Comparison, EcgReport, Evidence, Note, Statement
 from ecg_engine.vocabulary import page_text
 
 __all__ = [
     "DASH",
     "age_text",
+    "comparison_text",
     "date_text",
     "day_text",
     "evidence_text",
@@ -163,7 +164,22 @@ def reason_words(code: str, report: EcgReport, lang: str) -> str:
     for note in report.notes:
         if note.code == code:
             return note_words(note, lang)
+    if code in vocabulary.quantities():
+        return f"{vocabulary.quantity(code).text[lang]} {quantity_text(code, report.measurements.get(code), lang)}"
     return note_words(Note(stage="report", code=code), lang)
+
+
+def comparison_text(comparison: Comparison, lang: str) -> tuple[str, str]:
+    """Return what the recording is compared with, and what differs beyond measurement error."""
+    head = page_text("compared_undated", lang)
+    if comparison.start:
+        head = page_text("compared", lang, start=date_text(comparison.start, lang))
+    words = [
+        vocabulary.change_text(c.code, c.kind, lang, difference=c.difference, lead=c.lead)
+        for c in comparison.changes
+        if c.beyond_error
+    ]
+    return head, "; ".join(words) or page_text("no_change", lang)
 
 
 def statement_detail(statement: Statement, lang: str, *, readings: int = 0) -> str:

@@ -12,7 +12,15 @@ from ecg_engine.errors import InputError
 from ecg_engine.types.marks import ABSENT, MARK_NAMES, LeadMarks
 
 if TYPE_CHECKING:
-    from ecg_engine.types.report import EcgReport, Evidence, LeadQuality, Measurements, MedianBeat, Statement
+    from ecg_engine.types.report import (
+        Comparison,
+        EcgReport,
+        Evidence,
+        LeadQuality,
+        Measurements,
+        MedianBeat,
+        Statement,
+    )
 
 #: Version of the structure; it rises when a key changes its meaning or goes.
 SCHEMA_VERSION: Final = "1.0"
@@ -52,6 +60,7 @@ def ecg_report_to_dict(report: EcgReport, lang: str) -> dict[str, Any]:
         "measurements": _measurements(report.measurements),
         "statements": [_statement(s, lang) for s in report.statements],
         "stability_n": report.stability_n,
+        "comparison": None if report.comparison is None else _comparison(report.comparison, lang),
         "scores": [dict(score) for score in report.scores],
         "urgency": {
             "level": report.urgency.level,
@@ -107,8 +116,36 @@ def _measurements(m: Measurements) -> dict[str, Any]:
     return {"global": _quantities(m.overall), "by_lead": {lead: _quantities(t) for lead, t in m.by_lead.items()}}
 
 
+def _comparison(comparison: Comparison, lang: str) -> dict[str, Any]:
+    return {
+        "start": comparison.start,
+        "changes": [
+            {
+                "code": c.code,
+                "kind": c.kind,
+                "lead": c.lead,
+                "before": c.before,
+                "after": c.after,
+                "difference": c.difference,
+                "unit": None if c.kind != "measurement" else vocabulary.quantity(c.code).unit,
+                "limit": c.limit,
+                "beyond_error": c.beyond_error,
+                "source": _cited(c.source),
+                "text": vocabulary.change_text(c.code, c.kind, lang, difference=c.difference, lead=c.lead),
+            }
+            for c in comparison.changes
+        ],
+    }
+
+
+def _cited(key: str) -> dict[str, Any] | None:
+    if not key:
+        return None
+    cited = vocabulary.source(key)
+    return {"key": cited.key, "citation": cited.citation, "doi": cited.doi}
+
+
 def _evidence(e: Evidence) -> dict[str, Any]:
-    cited = vocabulary.source(e.source) if e.source else None
     return {
         "lead": e.lead,
         "measurement": e.measurement,
@@ -116,7 +153,7 @@ def _evidence(e: Evidence) -> dict[str, Any]:
         "unit": vocabulary.quantity(e.measurement).unit,
         "relation": e.relation,
         "threshold": e.threshold,
-        "source": None if cited is None else {"key": cited.key, "citation": cited.citation, "doi": cited.doi},
+        "source": _cited(e.source),
     }
 
 

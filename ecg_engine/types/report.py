@@ -233,6 +233,45 @@ class Note:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EcgChange:
+    """What differs from an earlier ECG of the patient.
+
+    Parameters
+    ----------
+    code : str
+        A quantity or a statement.
+    kind : {"measurement", "new", "resolved"}
+        A quantity that differs; a statement that is new, or that is no longer made.
+    beyond_error : bool
+        Whether the difference is larger than that of two readings of an unchanged heart.
+    before, after, difference, limit : float, optional
+        Of a quantity, in its unit; `limit` is the difference that counts.
+    source : str
+        Key of the limit's source in `vocabulary`.
+    lead : str, optional
+        None for a global quantity or a statement.
+    """
+
+    code: str
+    kind: str
+    beyond_error: bool
+    before: float | None = None
+    after: float | None = None
+    difference: float | None = None
+    limit: float | None = None
+    source: str = ""
+    lead: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What differs from an earlier ECG of the patient, and when that was recorded (ISO 8601; None: unknown)."""
+
+    start: str | None
+    changes: tuple[EcgChange, ...] = ()
+
+
 @frozen_arrays
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EcgReport:
@@ -258,6 +297,8 @@ class EcgReport:
     corrections: Corrections | None = None
     #: How many altered readings were made for the statements' `stability`.
     stability_n: int = 0
+    #: What differs from an earlier ECG; None where there was none, or of another patient.
+    comparison: Comparison | None = None
 
     def to_dict(self, lang: str = "en") -> dict[str, Any]:
         """Return the report in plain JSON types, texts in `lang` (``"en"`` or ``"ru"``).

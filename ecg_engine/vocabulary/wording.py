@@ -9,7 +9,7 @@ from typing import Any, Final
 from ecg_engine import vocabulary
 from ecg_engine.errors import InputError
 
-__all__ = ["capitalised", "in_words", "view_name", "views_text"]
+__all__ = ["capitalised", "decimal", "in_words", "view_name", "views_text"]
 
 #: Views as files spell them, by the name that `phrases.toml` gives them.
 _VIEWS: Final[Mapping[str, str]] = {
@@ -29,6 +29,11 @@ class _Comma(float):
 def capitalised(text: str) -> str:
     """Return `text` with a capital at its start."""
     return text[:1].upper() + text[1:]
+
+
+def decimal(value: float, decimals: int, lang: str) -> str:
+    """Return a number with so many decimals and the decimal mark of the language."""
+    return f"{_number(float(value), lang):.{decimals}f}"
 
 
 def in_words(facts: Mapping[str, Any], lang: str) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ecg_engine.cli.rereading import read_corrections
+import ecg_engine as ee
+from ecg_engine.cli.explaining import explained
+from ecg_engine.cli.rereading import hash_of, read_corrections
 from ecg_engine.errors import InputError
 from ecg_engine.settings import Corrections
 
@@ -47,3 +49,34 @@ def test_a_wrong_file_is_refused_saying_what(tmp_path: Path, text: str, words: s
         read_corrections(written(tmp_path, text))
     assert caught.value.argument == "correct"
     assert "correct.json" in str(caught.value)
+
+
+def test_the_hash_of_an_earlier_ecg_that_is_not_there(tmp_path: Path) -> None:
+    assert hash_of(written(tmp_path, "")) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    with pytest.raises(InputError, match="cannot be read") as caught:
+        hash_of(tmp_path / "absent.edf")
+    assert caught.value.argument == "previous"
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [
+        ("en", ["Complete LBBB", "QRS = 150 ms >= 120 ms; aha_2009_iii, doi:10.1161/CIRCULATIONAHA.108.191095"]),
+        ("ru", ["QRS = 150 мс >= 120 мс", "V1 ", "из 20 прочтений"]),
+    ],
+)
+def test_explained_is_every_statement_with_its_numbers(lang: str, words: list[str]) -> None:
+    recording = ee.read_ecg("sample_data/ecg/lbbb.dcm")
+    report = ee.analyze_ecg(recording, previous=recording, stability_n=20).to_dict(lang)
+    qrs = report["measurements"]["global"]["qrs_ms"]["value"]
+    text = "\n".join(explained(Path("lbbb.dcm"), report, lang))
+    assert text.startswith("lbbb.dcm\n")
+    for statement in report["statements"]:
+        assert f"{statement['text']} [{statement['code']}]" in text
+    for word in words[1:]:
+        assert word.replace("150", f"{qrs:.0f}") in text
+    assert report["comparison"]["changes"]
+
+
+def test_a_failed_input_has_nothing_to_explain() -> None:
+    assert list(explained(Path("bad.dcm"), None, "en")) == []
