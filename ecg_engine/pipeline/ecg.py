@@ -125,6 +125,9 @@ def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgRe
         # The intervals between what may be noise prove no rhythm; a high rate and a long silence still press.
         statements = tuple(s for s in statements if s.code != "atrial_fibrillation")
     _add_notes(notes, context, judged)
+    if "qtc_fridericia_ms" in overall and any(s.code == "atrial_fibrillation" for s in statements):
+        facts = {"rr_ms": round(overall["rr_ms"]), "n_beats": len(beats.r_peaks)}
+        notes.append(Note(stage="measurement", code="qtc_in_fibrillation", facts=facts))
     return EcgReport(
         fs=recording.fs,
         leads=recording.leads,
