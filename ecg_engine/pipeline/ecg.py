@@ -13,6 +13,7 @@ from ecg_engine.detection.whole import Seen, see
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import Context, interpret, judge_urgency
 from ecg_engine.interpretation.limits import limits_for
+from ecg_engine.interpretation.normal_limits import normal_limits
 from ecg_engine.interpretation.ventricular import RUN_BPM
 from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.measurement import measure_electrodes, measure_global, measure_leads, measure_voltages
@@ -107,8 +108,9 @@ def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgRe
         notes.append(Note(stage="detection", code="no_signal_for", facts={"seconds": round(seen.dead_s, 1)}))
     overall.update(_ventricular(recording, quality, beats))
     overall.update(measure_voltages(by_lead, overall, sex=recording.patient.sex, drugs=recording.patient.drugs))
-    measurements = Measurements(overall=overall, by_lead=by_lead)
     limits = limits_for(recording.patient.age_years, recording.patient.sex)
+    normal = normal_limits(recording.patient.age_years, recording.patient.sex)
+    measurements = Measurements(overall=overall, by_lead=by_lead, normal={c: normal[c] for c in normal if c in overall})
     context = Context(
         measurements=measurements,
         quality=quality,
