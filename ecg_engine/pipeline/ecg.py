@@ -12,13 +12,13 @@ from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import judge_urgency
 from ecg_engine.interpretation.ecg_comparison import compare_ecg
 from ecg_engine.interpretation.stability import with_stability
-from ecg_engine.pipeline._ecg_context import judge, statements_of
+from ecg_engine.pipeline._ecg_context import Judged, judge, statements_of
 from ecg_engine.pipeline._plain import plain_patient
 from ecg_engine.pipeline.corrections import correction_notes, known_kinds, with_marks
 from ecg_engine.pipeline.previous import read_previous
 from ecg_engine.pipeline.stability import count_readings
 from ecg_engine.settings import Corrections, DecodeSettings, PatientSettings, check_stability_n
-from ecg_engine.types import EcgReport, Outcome, Recording, Task
+from ecg_engine.types import EcgReport, Note, Outcome, Recording, Statement, Task
 from ecg_engine.types.corrections import corrected
 
 __all__ = ["analyze_ecg", "decode_file", "with_patient"]
@@ -90,7 +90,7 @@ def analyze_ecg(
         measurements=judged.context.measurements,
         statements=statements,
         urgency=judge_urgency(judged.context, statements, judged=judged.judged),
-        notes=correction_notes(put_right) + judged.notes,
+        notes=correction_notes(put_right) + judged.notes + _qtc_notes(judged, statements),
         filters_applied=_applied(seen),
         corrections=put_right if put_right else None,
         stability_n=stability_n,
@@ -114,6 +114,18 @@ def _plain_previous(previous: EcgReport | Recording | Mapping[str, Any], current
     age, sex = known.age_years, known.sex
     patient = replace(known, age_years=now.age_years if age is None else age, sex=now.sex if sex is None else sex)
     return analyze_ecg(replace(previous, patient=patient)).to_dict()
+
+
+def _qtc_notes(judged: Judged, statements: tuple[Statement, ...]) -> tuple[Note, ...]:
+    """Say which RR the QTc of an irregular rhythm takes."""
+    context = judged.context
+    rr = context.get("rr_ms")
+    if rr is None or context.get("qtc_fridericia_ms") is None:
+        return ()
+    if all(statement.code != "atrial_fibrillation" for statement in statements):
+        return ()
+    facts = {"rr_ms": round(rr), "n_beats": len(context.beats.r_peaks)}
+    return (Note(stage="measurement", code="qtc_in_fibrillation", facts=facts),)
 
 
 def _applied(seen: Seen) -> tuple[str, ...]:

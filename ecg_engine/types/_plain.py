@@ -113,7 +113,11 @@ def _quantities(table: Mapping[str, float]) -> dict[str, dict[str, Any]]:
 
 
 def _measurements(m: Measurements) -> dict[str, Any]:
-    return {"global": _quantities(m.overall), "by_lead": {lead: _quantities(t) for lead, t in m.by_lead.items()}}
+    overall = _quantities(m.overall)
+    for code, limits in m.normal.items():
+        if code in overall:
+            overall[code]["normal"] = list(limits)
+    return {"global": overall, "by_lead": {lead: _quantities(t) for lead, t in m.by_lead.items()}}
 
 
 def _comparison(comparison: Comparison, lang: str) -> dict[str, Any]:

@@ -135,10 +135,20 @@ class MedianBeat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurements:
-    """Quantities by their codes in `vocabulary`, which owns their units. What could not be measured is not in it."""
+    """Quantities by their codes in `vocabulary`, which owns their units. What could not be measured is not in it.
+
+    Parameters
+    ----------
+    overall : mapping of str to float
+        Of the whole recording.
+    by_lead : mapping of str to mapping of str to float
+    normal : mapping of str to (float or None, float or None)
+        Lowest and highest normal value of quantities of the whole recording, for the patient's age and sex.
+    """
 
     overall: Mapping[str, float] = field(default_factory=dict)
     by_lead: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    normal: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
     def get(self, code: str, lead: str | None = None) -> float | None:
         """Return one quantity, global or of a lead, or None where it could not be measured."""
