@@ -12,6 +12,7 @@ from ecg_engine.detection.fibrillation import find_fast_ventricular, longest_ven
 from ecg_engine.detection.whole import Seen, see
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import Context, interpret, judge_urgency
+from ecg_engine.interpretation.advice import advise
 from ecg_engine.interpretation.limits import limits_for
 from ecg_engine.interpretation.ventricular import RUN_BPM
 from ecg_engine.leads import STANDARD_LEADS
@@ -123,6 +124,7 @@ def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgRe
     if not alike:
         # The intervals between what may be noise prove no rhythm; a high rate and a long silence still press.
         statements = tuple(s for s in statements if s.code != "atrial_fibrillation")
+    notes.extend(advise(statements, leads))
     _add_notes(notes, context, judged)
     return EcgReport(
         fs=recording.fs,

@@ -166,11 +166,13 @@ def reason_words(code: str, report: EcgReport, lang: str) -> str:
 
 
 def statement_detail(statement: Statement, lang: str) -> str:
-    """Return what follows a statement's name: leads, certainty, stability."""
+    """Return what follows a statement's name: leads, age, certainty, stability."""
     parts = []
     if statement.leads:
         parts.append(page_text("in_leads", lang, leads=", ".join(statement.leads)))
     marks = []
+    if statement.age is not None:
+        marks.append(page_text(f"age_{statement.age}", lang))
     if statement.certainty != "definite":
         known = statement.certainty in ("probable", "possible")
         marks.append(page_text(statement.certainty, lang) if known else statement.certainty)
