@@ -29,8 +29,8 @@ from ecg_engine.types import Evidence, Statement
 DIFFUSE_ST_MV: Final = -0.1
 DIFFUSE_LEADS: Final = 6
 DIFFUSE_UP_MV: Final = 0.1
-#: Above this rate ST is low for the rate's sake, per minute (chosen: the fastest sinus rhythm of middle age).
-DIFFUSE_BPM: Final = 150.0
+#: From this rate on ST is low for the rate's sake, or by flutter waves, per minute (chosen).
+DIFFUSE_BPM: Final = 130.0
 #: Sgarbossa: ST this far in the direction of the QRS, mV (Sgarbossa EB et al. 1996: 5 points up, 3 down in V1 to V3).
 CONCORDANT_MV: Final = 0.1
 #: Against the QRS: ST as a share of the S before it (Smith SW et al. 2012).

@@ -46,6 +46,9 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
     | _CALM_ST_T,
     # The early ventricle's QRS, ST and T are its own.
     "preexcitation": _ANY_ST_T,
+    # Flutter waves bend ST and T, and feign Q in II, III and aVF.
+    "atrial_flutter": frozenset({"st_depression", "st_depression_diffuse", "infarction_inferior", "hypokalaemia"})
+    | _CALM_ST_T,
     # What is proved leaves no room for what it might have been.
     "st_elevation_mi": _CALM_ST_T
     | {"st_elevation", "pericarditis", "hyperacute_t", "wellens", "brugada_1", "st_depression", "hypokalaemia"},
