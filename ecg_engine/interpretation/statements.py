@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 # The families register their rules when they are imported.
@@ -12,6 +13,7 @@ from ecg_engine.interpretation import (  # noqa: F401
     electrolytes,
     infarction,
     ischaemia,
+    normal,
     repolarisation,
     rhythm,
     technical,
@@ -93,8 +95,10 @@ def interpret(context: Context) -> tuple[Statement, ...]:
     tuple of Statement
         In the order of the vocabulary; no two exclude each other.
     """
-    said = [statement for r in RULES if (statement := r.run(context)) is not None]
-    codes = {statement.code for statement in said}
-    hidden = {gone for code in codes for gone in SUPPRESSES.get(code, ())}
+    first = [statement for r in RULES if not r.last and (statement := r.run(context)) is not None]
+    hidden = {gone for statement in first for gone in SUPPRESSES.get(statement.code, ())}
+    kept = [statement for statement in first if statement.code not in hidden]
+    whole = replace(context, said=frozenset(statement.code for statement in kept))
+    kept += [statement for r in RULES if r.last and (statement := r.run(whole)) is not None]
     rank = {code: i for i, code in enumerate(statement_order())}
-    return tuple(sorted((s for s in said if s.code not in hidden), key=lambda s: rank[s.code]))
+    return tuple(sorted(kept, key=lambda s: rank[s.code]))

@@ -70,6 +70,11 @@ def measure_global(
         out.update(_axes(beat, leads, usable, has_p=has_p))
     if "qt_ms" in out and "rr_ms" in out and not _plausible_qt(out["qt_ms"], out["rr_ms"]):
         del out["qt_ms"]
+    if {"qt_ms", "qrs_ms"} <= set(out):
+        out["jt_ms"] = out["qt_ms"] - out["qrs_ms"]
+    if {"qrs_axis_deg", "t_axis_deg"} <= set(out):
+        turn = abs(out["qrs_axis_deg"] - out["t_axis_deg"])
+        out["qrs_t_angle_deg"] = min(turn, 360 - turn)
     if "qt_ms" in out and "rr_ms" in out:
         qt, rr = out["qt_ms"], out["rr_ms"]
         out["qtc_bazett_ms"] = qtc_bazett_ms(qt, rr)

@@ -16,7 +16,7 @@ from ecg_engine.interpretation.advice import advise
 from ecg_engine.interpretation.limits import limits_for
 from ecg_engine.interpretation.ventricular import RUN_BPM
 from ecg_engine.leads import STANDARD_LEADS
-from ecg_engine.measurement import measure_electrodes, measure_global, measure_leads
+from ecg_engine.measurement import measure_electrodes, measure_global, measure_leads, measure_voltages
 from ecg_engine.measurement.global_measures import P_COHERENCE_PERCENT
 from ecg_engine.pipeline._plain import plain_patient
 from ecg_engine.settings import DecodeSettings, PatientSettings
@@ -107,6 +107,7 @@ def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgRe
     if seen.dead_s:
         notes.append(Note(stage="detection", code="no_signal_for", facts={"seconds": round(seen.dead_s, 1)}))
     overall.update(_ventricular(recording, quality, beats))
+    overall.update(measure_voltages(by_lead, overall, sex=recording.patient.sex, drugs=recording.patient.drugs))
     measurements = Measurements(overall=overall, by_lead=by_lead)
     limits = limits_for(recording.patient.age_years, recording.patient.sex)
     context = Context(
@@ -197,7 +198,7 @@ def _too_slow(
 ) -> None:
     """Take back what so few samples a second cannot show; rate, rhythm and PR stay."""
     by_lead.clear()
-    for code in [code for code in overall if code in ("qrs_ms", "qt_ms") or code.startswith("qtc_")]:
+    for code in [code for code in overall if code in ("qrs_ms", "qt_ms", "jt_ms") or code.startswith("qtc_")]:
         del overall[code]
     facts = {"fs_hz": recording.fs, "needed_hz": MIN_FS_HZ}
     notes.append(Note(stage="measurement", code="rate_too_low", facts=facts))

@@ -33,7 +33,8 @@ __all__ = [
 DASH: Final = "—"
 _RELATIONS: Final = {">=": "≥", "<=": "≤"}
 _DECIMAL_POINT: Final = re.compile(r"(?<=\d)\.(?=\d)")
-_UNITS: Final = {"ms": "unit_ms", "s": "unit_s", "mV": "unit_mv", "/min": "unit_bpm"}
+_UNITS: Final = {"ms": "unit_ms", "s": "unit_s", "mV": "unit_mv", "/min": "unit_bpm", "mV.ms": "unit_mv_ms",
+                 "mV/s": "unit_mv_s"}  # fmt: skip
 
 
 def number(value: float, decimals: int, lang: str) -> str:
