@@ -15,7 +15,7 @@ from ecg_engine.types import Statement
 #: (tall, narrow and pointed T: AHA/ACCF/HRS 2009, part IV; Durfey N et al. 2017; the figures chosen).
 TALL_T_MV: Final = 1.0
 TALL_LEADS: Final = 3
-NARROW_MS: Final = 75.0
+NARROW_MS: Final = 80.0
 #: PR long beside it, ms: what makes it probable, as a wide QRS of no bundle branch block or no P do (Durfey N et al.
 #: 2017).
 LONG_PR_MS: Final = 220.0

@@ -200,7 +200,7 @@ def wellens(c: Context) -> Statement | None:
     if not st_judged(c) or is_wide(c) or large_voltage(c) or not _is_grown_up(c):
         return None
     pair = ("V2", "V3")
-    if any(abs(c.get("st_j_mv", x) or 0.0) > WELLENS_ST_MV or has_q(c, x) for x in pair):
+    if not all(_is_calm(c, x) for x in pair) or any(has_q(c, x) for x in pair):
         return None
     if (c.get("r_mv", "V1") or 0.0) > -(c.get("s_mv", "V1") or 0.0) or (deep_t(c, "III") and deep_t(c, "V1")):
         # A strained right ventricle turns T of V1 to V3 too, and T of III with them (Kosuge M et al. 2007).
@@ -210,6 +210,11 @@ def wellens(c: Context) -> Statement | None:
         return None
     facts = tuple(fact(c, "t_mv", source="wellens_1982", lead=x) for x in pair)
     return Statement(code="wellens", certainty="probable" if deep else "possible", evidence=facts, leads=pair)
+
+
+def _is_calm(c: Context, lead: str) -> bool:
+    j = c.get("st_j_mv", lead)
+    return j is not None and abs(j) <= WELLENS_ST_MV
 
 
 def _goes_up_and_down(c: Context, lead: str) -> bool:
