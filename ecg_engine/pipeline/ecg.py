@@ -10,6 +10,7 @@ from typing import Any
 from ecg_engine.detection.whole import Seen, see
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import judge_urgency
+from ecg_engine.interpretation.advice import advise
 from ecg_engine.interpretation.ecg_comparison import compare_ecg
 from ecg_engine.interpretation.stability import with_stability
 from ecg_engine.pipeline._ecg_context import Judged, judge, statements_of
@@ -90,7 +91,10 @@ def analyze_ecg(
         measurements=judged.context.measurements,
         statements=statements,
         urgency=judge_urgency(judged.context, statements, judged=judged.judged),
-        notes=correction_notes(put_right) + judged.notes + _qtc_notes(judged, statements),
+        notes=correction_notes(put_right)
+        + judged.notes
+        + _qtc_notes(judged, statements)
+        + tuple(advise(statements, seen.leads)),
         filters_applied=_applied(seen),
         corrections=put_right if put_right else None,
         stability_n=stability_n,

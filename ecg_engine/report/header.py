@@ -234,8 +234,12 @@ def _draw_notes(drawing: Drawing, report: EcgReport) -> None:
     if urgency.because:
         reasons = "; ".join(reason_words(code, report, lang) for code in urgency.because)
         paragraphs.append((Run(text=f"{page_text('because', lang)}:", bold=True), Run(text=reasons)))
+    advice = [note for note in report.notes if note.code.startswith("advice_")]
+    if advice:
+        words = "; ".join(note_words(note, lang) for note in advice)
+        paragraphs.append((Run(text=f"{page_text('next', lang)}:", bold=True), Run(text=words, bold=True)))
     n_kept = len(paragraphs)
-    said = {*urgency.repeat_recording, *urgency.because, "rules_checked"}
+    said = {*(note.code for note in advice), *urgency.repeat_recording, *urgency.because, "rules_checked"}
     quality = [code for code in report.quality.reasons if code not in said]
     noted = [n for n in report.notes if n.code not in said]
     known = {n.code for n in noted}

@@ -202,11 +202,13 @@ def comparison_text(comparison: Comparison, lang: str) -> tuple[str, str]:
 
 
 def statement_detail(statement: Statement, lang: str, *, readings: int = 0) -> str:
-    """Return what follows a statement's name: leads, certainty, how many of so many altered readings say it."""
+    """Return what follows a statement's name: leads, age, certainty, how many of so many altered readings say it."""
     parts = []
     if statement.leads:
         parts.append(page_text("in_leads", lang, leads=", ".join(statement.leads)))
     marks = []
+    if statement.age is not None:
+        marks.append(page_text(f"age_{statement.age}", lang))
     if statement.certainty != "definite":
         known = statement.certainty in ("probable", "possible")
         marks.append(page_text(statement.certainty, lang) if known else statement.certainty)

@@ -168,6 +168,7 @@ def _statement(s: Statement, lang: str) -> dict[str, Any]:
         "text": term.text[lang],
         "leads": list(s.leads),
         "certainty": s.certainty,
+        "age": s.age,
         "stability": s.stability,
         "evidence": [_evidence(e) for e in s.evidence],
         "codes": {"scp": term.scp, "aha": term.aha, "snomed": term.snomed, "minnesota": term.minnesota},

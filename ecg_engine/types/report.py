@@ -197,6 +197,8 @@ class Statement:
         The leads in which it is seen, empty where it is of the whole.
     stability : float, optional
         Share of slightly altered readings that say it again; None where nobody asked.
+    age : {"acute", "old", "undetermined"}, optional
+        Of an infarction.
     """
 
     code: str
@@ -204,6 +206,7 @@ class Statement:
     evidence: tuple[Evidence, ...] = ()
     leads: tuple[str, ...] = ()
     stability: float | None = None
+    age: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
