@@ -91,10 +91,12 @@ def analyze_ecg(
         measurements=judged.context.measurements,
         statements=statements,
         urgency=judge_urgency(judged.context, statements, judged=judged.judged),
-        notes=correction_notes(put_right)
-        + judged.notes
-        + _qtc_notes(judged, statements)
-        + tuple(advise(statements, seen.leads)),
+        notes=(
+            *correction_notes(put_right),
+            *judged.notes,
+            *_qtc_notes(judged, statements),
+            *advise(statements, seen.leads),
+        ),
         filters_applied=_applied(seen),
         corrections=put_right if put_right else None,
         stability_n=stability_n,
