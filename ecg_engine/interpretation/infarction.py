@@ -13,6 +13,8 @@ from ecg_engine.interpretation.rhythm import is_paced
 from ecg_engine.interpretation.st_segment import (
     RECIPROCAL_MV,
     acute_leads,
+    behind_leads,
+    behind_mv,
     deep_t,
     elevated_leads,
     elevation_evidence,
@@ -42,10 +44,6 @@ POOR_R_V3_MV: Final = 0.15
 POOR_R_V2_MV: Final = 0.1
 #: Posterior: R in V1 and V2 from this duration on, ms, larger than S, with an upright T (fourth Universal Definition).
 POSTERIOR_R_MS: Final = 40.0
-#: ST elevation that counts in V7 to V9, mV; in men below 40 years (fourth Universal Definition).
-BEHIND_MV: Final = 0.05
-BEHIND_YOUNG_MEN_MV: Final = 0.1
-
 #: A QRS so wide, ms, of no bundle branch block may begin in the ventricles: its first part tells nothing (chosen).
 FOREIGN_QRS_MS: Final = 140.0
 
@@ -240,9 +238,9 @@ def infarction_lateral(c: Context) -> Statement | None:
 @rule("infarction")
 def infarction_posterior(c: Context) -> Statement | None:
     """Acute: ST low and level in V1 to V3 under upright T, or up in V7 to V9; old: broad R beside an inferior Q."""
-    behind = tuple(lead for lead in c.leads if lead in ("V7", "V8", "V9") and _is_up_behind(c, lead))
-    if len(behind) >= 2:
-        limit = _behind_mv(c)
+    behind = behind_leads(c)
+    if behind:
+        limit = behind_mv(c)
         facts = tuple(fact(c, "st_j_mv", ">=", limit, source="udmi4", lead=lead) for lead in behind)
         return Statement(code="infarction_posterior", evidence=facts, leads=behind, age="acute", certainty="probable")
     mirrored = posterior_leads(c)
@@ -257,17 +255,6 @@ def infarction_posterior(c: Context) -> Statement | None:
             code="infarction_posterior", certainty="possible", evidence=facts, leads=("V1", "V2"), age="old"
         )
     return None
-
-
-def _behind_mv(c: Context) -> float:
-    """Return the elevation at J that counts in V7 to V9, mV: 0.05, in men below 40 years 0.1."""
-    young_man = c.patient.sex == "M" and c.patient.age_years is not None and c.patient.age_years < 40
-    return BEHIND_YOUNG_MEN_MV if young_man else BEHIND_MV
-
-
-def _is_up_behind(c: Context, lead: str) -> bool:
-    j = c.get("st_j_mv", lead)
-    return j is not None and j >= _behind_mv(c)
 
 
 def _has_broad_r(c: Context) -> bool:

@@ -2,8 +2,8 @@
 
 QRS and P come from `ecg_model`; ST and T are written lead by lead, since an injured wall is no dipole: the level at J
 and 80 ms later, mV, and the height of T, mV, in the chest leads and in I and II, from which the other limb leads
-follow. Amplitudes are those of the sources named beside each case (1 mm is 0.1 mV). Nothing here is taken from a patient, and
-nothing is imported from the package.
+follow. Amplitudes are those of the sources named beside each case (1 mm is 0.1 mV). Nothing here is taken from a
+patient, and nothing is imported from the package.
 """
 
 from __future__ import annotations
