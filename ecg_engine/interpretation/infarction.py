@@ -174,10 +174,10 @@ def lateral_scar(c: Context) -> Scar:
 
 
 def _initial_r(c: Context, lead: str) -> float | None:
-    """Return the R that begins a QRS, mV: 0 behind a Q or in a QS; None where the lead is not measured."""
+    """Return the first R of a QRS, mV, 0 in a QS; None where the lead is not measured."""
     if c.get("qrs_pp_mv", lead) is None:
         return None
-    return 0.0 if is_qs(c, lead) or c.get("q_mv", lead) is not None else c.get("r_mv", lead) or 0.0
+    return 0.0 if is_qs(c, lead) else c.get("r_mv", lead) or 0.0
 
 
 def _evidence(c: Context, scar: Scar) -> tuple[Evidence, ...]:
