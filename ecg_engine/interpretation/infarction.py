@@ -16,10 +16,10 @@ from ecg_engine.interpretation.st_segment import (
     behind_leads,
     behind_mv,
     deep_t,
-    elevated_leads,
     elevation_evidence,
     posterior_leads,
     r_prevails,
+    st_threshold_mv,
 )
 from ecg_engine.leads import TERRITORIES
 from ecg_engine.types import Evidence, Statement
@@ -200,8 +200,8 @@ def age_of(c: Context, leads: tuple[str, ...]) -> str:
     """Return how old an infarction is: acute beside the ST elevation of one, old where ST and T are calm."""
     if set(leads) & set(acute_leads(c)):
         return "acute"
-    restless = set(elevated_leads(c)) | {lead for lead in leads if deep_t(c, lead)}
-    return "undetermined" if set(leads) & restless else "old"
+    restless = any(deep_t(c, lead) or (c.get("st_j_mv", lead) or 0.0) >= st_threshold_mv(c, lead) for lead in leads)
+    return "undetermined" if restless else "old"
 
 
 def _infarction(c: Context, code: str, territory: str, scar: Scar) -> Statement | None:

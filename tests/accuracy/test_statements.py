@@ -72,7 +72,7 @@ ST_T = {
         ("IMI ILMI IPMI IPLMI", "infarction_inferior", 44, 98.5),
         ("LMI ALMI ILMI", "infarction_lateral", 33, 99),
         ("INVT", "t_inversion", 75, 94.5),
-        ("STD_", "st_depression st_depression_diffuse", 47, 97),
+        ("STD_", "st_depression st_depression_diffuse", 47, 96.5),
         ("NDT NST_ NT_ LOWT", "st_t_nonspecific st_depression t_inversion", 54, 88),
     ],
 )
