@@ -17,6 +17,7 @@ from ecg_engine.detection._prepare import fill_gaps
 from ecg_engine.detection.beat_classes import classify_beats, dominant_beats
 from ecg_engine.detection.cleaning import remove_baseline, remove_mains
 from ecg_engine.detection.delineation import delineate, marks_by_rule, with_p_of
+from ecg_engine.detection.ectopy import confirm_ventricular
 from ecg_engine.detection.median_beat import median_beat
 from ecg_engine.detection.pacing import without_spikes
 from ecg_engine.detection.parameters import samples
@@ -214,6 +215,7 @@ def _see_block(signal: NDArray[np.float64], start: int, fs: float, leads: tuple[
     heart = without_spikes(mains.signal, beats.pacing_spikes, fs=fs)
     votes = np.ascontiguousarray(heart[rows])
     kinds = classify_beats(np.ascontiguousarray(mains.signal[rows]), fs=fs, r_peaks=beats.r_peaks)
+    kinds = confirm_ventricular(votes, kinds, beats.r_peaks, fs=fs)
     marks = delineate(votes, fs=fs, r_peaks=beats.r_peaks)
     table, each = _table(marks), np.array([_table(one) for one in marks.by_lead])
     rule, rule_each = marks_by_rule(votes, beats.r_peaks, fs)

@@ -178,18 +178,3 @@ def tachycardia(c: Context) -> Statement | None:
 def _n_premature(c: Context) -> int:
     kinds = c.beats.kinds
     return 0 if kinds is None else int(((kinds == "S") | (kinds == "V")).sum())
-
-
-@rule("rhythm")
-def premature_beats(c: Context) -> Statement | None:
-    """Beats classed as premature or of another shape; which of the two is not told apart yet."""
-    if (
-        not _n_premature(c)
-        or atrial_fibrillation(c) is not None
-        or is_paced(c)
-        or c.get("rr_min_ms") is None
-        or c.get("rr_ms") is None
-    ):
-        return None
-    facts = (fact(c, "rr_min_ms", source="design"), fact(c, "rr_ms", source="design"))
-    return Statement(code="premature_beats", certainty="probable", evidence=facts)

@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from typing import Final
 
 # The families register their rules when they are imported.
-from ecg_engine.interpretation import conduction, repolarisation, rhythm, technical, ventricular  # noqa: F401
+from ecg_engine.interpretation import conduction, premature, repolarisation, rhythm, technical, ventricular  # noqa: F401
 from ecg_engine.interpretation.context import RULES, Context
 from ecg_engine.types import Statement
 from ecg_engine.vocabulary import statements as statement_order
+
+_PREMATURE: Final = frozenset({
+    "premature_ventricular_complex", "premature_atrial_complex", "ventricular_bigeminy", "ventricular_trigeminy",
+    "ventricular_couplet", "atrial_bigeminy", "atrial_couplet", "atrial_run",
+})  # fmt: skip
 
 #: What a statement takes away from the conclusion. Exchanged limb electrodes and a mirrored heart turn the limb leads
 #: over: nothing that rests on their signs is said.
@@ -26,14 +31,14 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
             "undetermined_rhythm",
             "bradycardia",
             "tachycardia",
-            "premature_beats",
             "sinus_arrhythmia",
             "wide_qrs",
             "rbbb_complete",
             "lbbb_complete",
         }
-    ),
-    "ventricular_tachycardia": frozenset({"undetermined_rhythm", "premature_beats", "bradycardia"}),
+    )
+    | _PREMATURE,
+    "ventricular_tachycardia": frozenset({"undetermined_rhythm", "bradycardia"}) | _PREMATURE,
     "asystole": frozenset({"pause", "undetermined_rhythm", "bradycardia"}),
 }
 

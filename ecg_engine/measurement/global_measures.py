@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.measurement.qtc import qtc_bazett_ms, qtc_framingham_ms, qtc_fridericia_ms, qtc_hodges_ms
+from ecg_engine.measurement.rhythm_measures import measure_ectopy
 from ecg_engine.types import ABSENT, Beats, Delineation, MedianBeat
 
 #: P waves are taken as such where so many of the beats have one ...
@@ -62,6 +63,7 @@ def measure_global(
     out.update(_rates(beats, fs, n_samples))
     if marks is not None and len(beats.r_peaks):
         out.update(_p_waves(marks, beats, fs))
+    out.update(measure_ectopy(beats, marks, fs))
     if beat is not None:
         if not math.isnan(beat.p_coherence):
             out["p_coherence_percent"] = 100 * beat.p_coherence

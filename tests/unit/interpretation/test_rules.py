@@ -328,7 +328,7 @@ EXCLUSIVE = (
     {"ventricular_fibrillation", "bradycardia"},
     {"ventricular_fibrillation", "rbbb_complete", "lbbb_complete", "wide_qrs"},
     {"ventricular_tachycardia", "undetermined_rhythm"},
-    {"ventricular_tachycardia", "premature_beats"},
+    {"ventricular_tachycardia", "premature_ventricular_complex"},
     {
         "sinus_rhythm",
         "sinus_bradycardia",
