@@ -1,12 +1,18 @@
-"""Quantities of rhythm: premature beats."""
+"""Quantities of rhythm: premature beats, irregularity, atrial waves."""
 
 from __future__ import annotations
 
+import math
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_engine.detection.atria import AtrialSigns
 from ecg_engine.types import ABSENT, Beats, Delineation
 
 #: A ventricular beat is premature where the RR before it is at most this share of the usual one ...
@@ -21,6 +27,12 @@ WIDE_V_MS: Final = 110.0
 #: longer than it did: in sinus arrhythmia RR changes by steps, not to and fro.
 EARLY_S: Final = 0.85
 PAUSE_S: Final = 1.25
+#: Irregularity needs so many changes of RR; a larger change counts as this one (natural logarithm).
+FEWEST_CHANGES: Final = 2
+LARGEST_CHANGE: Final = 0.3
+#: What the score of fibrillation weighs, and what stands for a value that could not be had, % and ms.
+FEATURES: Final = ("rr_irregularity", "p_coherence", "pr_spread", "f_wave")
+NEUTRAL: Final = {"p_coherence": 50.0, "pr_spread": 30.0, "f_wave": 22.0}
 #: Longer runs of early beats are a rhythm of their own.
 LONGEST_S: Final = 30
 
@@ -163,3 +175,69 @@ def longest_chain(at: NDArray[np.int64], step: int) -> int:
         run = run + 1 if gap == step else 1
         longest = max(longest, run)
     return longest
+
+
+def rr_irregularity(beats: Beats, fs: float) -> float | None:
+    """Return the root mean square change of RR from beat to beat, %, over three ordinary beats in a row.
+
+    One change counts as 35 % at most, so that a single pause does not make a rhythm irregular.
+    """
+    kinds = beats.kinds
+    if kinds is None or len(kinds) < 5:
+        return None
+    rr = np.log(_intervals(beats, fs))
+    plain = ~np.isin(kinds, ("V", "S", "Q"))
+    change = np.abs(np.diff(rr))
+    usable = plain[:-2] & plain[1:-1] & plain[2:] & np.isfinite(change)
+    if usable.sum() < FEWEST_CHANGES:
+        beside = ~np.isin(kinds, ("V", "Q"))
+        usable = beside[:-2] & beside[1:-1] & beside[2:] & np.isfinite(change)
+    if usable.sum() < FEWEST_CHANGES:
+        return None
+    return float(100 * np.sqrt(np.mean(np.square(np.minimum(change[usable], LARGEST_CHANGE)))))
+
+
+def measure_atria(atria: AtrialSigns | None, measured: Mapping[str, float]) -> dict[str, float]:
+    """Return the atrial waves seen, and how likely the atria fibrillate.
+
+    Parameters
+    ----------
+    atria : AtrialSigns, optional
+    measured : mapping of str to float
+        `rr_irregularity_percent`, `p_coherence_percent` and `pr_spread_ms`, where they are known; `rr_ms`.
+
+    Returns
+    -------
+    dict of str to float
+        By quantity code.
+    """
+    out: dict[str, float] = {}
+    if atria is not None and not math.isnan(atria.f_wave_share):
+        out |= {"f_wave_percent": 100 * atria.f_wave_share, "f_wave_bpm": atria.f_wave_bpm}
+    if atria is not None and atria.flutter_evenness > 0:
+        out |= {"flutter_evenness_percent": 100 * atria.flutter_evenness, "flutter_bpm": atria.flutter_bpm}
+    features = fibrillation_features({**measured, **out})
+    if features is not None:
+        weights, offset = _score()
+        out["fibrillation_percent"] = 100 / (1 + math.exp(-float(features @ weights) - offset))
+    return out
+
+
+def fibrillation_features(measured: Mapping[str, float]) -> NDArray[np.float64] | None:
+    """Return what is weighed, in the order of `FEATURES`; what is unknown stands at what says nothing."""
+    irregular = measured.get("rr_irregularity_percent")
+    if irregular is None:
+        return None
+    return np.array([
+        math.log(max(irregular, 1.0)),
+        measured.get("p_coherence_percent", NEUTRAL["p_coherence"]) / 100,
+        math.log(5.0 + measured.get("pr_spread_ms", NEUTRAL["pr_spread"])),
+        measured.get("f_wave_percent", NEUTRAL["f_wave"]) / 100,
+    ])  # fmt: skip
+
+
+@cache
+def _score() -> tuple[NDArray[np.float64], float]:
+    """Return weights and offset of the fibrillation score from its card."""
+    card = tomllib.loads((files("ecg_engine.measurement") / "fibrillation_score.toml").read_text(encoding="utf-8"))
+    return np.array([card["weights"][name] for name in FEATURES], dtype=np.float64), float(card["offset"])

@@ -81,7 +81,14 @@ def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgRe
     usable = quality.usable_leads
     st = _st_kept(recording, notes)
     overall = measure_global(
-        fs=recording.fs, leads=leads, beats=beats, marks=marks, beat=beat, usable=usable, n_samples=recording.n_samples
+        fs=recording.fs,
+        leads=leads,
+        beats=beats,
+        marks=marks,
+        beat=beat,
+        usable=usable,
+        n_samples=recording.n_samples,
+        atria=seen.atria,
     )
     if marks is not None and overall.get("p_coherence_percent", 100.0) < P_COHERENCE_PERCENT:
         marks = _without_p(marks)
