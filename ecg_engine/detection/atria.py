@@ -24,6 +24,8 @@ __all__ = ["AtrialSigns", "Thinned", "see_atria", "thin"]
 #: atrium, and the first of these that can be used is taken.
 INFERIOR: Final = ("II", "III", "aVF")
 NEAREST: Final = ("V1", "II", "aVF", "III", "I")
+#: The second flutter wave lies so near to twice the lag of the first, samples.
+FLUTTER_REACH: Final = 1
 _ONSET, _OFFSET, _T_OFFSET = (MARK_NAMES.index(name) for name in ("qrs_onset", "qrs_offset", "t_offset"))
 
 
@@ -223,7 +225,9 @@ def _flutter(part: Thinned, rows: NDArray[np.int64]) -> tuple[float, float]:
     free = part.between
     if free.sum() < ATRIA.least_free_s * part.fs:
         return 0.0, float("nan")
-    lags = np.arange(int(ATRIA.flutter_s[0] / 2 * part.fs) - 1, int(2 * ATRIA.flutter_s[1] * part.fs) + 3)
+    lags = np.arange(
+        int(ATRIA.flutter_s[0] / 2 * part.fs) - 1, int(2 * ATRIA.flutter_s[1] * part.fs) + FLUTTER_REACH + 3
+    )
     above = np.zeros(len(lags))
     left, right = np.zeros(len(lags)), np.zeros(len(lags))
     size = 1 << int(np.ceil(np.log2(len(free) + lags[-1] + 1)))
@@ -243,9 +247,11 @@ def _flutter(part: Thinned, rows: NDArray[np.int64]) -> tuple[float, float]:
         i, half, twice = k - lags[0], k // 2 - lags[0], 2 * k - lags[0]
         if alike[i] < max(alike[i - 1], alike[i + 1]) or min(alike[half], alike[half + 1]) > ATRIA.flutter_opposite:
             continue
-        even = min(float(alike[i]), float(alike[twice - 1 : twice + 2].max()))
+        second = twice - FLUTTER_REACH + int(np.argmax(alike[twice - FLUTTER_REACH : twice + FLUTTER_REACH + 1]))
+        even = min(float(alike[i]), float(alike[second]))
         if even > best:
-            best, bpm = even, 60 * part.fs / (k + _vertex(alike[i - 1 : i + 2]))
+            # T waves pull the first peak more than the second.
+            best, bpm = even, 120 * part.fs / (second + lags[0] + _vertex(alike[second - 1 : second + 2]))
     return best, bpm
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ecg_engine.interpretation.basic import is_fibrillation, is_flutter, is_paced
 from ecg_engine.interpretation.context import Context, fact, rule
-from ecg_engine.interpretation.rhythm import atrial_fibrillation, is_paced
 from ecg_engine.interpretation.ventricular import is_fast_ventricular
 from ecg_engine.types import Evidence, Statement
 
@@ -30,14 +30,14 @@ def premature_ventricular_complex(c: Context) -> Statement | None:
     if c.get("n_premature_ventricular") is None or c.get("rr_ms") is None:
         return None
     # In fibrillation every beat may be early, and aberrant conduction looks the same.
-    certainty = "probable" if atrial_fibrillation(c) is not None else "definite"
+    certainty = "probable" if is_fibrillation(c) else "definite"
     return Statement(code="premature_ventricular_complex", certainty=certainty, evidence=_evidence(c, "ventricular"))
 
 
 @rule("premature")
 def premature_atrial_complex(c: Context) -> Statement | None:
     """Early beats of the usual shape, where the rhythm is not irregular by itself."""
-    if c.get("n_premature_atrial") is None or is_paced(c) or atrial_fibrillation(c) is not None:
+    if c.get("n_premature_atrial") is None or is_paced(c) or is_fibrillation(c) or is_flutter(c):
         return None
     return Statement(code="premature_atrial_complex", certainty="probable", evidence=_evidence(c, "atrial"))
 

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import Final
 
 # The families register their rules when they are imported.
-from ecg_engine.interpretation import conduction, premature, repolarisation, rhythm, technical, ventricular  # noqa: F401
+from ecg_engine.interpretation import (  # noqa: F401
+    atrial,
+    conduction,
+    premature,
+    repolarisation,
+    rhythm,
+    sinus,
+    technical,
+    ventricular,
+)
 from ecg_engine.interpretation.context import RULES, Context
 from ecg_engine.types import Statement
 from ecg_engine.vocabulary import statements as statement_order
@@ -16,18 +25,23 @@ _PREMATURE: Final = frozenset({
     "ventricular_couplet", "atrial_bigeminy", "atrial_couplet", "atrial_run",
 })  # fmt: skip
 
+#: What is told by where P points.
+_BY_P_AXIS: Final = frozenset({
+    "undetermined_rhythm", "atrial_rhythm", "junctional_rhythm", "accelerated_junctional_rhythm",
+})  # fmt: skip
+
 #: What a statement takes away from the conclusion. Exchanged limb electrodes and a mirrored heart turn the limb leads
 #: over: nothing that rests on their signs is said.
 SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
-    "lead_reversal": frozenset({"axis_left", "axis_right", "axis_extreme", "undetermined_rhythm"}),
+    "lead_reversal": frozenset({"axis_left", "axis_right", "axis_extreme"}) | _BY_P_AXIS,
     "leg_electrode_reversal": frozenset({"axis_left", "axis_right", "axis_extreme", "lead_reversal", "dextrocardia"}),
-    "dextrocardia": frozenset(
-        {"axis_left", "axis_right", "axis_extreme", "undetermined_rhythm", "precordial_reversal"}
-    ),
+    "dextrocardia": frozenset({"axis_left", "axis_right", "axis_extreme", "precordial_reversal"}) | _BY_P_AXIS,
     # Intervals and shapes of what fibrillating ventricles write are none.
     "ventricular_fibrillation": frozenset(
         {
             "atrial_fibrillation",
+            "atrial_flutter",
+            "supraventricular_tachycardia",
             "undetermined_rhythm",
             "bradycardia",
             "tachycardia",

@@ -28,6 +28,10 @@ STATEMENT_LEVELS: Final[Mapping[str, str]] = {
     "st_elevation_mi": "critical",
     "st_elevation": "urgent",
     "atrial_fibrillation": "urgent",
+    "atrial_flutter": "urgent",
+    "supraventricular_tachycardia": "urgent",
+    "sinus_pause": "urgent",
+    "junctional_rhythm": "urgent",
     "undetermined_rhythm": "unscored",
 }
 

@@ -216,6 +216,8 @@ def measure_atria(atria: AtrialSigns | None, measured: Mapping[str, float]) -> d
         out |= {"f_wave_percent": 100 * atria.f_wave_share, "f_wave_bpm": atria.f_wave_bpm}
     if atria is not None and atria.flutter_evenness > 0:
         out |= {"flutter_evenness_percent": 100 * atria.flutter_evenness, "flutter_bpm": atria.flutter_bpm}
+        if "heart_rate_bpm" in measured:
+            out["flutter_ratio"] = atria.flutter_bpm / measured["heart_rate_bpm"]
     features = fibrillation_features({**measured, **out})
     if features is not None:
         weights, offset = _score()
