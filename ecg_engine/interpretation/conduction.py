@@ -38,8 +38,8 @@ def _net(c: Context, lead: str) -> float | None:
     """Return the sum of the largest deflections of either sign of a lead's QRS, mV."""
     if c.get("qrs_pp_mv", lead) is None:
         return None
-    up = c.get("r_mv", lead) or 0.0
-    down = min(c.get("q_mv", lead) or 0.0, c.get("s_mv", lead) or 0.0)
+    up = max(c.get(code, lead) or 0.0 for code in ("r_mv", "r2_mv"))
+    down = min(c.get(code, lead) or 0.0 for code in ("q_mv", "s_mv", "s2_mv"))
     return up + down
 
 
@@ -55,7 +55,7 @@ def _is_rbbb(c: Context) -> bool:
     v1 = _net(c, "V1")
     if v1 is None or v1 <= 0:
         return False
-    return all((c.get("s_mv", lead) or 0.0) <= RBBB_S_MV for lead in ("I", "V6"))
+    return all(min(c.get("s_mv", lead) or 0.0, c.get("s2_mv", lead) or 0.0) <= RBBB_S_MV for lead in ("I", "V6"))
 
 
 def _wide_evidence(c: Context, *more: tuple[str, str]) -> tuple:  # type: ignore[type-arg]
@@ -69,7 +69,7 @@ def rbbb_complete(c: Context) -> Statement | None:
     """QRS wide, upright in V1, with an S in I and V6."""
     if not is_wide(c) or is_paced(c) or not c.limits.adult or not _is_rbbb(c):
         return None
-    evidence = _wide_evidence(c, ("r_mv", "V1"), ("s_mv", "I"), ("s_mv", "V6"))
+    evidence = _wide_evidence(c, ("r_mv", "V1"), ("r2_mv", "V1"), ("s_mv", "I"), ("s_mv", "V6"))
     return Statement(code="rbbb_complete", certainty="probable", evidence=evidence, leads=("V1",))
 
 

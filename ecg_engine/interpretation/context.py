@@ -30,6 +30,8 @@ class Context:
     duration_s : float
     st_certain : bool
         Whether the source says that its filters leave ST as it was.
+    said : frozenset of str
+        Codes that stand in the conclusion, for the rules that judge it as a whole; empty before.
     """
 
     measurements: Measurements
@@ -41,6 +43,7 @@ class Context:
     n_beats_in_median: int
     duration_s: float
     st_certain: bool
+    said: frozenset[str] = frozenset()
 
     def get(self, code: str, lead: str | None = None) -> float | None:
         """Return a measurement, or None where it could not be had."""
@@ -57,22 +60,27 @@ class Rule:
         Permanent name of the rule.
     family : str
     run : callable
+    last : bool
+        It judges what the others have said: `Context.said`.
     """
 
     code: str
     family: str
     run: Callable[[Context], Statement | None]
+    last: bool = False
 
 
 #: Every rule, in the order in which the families are imported.
 RULES: Final[list[Rule]] = []
 
 
-def rule(family: str) -> Callable[[Callable[[Context], Statement | None]], Callable[[Context], Statement | None]]:
-    """Register a rule under its function's name."""
+def rule(
+    family: str, *, last: bool = False
+) -> Callable[[Callable[[Context], Statement | None]], Callable[[Context], Statement | None]]:
+    """Register a rule under its function's name; a `last` one is run when all others have spoken."""
 
     def register(function: Callable[[Context], Statement | None]) -> Callable[[Context], Statement | None]:
-        RULES.append(Rule(code=function.__name__, family=family, run=function))
+        RULES.append(Rule(code=function.__name__, family=family, run=function, last=last))
         return function
 
     return register

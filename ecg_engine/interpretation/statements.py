@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 # The families register their rules when they are imported.
 from ecg_engine.interpretation import (  # noqa: F401
     atrial,
+    brugada,
     conduction,
+    electrolytes,
+    infarction,
+    ischaemia,
+    normal,
     premature,
     repolarisation,
     rhythm,
@@ -30,12 +36,48 @@ _BY_P_AXIS: Final = frozenset({
     "undetermined_rhythm", "atrial_rhythm", "junctional_rhythm", "accelerated_junctional_rhythm",
 })  # fmt: skip
 
+#: What Q, ST and T say where the ventricles are activated as usual.
+_SCARS: Final = frozenset({"infarction_anterior", "infarction_inferior", "infarction_lateral", "infarction_posterior"})
+_CALM_ST_T: Final = frozenset({"t_inversion", "st_t_nonspecific", "early_repolarization", "juvenile_t", "brugada_2"})
+_ST_T: Final = _CALM_ST_T | {
+    "st_elevation", "st_depression", "st_depression_diffuse", "pericarditis", "wellens", "hyperacute_t", "brugada_1",
+    "hypokalaemia", "hyperkalaemia", "qt_prolonged", "qt_short", "st_elevation_mi", "right_ventricular_infarction",
+    "de_winter", "sgarbossa_criteria", "barcelona_criteria",
+}  # fmt: skip
+_ANY_ST_T: Final = _SCARS | _ST_T
+
 #: What a statement takes away from the conclusion. Exchanged limb electrodes and a mirrored heart turn the limb leads
 #: over: nothing that rests on their signs is said.
 SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
-    "lead_reversal": frozenset({"axis_left", "axis_right", "axis_extreme"}) | _BY_P_AXIS,
-    "leg_electrode_reversal": frozenset({"axis_left", "axis_right", "axis_extreme", "lead_reversal", "dextrocardia"}),
-    "dextrocardia": frozenset({"axis_left", "axis_right", "axis_extreme", "precordial_reversal"}) | _BY_P_AXIS,
+    "lead_reversal": frozenset({"axis_left", "axis_right", "axis_extreme"})
+    | _BY_P_AXIS
+    | {"infarction_inferior", "infarction_lateral"}
+    | _CALM_ST_T,
+    "leg_electrode_reversal": frozenset({"axis_left", "axis_right", "axis_extreme", "lead_reversal", "dextrocardia"})
+    | {"infarction_inferior", "infarction_lateral"}
+    | _CALM_ST_T,
+    "precordial_reversal": frozenset({"infarction_anterior", "infarction_posterior"}) | _CALM_ST_T,
+    "dextrocardia": frozenset({"axis_left", "axis_right", "axis_extreme", "precordial_reversal"})
+    | _BY_P_AXIS
+    | _SCARS
+    | _CALM_ST_T,
+    # The early ventricle's QRS, ST and T are its own.
+    "preexcitation": _ANY_ST_T,
+    # Flutter waves bend ST and T, and feign Q in II, III and aVF.
+    "atrial_flutter": frozenset({"st_depression", "st_depression_diffuse", "infarction_inferior", "hypokalaemia"})
+    | _CALM_ST_T,
+    # What is proved leaves no room for what it might have been.
+    "st_elevation_mi": _CALM_ST_T
+    | {"st_elevation", "pericarditis", "hyperacute_t", "wellens", "brugada_1", "st_depression", "hypokalaemia"},
+    "de_winter": _CALM_ST_T | {"infarction_posterior", "hyperacute_t", "st_depression", "hypokalaemia"},
+    "st_depression_diffuse": frozenset({"infarction_posterior", "st_depression", "st_t_nonspecific", "juvenile_t"}),
+    "sgarbossa_criteria": frozenset({"barcelona_criteria"}),
+    "hyperkalaemia": frozenset({"hyperacute_t", "early_repolarization"}),
+    "brugada_1": frozenset({"st_elevation", "early_repolarization", "juvenile_t"}),
+    "brugada_2": frozenset({"early_repolarization"}),
+    "wellens": frozenset({"t_inversion", "st_t_nonspecific", "juvenile_t"}),
+    "juvenile_t": frozenset({"t_inversion", "st_t_nonspecific"}),
+    "pericarditis": frozenset({"early_repolarization", "st_elevation"}),
     # Intervals and shapes of what fibrillating ventricles write are none.
     "ventricular_fibrillation": frozenset(
         {
@@ -51,9 +93,10 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
             "lbbb_complete",
         }
     )
-    | _PREMATURE,
-    "ventricular_tachycardia": frozenset({"undetermined_rhythm", "bradycardia"}) | _PREMATURE,
-    "asystole": frozenset({"pause", "undetermined_rhythm", "bradycardia"}),
+    | _PREMATURE
+    | _ANY_ST_T,
+    "ventricular_tachycardia": frozenset({"undetermined_rhythm", "bradycardia"}) | _PREMATURE | _ANY_ST_T,
+    "asystole": frozenset({"pause", "undetermined_rhythm", "bradycardia"}) | _ANY_ST_T,
 }
 
 
@@ -69,8 +112,10 @@ def interpret(context: Context) -> tuple[Statement, ...]:
     tuple of Statement
         In the order of the vocabulary; no two exclude each other.
     """
-    said = [statement for r in RULES if (statement := r.run(context)) is not None]
-    codes = {statement.code for statement in said}
-    hidden = {gone for code in codes for gone in SUPPRESSES.get(code, ())}
+    first = [statement for r in RULES if not r.last and (statement := r.run(context)) is not None]
+    hidden = {gone for statement in first for gone in SUPPRESSES.get(statement.code, ())}
+    kept = [statement for statement in first if statement.code not in hidden]
+    whole = replace(context, said=frozenset(statement.code for statement in kept))
+    kept += [statement for r in RULES if r.last and (statement := r.run(whole)) is not None]
     rank = {code: i for i, code in enumerate(statement_order())}
-    return tuple(sorted((s for s in said if s.code not in hidden), key=lambda s: rank[s.code]))
+    return tuple(sorted(kept, key=lambda s: rank[s.code]))

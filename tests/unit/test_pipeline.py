@@ -214,7 +214,7 @@ def test_silence_on_connected_leads_is_asystole() -> None:
 def test_a_short_gap_leaves_rate_and_rhythm_as_they_were() -> None:
     report = ee.analyze_ecg(changed(put(ALL, slice(3000, 3900), np.nan)))
     assert values(report)["heart_rate_bpm"] == pytest.approx(70, abs=1)
-    assert codes(report) == {"sinus_rhythm"}
+    assert codes(report) == {"normal_ecg", "sinus_rhythm"}
 
 
 # ------------------------------------------------------------------------------------------ what is found stays right
@@ -227,7 +227,7 @@ def test_what_does_not_touch_the_heart_changes_no_measure(name: str) -> None:
     assert np.abs(report.beats.r_peaks - ee.analyze_ecg(SOME_HEART["normal"]).beats.r_peaks).max() <= 1
     for code in ("heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qrs_axis_deg"):
         assert values(report)[code] == pytest.approx(usual[code], abs=4), code
-    assert codes(report) - {"lead_flat"} == {"sinus_rhythm"}
+    assert codes(report) - {"lead_flat", "normal_ecg"} == {"sinus_rhythm"}
 
 
 def test_inverted_leads_keep_every_beat_where_it_is() -> None:

@@ -1,0 +1,79 @@
+"""A normal ECG: nothing abnormal is said, and everything that the word promises was looked at."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ecg_engine.interpretation.context import Context, fact, rule
+from ecg_engine.leads import STANDARD_LEADS
+from ecg_engine.types import Evidence, Statement
+
+#: What may stand beside a normal ECG: rhythms of the sinus node and variants of the healthy.
+BESIDE_NORMAL: Final = frozenset(
+    {"sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia", "sinus_arrhythmia", "early_repolarization"}
+)
+#: Sinus rates of the healthy, per minute; below 50 it is no longer normal by itself (ACC/AHA/HRS 2018,
+#: doi:10.1161/CIR.0000000000000628, takes below 50 for sinus node dysfunction).
+RATE_BPM: Final = (50.0, 100.0)
+#: PR from here on, chosen: the textbooks' 120 ms less the 10 ms that IEC 60601-2-25 allows the measurement; delta waves
+#: have a rule of their own.
+PR_SHORT_MS: Final = 110.0
+#: T is upright in these leads of adults (AHA/ACCF/HRS 2009, part IV). Below a tenth of R, where R is as tall as 0.5 mV,
+#: it is low; in one lead alone that is a matter of the axis.
+T_UPRIGHT: Final = ("I", "II", "V3", "V4", "V5", "V6")
+LOW_T_SHARE: Final = 0.1
+TALL_R_MV: Final = 0.5
+MAX_LOW_T: Final = 1
+#: ST that deviates less at J + 60 ms is level, mV (fourth Universal Definition: 0.05 mV of depression counts).
+ST_LEVEL_MV: Final = 0.05
+
+
+@rule("whole", last=True)
+def normal_ecg(c: Context) -> Statement | None:
+    """Twelve leads, sinus rhythm, intervals, axis, ST and T of an adult within the limits, nothing abnormal said."""
+    if not c.limits.adult or not _is_complete(c) or not _is_sinus(c) or not c.said <= BESIDE_NORMAL:
+        return None
+    if not (_intervals_normal(c) and _t_normal(c) and _st_level(c)):
+        return None
+    return Statement(code="normal_ecg", certainty="probable", evidence=_evidence(c))
+
+
+def _is_complete(c: Context) -> bool:
+    return all(lead in c.measurements.by_lead for lead in STANDARD_LEADS)
+
+
+def _is_sinus(c: Context) -> bool:
+    return bool({"sinus_rhythm", "sinus_bradycardia"} & c.said)
+
+
+def _intervals_normal(c: Context) -> bool:
+    rate, pr, qrs, qtc = (c.get(code) for code in ("heart_rate_bpm", "pr_ms", "qrs_ms", "qtc_fridericia_ms"))
+    if rate is None or pr is None or qrs is None or qtc is None:
+        return False
+    return (
+        RATE_BPM[0] <= rate <= RATE_BPM[1]
+        and PR_SHORT_MS <= pr <= c.limits.pr_long_ms
+        and qrs < c.limits.qrs_wide_ms
+        and qtc < c.limits.qtc_long_ms
+    )
+
+
+def _t_normal(c: Context) -> bool:
+    waves = [(c.get("t_mv", lead), c.get("r_mv", lead) or 0.0) for lead in T_UPRIGHT]
+    if any(t is None or t <= 0 for t, _ in waves):
+        return False
+    return sum(r >= TALL_R_MV and t < LOW_T_SHARE * r for t, r in waves if t is not None) <= MAX_LOW_T
+
+
+def _st_level(c: Context) -> bool:
+    """Return whether no lead but aVR and V1 has depressed ST; True where the filters let nothing be said of ST."""
+    found = [c.get("st_j60_mv", lead) for lead in STANDARD_LEADS if lead not in ("aVR", "V1")]
+    return all(st is None or st > -ST_LEVEL_MV for st in found)
+
+
+def _evidence(c: Context) -> tuple[Evidence, ...]:
+    sources = {
+        "heart_rate_bpm": "acc_brady_2018", "pr_ms": "aha_2009_iii", "qrs_ms": "aha_2009_iii",
+        "qtc_fridericia_ms": "aha_2009_iv", "qrs_axis_deg": "aha_2009_iii",
+    }  # fmt: skip
+    return tuple(fact(c, code, source=source) for code, source in sources.items() if c.get(code) is not None)

@@ -1,0 +1,93 @@
+"""P and T of one beat by lead: the two phases, the area, the terminal force."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_engine.kernels._jit import f8_2d_read, f8_2d_write, f8_named, helper, i8, kernel
+
+#: Columns of the result.
+PEAK, SECOND, AREA, TERMINAL = range(4)
+N_COLUMNS = 4
+
+
+class PhaseLimits(NamedTuple):
+    """Limits of a phase of a wave; all floats."""
+
+    least_mv: float  # lower ones are none
+    least_samples: float  # shorter ones are none
+    ms: float  # milliseconds of a sample
+    over_line: float  # 1: the wave is measured over the line from its onset to its offset, 0: over zero
+
+
+@helper
+def _height(x: NDArray[np.float64], i: int, first: int, last: int, over_line: float) -> float:
+    """Return the wave's height at a sample."""
+    if over_line == 0.0:
+        return x[i]
+    share = (i - first) / (last - first)
+    return x[i] - (1.0 - share) * x[first] - share * x[last]
+
+
+@helper
+def _phase_length(x: NDArray[np.float64], at: int, first: int, last: int, over_line: float) -> float:
+    """Return between which zero crossings (samples apart) the phase around a sample lies."""
+    sign = 1.0 if _height(x, at, first, last, over_line) > 0.0 else -1.0
+    a = at
+    while a > first and _height(x, a - 1, first, last, over_line) * sign > 0.0:
+        a -= 1
+    b = at
+    while b < last and _height(x, b + 1, first, last, over_line) * sign > 0.0:
+        b += 1
+    begin = float(a)
+    if a > first:
+        inside = abs(_height(x, a, first, last, over_line))
+        outside = abs(_height(x, a - 1, first, last, over_line))
+        begin = a - inside / (inside + outside)
+    end = float(b)
+    if b < last:
+        inside = abs(_height(x, b, first, last, over_line))
+        outside = abs(_height(x, b + 1, first, last, over_line))
+        end = b + inside / (inside + outside)
+    return end - begin
+
+
+@kernel((f8_2d_read, i8, i8, f8_named(PhaseLimits), f8_2d_write))
+def wave_phases_into(
+    signal: NDArray[np.float64], first: int, last: int, w: PhaseLimits, out: NDArray[np.float64]
+) -> None:
+    """Write the phases of a wave from `first` to `last`, each lead a row over its own zero level; NaN where absent."""
+    for k in range(len(signal)):
+        x = signal[k]
+        row = out[k]
+        row[:] = np.nan
+        high = first
+        low = first
+        area = 0.0
+        for i in range(first, last + 1):
+            h = _height(x, i, first, last, w.over_line)
+            area += h
+            if h > _height(x, high, first, last, w.over_line):
+                high = i
+            if h < _height(x, low, first, last, w.over_line):
+                low = i
+        up = _height(x, high, first, last, w.over_line)
+        down = _height(x, low, first, last, w.over_line)
+        row[AREA] = area * w.ms
+        row[PEAK] = up if up >= -down else down
+        second, at = (down, low) if up >= -down else (up, high)
+        # The other phase has a peak of its own: not the level at which the wave begins or ends.
+        edge = max(
+            second * _height(x, first, first, last, w.over_line), second * _height(x, last, first, last, w.over_line)
+        )
+        turns = abs(second) >= w.least_mv and abs(second) - max(edge, 0.0) / abs(second) >= w.least_mv
+        if turns and second * row[PEAK] < 0.0 and _phase_length(x, at, first, last, w.over_line) >= w.least_samples:
+            row[SECOND] = second
+        # The terminal part is negative where the last phase is the low one.
+        if down <= -w.least_mv and (low > high or up < w.least_mv):
+            length = _phase_length(x, low, first, last, w.over_line)
+            if length >= w.least_samples:
+                row[TERMINAL] = down * length * w.ms

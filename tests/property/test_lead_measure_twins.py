@@ -1,0 +1,65 @@
+"""Waves of a lead: kernels as their twins."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ecg_engine.kernels import p_t_waves, qrs_waves
+from tests.reference import lead_measure_twins as twin
+
+pytestmark = pytest.mark.kernels
+
+#: In steps of 10 µV, with ties and zeros; few of them, joined by lines, so that waves last.
+knots = arrays(np.int64, st.integers(3, 25), elements=st.integers(-40, 40))
+
+
+@st.composite
+def leads(draw):
+    points = [draw(knots) for _ in range(draw(st.integers(1, 3)))]
+    step = draw(st.sampled_from([1, 3, 6]))
+    n = 3 * step + max(len(p) for p in points) * step
+    return np.array([np.interp(np.arange(n) / step, np.arange(len(p)), p / 100.0) for p in points])
+
+
+@given(leads(), st.data())
+def test_qrs_waves(signal, data):
+    n = signal.shape[1]
+    first = data.draw(st.integers(0, n - 3))
+    last = data.draw(st.integers(first + 2, n - 1))
+    w = qrs_waves.WaveLimits(
+        least_mv=0.02, least_samples=3.0, ms=2.0, slope_reach=2.0, lobe_share=0.1, dip_share=0.5, away_share=0.25,
+        plateau_samples=8.0, middle_from=20.0, middle_share=2 / 3,
+    )  # fmt: skip
+    out = np.zeros((len(signal), qrs_waves.N_COLUMNS))
+    qrs_waves.qrs_waves_into(signal, first, last, w, out)
+    expected = [twin.qrs_waves(row, first, last, w) for row in signal]
+    np.testing.assert_allclose(out[:, : qrs_waves.NOTCHES], expected, atol=1e-9)
+
+
+@given(leads(), st.booleans(), st.data())
+def test_phases(signal, over_line, data):
+    n = signal.shape[1]
+    first = data.draw(st.integers(0, n - 3))
+    last = data.draw(st.integers(first + 2, n - 1))
+    w = p_t_waves.PhaseLimits(least_mv=0.02, least_samples=3.0, ms=2.0, over_line=float(over_line))
+    out = np.zeros((len(signal), p_t_waves.N_COLUMNS))
+    p_t_waves.wave_phases_into(signal, first, last, w, out)
+    np.testing.assert_allclose(out, [twin.wave_phases(row, first, last, w) for row in signal], atol=1e-9)
+
+
+@given(leads(), st.sampled_from([-2.0, 0.5, 3.0]))
+def test_notches_do_not_depend_on_sign_and_gain(signal, gain):
+    def count(x):
+        w = qrs_waves.WaveLimits(
+            least_mv=0.02 * abs(gain) if x is not signal else 0.02, least_samples=3.0, ms=2.0, slope_reach=2.0,
+            lobe_share=0.1, dip_share=0.5, away_share=0.25, plateau_samples=8.0, middle_from=5.0, middle_share=0.9,
+        )  # fmt: skip
+        out = np.zeros((len(x), qrs_waves.N_COLUMNS))
+        qrs_waves.qrs_waves_into(x, 0, x.shape[1] - 1, w, out)
+        return out[:, qrs_waves.NOTCHES]
+
+    np.testing.assert_array_equal(count(signal), count(signal * gain))

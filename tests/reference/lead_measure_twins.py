@@ -1,0 +1,111 @@
+"""Waves of single leads again, slowly: from lists of crossings, with nothing shared with the kernels."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+
+
+def zero(x, i, j):
+    """Where the line through two samples crosses zero."""
+    return i + (j - i) * x[i] / (x[i] - x[j])
+
+
+def crossings(x, first, last):
+    """Runs of one sign in ``first .. last``: begin and end by linear interpolation, and the samples inside."""
+    runs = []
+    for sign, group in itertools.groupby(range(first, last + 1), key=lambda i: np.sign(x[i])):
+        if sign == 0:
+            continue
+        inside = list(group)
+        i, j = inside[0], inside[-1]
+        begin = float(i) if i == first else zero(x, i - 1, i)
+        end = float(j) if j == last else zero(x, j, j + 1)
+        runs.append((sign, begin, end, inside))
+    return runs
+
+
+def corner(x, run, w):
+    """Begin and end of a run without what is flat at its ends."""
+    _, begin, end, inside = run
+    high = [i for i in inside if abs(x[i]) >= w.least_mv]
+    a, b = high[0], high[-1]
+    if a - begin >= w.least_samples and a > inside[0]:
+        begin = max(begin, a - abs(x[a]) / (abs(x[a]) - abs(x[a - 1])))
+    if end - b >= w.least_samples and b < inside[-1]:
+        end = min(end, b + abs(x[b]) / (abs(x[b]) - abs(x[b + 1])))
+    return begin, end
+
+
+def qrs_waves(x, first, last, w):
+    """Return the columns of one lead."""
+    waves = []
+    for run in crossings(x, first, last):
+        sign, begin, end, inside = run
+        height = max(x[inside] * sign)
+        if height < w.least_mv or end - begin < w.least_samples:
+            continue
+        if waves and inside[-1] == last and height - abs(x[last]) < w.least_mv and height < abs(waves[-1][2]):
+            continue
+        begin, end = corner(x, run, w)
+        if waves and waves[-1][2] * sign > 0:
+            b, _, h = waves[-1]
+            waves[-1] = (b, end, sign * max(abs(h), height))
+        elif len(waves) < 10:
+            waves.append((begin, end, sign * height))
+    out = [math.nan] * 14
+    positive = [k for k, wave in enumerate(waves) if wave[2] > 0]
+    if positive:
+        start = positive[0]
+        names = ([0] if start else []) + [1, 2, 3, 4]
+        for name, (begin, end, height) in zip(names, waves, strict=False):
+            out[name] = height
+            if name < 4:
+                out[5 + name] = (end - begin) * w.ms
+        begin, end, _ = waves[positive[1] if len(positive) > 1 else start]
+        a, b = math.ceil(begin), min(last, int(end))
+        out[11] = (a + int(np.argmax(x[a : b + 1])) - first) * w.ms
+    elif waves:
+        begin, end, height = waves[0]
+        out[2], out[7] = height, (end - begin) * w.ms
+    part = x[first : last + 1]
+    out[9], out[10] = part.max() - part.min(), part.sum() * w.ms
+    if waves:
+        slopes = slope(part, int(w.slope_reach))
+        top = int(np.argmax(np.abs(part)))
+        towards = slopes[: top + 1] * (1.0 if part[top] >= 0 else -1.0)
+        out[12] = int(np.argmax(towards)) * w.ms if towards.max() > 0 else 0.0
+    return out[:13]
+
+
+def slope(part, reach):
+    n = len(part)
+    spans = [(max(0, i - reach), min(n - 1, i + reach)) for i in range(n)]
+    return np.array([(part[b] - part[a]) / (b - a) for a, b in spans])
+
+
+def wave_phases(x, first, last, w):
+    """Return the columns of one lead."""
+    part = x[first : last + 1]
+    if w.over_line:
+        share = (np.arange(len(part))) / (last - first)
+        part = part - (1 - share) * part[0] - share * part[-1]
+    up, down = part.max(), part.min()
+    peak, second = (up, down) if up >= -down else (down, up)
+    out = [peak, math.nan, part.sum() * w.ms, math.nan]
+    runs = crossings(part, 0, len(part) - 1)
+
+    def length(at):
+        return next(end - begin for _, begin, end, inside in runs if at in inside)
+
+    sign = np.sign(second)
+    edge = max(part[0] * sign, part[-1] * sign, 0.0)
+    if second * peak < 0 and abs(second) >= w.least_mv and abs(second) - edge >= w.least_mv:
+        at = int(np.argmin(part)) if second < 0 else int(np.argmax(part))
+        out[1] = second if length(at) >= w.least_samples else math.nan
+    low, high = int(np.argmin(part)), int(np.argmax(part))
+    if down <= -w.least_mv and (low > high or up < w.least_mv) and length(low) >= w.least_samples:
+        out[3] = down * length(low) * w.ms
+    return out
