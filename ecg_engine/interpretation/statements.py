@@ -8,20 +8,33 @@ from typing import Final
 
 # The families register their rules when they are imported.
 from ecg_engine.interpretation import (  # noqa: F401
+    atrial,
     brugada,
     conduction,
     electrolytes,
     infarction,
     ischaemia,
     normal,
+    premature,
     repolarisation,
     rhythm,
+    sinus,
     technical,
     ventricular,
 )
 from ecg_engine.interpretation.context import RULES, Context
 from ecg_engine.types import Statement
 from ecg_engine.vocabulary import statements as statement_order
+
+_PREMATURE: Final = frozenset({
+    "premature_ventricular_complex", "premature_atrial_complex", "ventricular_bigeminy", "ventricular_trigeminy",
+    "ventricular_couplet", "atrial_bigeminy", "atrial_couplet", "atrial_run",
+})  # fmt: skip
+
+#: What is told by where P points.
+_BY_P_AXIS: Final = frozenset({
+    "undetermined_rhythm", "atrial_rhythm", "junctional_rhythm", "accelerated_junctional_rhythm",
+})  # fmt: skip
 
 #: What Q, ST and T say where the ventricles are activated as usual.
 _SCARS: Final = frozenset({"infarction_anterior", "infarction_inferior", "infarction_lateral", "infarction_posterior"})
@@ -36,14 +49,16 @@ _ANY_ST_T: Final = _SCARS | _ST_T
 #: What a statement takes away from the conclusion. Exchanged limb electrodes and a mirrored heart turn the limb leads
 #: over: nothing that rests on their signs is said.
 SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
-    "lead_reversal": frozenset({"axis_left", "axis_right", "axis_extreme", "undetermined_rhythm"})
+    "lead_reversal": frozenset({"axis_left", "axis_right", "axis_extreme"})
+    | _BY_P_AXIS
     | {"infarction_inferior", "infarction_lateral"}
     | _CALM_ST_T,
     "leg_electrode_reversal": frozenset({"axis_left", "axis_right", "axis_extreme", "lead_reversal", "dextrocardia"})
     | {"infarction_inferior", "infarction_lateral"}
     | _CALM_ST_T,
     "precordial_reversal": frozenset({"infarction_anterior", "infarction_posterior"}) | _CALM_ST_T,
-    "dextrocardia": frozenset({"axis_left", "axis_right", "axis_extreme", "undetermined_rhythm", "precordial_reversal"})
+    "dextrocardia": frozenset({"axis_left", "axis_right", "axis_extreme", "precordial_reversal"})
+    | _BY_P_AXIS
     | _SCARS
     | _CALM_ST_T,
     # The early ventricle's QRS, ST and T are its own.
@@ -67,18 +82,20 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
     "ventricular_fibrillation": frozenset(
         {
             "atrial_fibrillation",
+            "atrial_flutter",
+            "supraventricular_tachycardia",
             "undetermined_rhythm",
             "bradycardia",
             "tachycardia",
-            "premature_beats",
             "sinus_arrhythmia",
             "wide_qrs",
             "rbbb_complete",
             "lbbb_complete",
         }
     )
+    | _PREMATURE
     | _ANY_ST_T,
-    "ventricular_tachycardia": frozenset({"undetermined_rhythm", "premature_beats", "bradycardia"}) | _ANY_ST_T,
+    "ventricular_tachycardia": frozenset({"undetermined_rhythm", "bradycardia"}) | _PREMATURE | _ANY_ST_T,
     "asystole": frozenset({"pause", "undetermined_rhythm", "bradycardia"}) | _ANY_ST_T,
 }
 
