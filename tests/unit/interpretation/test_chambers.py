@@ -87,7 +87,7 @@ def test_right_ventricular_hypertrophy_needs_a_right_axis_and_two_signs(by_lead,
 
 
 @pytest.mark.parametrize(
-    ("p_ms", "force", "holds"), [(140.0, -4.0, True), (139.0, -4.0, False), (140.0, -3.9, False), (160.0, None, False)]
+    ("p_ms", "force", "holds"), [(140.0, -5.0, True), (139.0, -5.0, False), (140.0, -4.9, False), (160.0, None, False)]
 )
 def test_left_atrium_by_long_p_and_terminal_force(p_ms, force, holds):
     v1 = {} if force is None else {"V1": {"p_terminal_force_mv_ms": force}}
