@@ -5,8 +5,16 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from ecg_engine.interpretation.bundle_branches import is_lbbb, is_rbbb_shape
-from ecg_engine.interpretation.conduction import has_q, height, is_measured, is_ventricular_shape, is_wide, net
+from ecg_engine.interpretation.conduction import (
+    has_q,
+    height,
+    is_lbbb,
+    is_measured,
+    is_rbbb_shape,
+    is_ventricular_shape,
+    is_wide,
+    net,
+)
 from ecg_engine.interpretation.context import Context, fact, rule
 from ecg_engine.types import Evidence, Statement
 

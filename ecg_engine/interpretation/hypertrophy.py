@@ -9,8 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from ecg_engine.interpretation.bundle_branches import is_lbbb, is_rbbb_shape
-from ecg_engine.interpretation.conduction import height, is_measured, is_ventricular_shape, is_wide, late_depth
+from ecg_engine.interpretation.conduction import (
+    height,
+    is_lbbb,
+    is_measured,
+    is_rbbb_shape,
+    is_ventricular_shape,
+    is_wide,
+    late_depth,
+)
 from ecg_engine.interpretation.context import Context, fact, rule
 from ecg_engine.leads import LIMB_LEADS, PRECORDIAL_LEADS
 from ecg_engine.types import Evidence, Statement

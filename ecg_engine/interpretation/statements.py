@@ -10,9 +10,13 @@ from typing import Final
 from ecg_engine.interpretation import (  # noqa: F401
     atria,
     av_intervals,
-    bundle_branches,
+    brugada,
+    conduction,
+    electrolytes,
     fascicles,
     hypertrophy,
+    infarction,
+    ischaemia,
     normal,
     preexcitation,
     repolarisation,
@@ -25,7 +29,7 @@ from ecg_engine.types import Statement
 from ecg_engine.vocabulary import statements as statement_order
 
 #: What the shape of the QRS says of conduction and of the ventricles.
-SHAPES: Final = frozenset(
+_SHAPES: Final = frozenset(
     {
         "axis_left",
         "axis_right",
@@ -45,15 +49,58 @@ SHAPES: Final = frozenset(
     }
 )
 #: Of these, what rests on the limb leads.
-FRONTAL: Final = frozenset(
+_FRONTAL: Final = frozenset(
     {"axis_left", "axis_right", "axis_extreme", "bifascicular_block", "lafb", "lpfb", "lvh", "rvh"}
 )
+#: What Q, ST and T say where the ventricles are activated as usual.
+_SCARS: Final = frozenset({"infarction_anterior", "infarction_inferior", "infarction_lateral", "infarction_posterior"})
+_CALM_ST_T: Final = frozenset({"t_inversion", "st_t_nonspecific", "early_repolarization", "juvenile_t", "brugada_2"})
+_ST_T: Final = _CALM_ST_T | {
+    "st_elevation", "st_depression", "st_depression_diffuse", "pericarditis", "wellens", "hyperacute_t", "brugada_1",
+    "hypokalaemia", "hyperkalaemia", "qt_prolonged", "qt_short", "st_elevation_mi", "right_ventricular_infarction",
+    "de_winter", "sgarbossa_criteria", "barcelona_criteria",
+}  # fmt: skip
+_ANY_ST_T: Final = _SCARS | _ST_T
+
 #: What a statement takes away from the conclusion. Exchanged limb electrodes and a mirrored heart turn the limb leads
 #: over: nothing that rests on their signs is said.
 SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
-    "lead_reversal": FRONTAL | {"undetermined_rhythm", "right_atrial_enlargement"},
-    "leg_electrode_reversal": FRONTAL | {"lead_reversal", "dextrocardia", "low_voltage", "right_atrial_enlargement"},
-    "dextrocardia": FRONTAL | {"undetermined_rhythm", "precordial_reversal", "low_voltage", "right_atrial_enlargement"},
+    "lead_reversal": _FRONTAL
+    | {"undetermined_rhythm", "right_atrial_enlargement"}
+    | {"infarction_inferior", "infarction_lateral"}
+    | _CALM_ST_T,
+    "leg_electrode_reversal": _FRONTAL
+    | {"lead_reversal", "dextrocardia", "low_voltage", "right_atrial_enlargement"}
+    | {"infarction_inferior", "infarction_lateral"}
+    | _CALM_ST_T,
+    "precordial_reversal": frozenset({"infarction_anterior", "infarction_posterior"}) | _CALM_ST_T,
+    "dextrocardia": _FRONTAL
+    | {"undetermined_rhythm", "precordial_reversal", "low_voltage", "right_atrial_enlargement"}
+    | _SCARS
+    | _CALM_ST_T,
+    # What reaches the ventricles beside the bundle of His makes their axis, shape and voltages, ST and T.
+    "preexcitation": _ANY_ST_T | _SHAPES,
+    # The late forces of the right ventricle turn the axis of the whole QRS; the unblocked left one is not judged by it.
+    "rbbb_complete": frozenset({"axis_extreme", "axis_right"}),
+    "lpfb": frozenset({"axis_left"}),
+    # The right ventricle explains the axis; leads that are low beside tall ones are no low voltage.
+    "rvh": frozenset({"lpfb", "low_voltage"}),
+    "lvh": frozenset({"low_voltage"}),
+    # Flutter waves bend ST and T, and feign Q in II, III and aVF.
+    "atrial_flutter": frozenset({"st_depression", "st_depression_diffuse", "infarction_inferior", "hypokalaemia"})
+    | _CALM_ST_T,
+    # What is proved leaves no room for what it might have been.
+    "st_elevation_mi": _CALM_ST_T
+    | {"st_elevation", "pericarditis", "hyperacute_t", "wellens", "brugada_1", "st_depression", "hypokalaemia"},
+    "de_winter": _CALM_ST_T | {"infarction_posterior", "hyperacute_t", "st_depression", "hypokalaemia"},
+    "st_depression_diffuse": frozenset({"infarction_posterior", "st_depression", "st_t_nonspecific", "juvenile_t"}),
+    "sgarbossa_criteria": frozenset({"barcelona_criteria"}),
+    "hyperkalaemia": frozenset({"hyperacute_t", "early_repolarization"}),
+    "brugada_1": frozenset({"st_elevation", "early_repolarization", "juvenile_t"}),
+    "brugada_2": frozenset({"early_repolarization"}),
+    "wellens": frozenset({"t_inversion", "st_t_nonspecific", "juvenile_t"}),
+    "juvenile_t": frozenset({"t_inversion", "st_t_nonspecific"}),
+    "pericarditis": frozenset({"early_repolarization", "st_elevation"}),
     # Intervals and shapes of what fibrillating ventricles write are none.
     "ventricular_fibrillation": frozenset(
         {
@@ -68,17 +115,10 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
             "right_atrial_enlargement",
         }
     )
-    | SHAPES,
-    "ventricular_tachycardia": frozenset({"undetermined_rhythm", "premature_beats", "bradycardia"}),
-    "asystole": frozenset({"pause", "undetermined_rhythm", "bradycardia"}),
-    # What reaches the ventricles beside the bundle of His makes their axis, their shape and their voltages.
-    "preexcitation": SHAPES | {"left_atrial_enlargement"},
-    # The late forces of the right ventricle turn the axis of the whole QRS; the unblocked left one is not judged by it.
-    "rbbb_complete": frozenset({"axis_extreme", "axis_right"}),
-    "lpfb": frozenset({"axis_left"}),
-    # The right ventricle explains the axis, a tall QRS of some leads that others are low.
-    "rvh": frozenset({"lpfb", "low_voltage"}),
-    "lvh": frozenset({"low_voltage"}),
+    | _SHAPES
+    | _ANY_ST_T,
+    "ventricular_tachycardia": frozenset({"undetermined_rhythm", "premature_beats", "bradycardia"}) | _ANY_ST_T,
+    "asystole": frozenset({"pause", "undetermined_rhythm", "bradycardia"}) | _ANY_ST_T,
 }
 
 
