@@ -161,7 +161,10 @@ def _level(code: str) -> str:
     level = _judged((code,)).level
     pressing = limits.limits_for(None, None).qtc_critical_ms
     at_once = _judged((code,), qtc_fridericia_ms=pressing).level
-    return level if level == at_once else f"{level}, {at_once} with QTc from {pressing:g} ms"
+    if level != at_once:
+        return f"{level}, {at_once} with QTc from {pressing:g} ms"
+    qualified = [(keys[1:], to) for keys, to in urgency.QUALIFIED_LEVELS.items() if keys[0] == code]
+    return "; ".join([level, *(f"{to} where {' and '.join(words)}" for words, to in qualified)])
 
 
 def _judged(codes: Sequence[str] = (), *, age: float | None = None, **measured: float) -> Urgency:

@@ -6,7 +6,7 @@ from typing import Final
 
 from ecg_engine.interpretation.conduction import rbbb_complete
 from ecg_engine.interpretation.context import Context, fact, rule
-from ecg_engine.interpretation.st_segment import acute_leads, st_judged
+from ecg_engine.interpretation.st_segment import is_acute, st_judged
 from ecg_engine.types import Evidence, Statement
 
 #: How high the end of the QRS stands, mV (Bayes de Luna A et al. 2012: 2 mm).
@@ -36,7 +36,7 @@ def _is_saddle(c: Context, lead: str) -> bool:
 
 
 def _judged(c: Context) -> bool:
-    return st_judged(c) and rbbb_complete(c) is None and not acute_leads(c)
+    return st_judged(c) and rbbb_complete(c) is None and not is_acute(c)
 
 
 def _evidence(c: Context, leads: tuple[str, ...]) -> tuple[Evidence, ...]:

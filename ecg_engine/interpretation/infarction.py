@@ -13,11 +13,13 @@ from ecg_engine.interpretation.rhythm import is_paced
 from ecg_engine.interpretation.st_segment import (
     RECIPROCAL_MV,
     acute_leads,
+    behind_leads,
+    behind_mv,
     deep_t,
-    elevated_leads,
     elevation_evidence,
     posterior_leads,
     r_prevails,
+    st_threshold_mv,
 )
 from ecg_engine.leads import TERRITORIES
 from ecg_engine.types import Evidence, Statement
@@ -42,10 +44,6 @@ POOR_R_V3_MV: Final = 0.15
 POOR_R_V2_MV: Final = 0.1
 #: Posterior: R in V1 and V2 from this duration on, ms, larger than S, with an upright T (fourth Universal Definition).
 POSTERIOR_R_MS: Final = 40.0
-#: ST elevation that counts in V7 to V9, mV; in men below 40 years (fourth Universal Definition).
-BEHIND_MV: Final = 0.05
-BEHIND_YOUNG_MEN_MV: Final = 0.1
-
 #: A QRS so wide, ms, of no bundle branch block may begin in the ventricles: its first part tells nothing (chosen).
 FOREIGN_QRS_MS: Final = 140.0
 
@@ -176,10 +174,10 @@ def lateral_scar(c: Context) -> Scar:
 
 
 def _initial_r(c: Context, lead: str) -> float | None:
-    """Return the R that begins a QRS, mV: 0 behind a Q or in a QS; None where the lead is not measured."""
+    """Return the first R of a QRS, mV, 0 in a QS; None where the lead is not measured."""
     if c.get("qrs_pp_mv", lead) is None:
         return None
-    return 0.0 if is_qs(c, lead) or c.get("q_mv", lead) is not None else c.get("r_mv", lead) or 0.0
+    return 0.0 if is_qs(c, lead) else c.get("r_mv", lead) or 0.0
 
 
 def _evidence(c: Context, scar: Scar) -> tuple[Evidence, ...]:
@@ -202,8 +200,8 @@ def age_of(c: Context, leads: tuple[str, ...]) -> str:
     """Return how old an infarction is: acute beside the ST elevation of one, old where ST and T are calm."""
     if set(leads) & set(acute_leads(c)):
         return "acute"
-    restless = set(elevated_leads(c)) | {lead for lead in leads if deep_t(c, lead)}
-    return "undetermined" if set(leads) & restless else "old"
+    restless = any(deep_t(c, lead) or (c.get("st_j_mv", lead) or 0.0) >= st_threshold_mv(c, lead) for lead in leads)
+    return "undetermined" if restless else "old"
 
 
 def _infarction(c: Context, code: str, territory: str, scar: Scar) -> Statement | None:
@@ -240,9 +238,9 @@ def infarction_lateral(c: Context) -> Statement | None:
 @rule("infarction")
 def infarction_posterior(c: Context) -> Statement | None:
     """Acute: ST low and level in V1 to V3 under upright T, or up in V7 to V9; old: broad R beside an inferior Q."""
-    behind = tuple(lead for lead in c.leads if lead in ("V7", "V8", "V9") and _is_up_behind(c, lead))
-    if len(behind) >= 2:
-        limit = _behind_mv(c)
+    behind = behind_leads(c)
+    if behind:
+        limit = behind_mv(c)
         facts = tuple(fact(c, "st_j_mv", ">=", limit, source="udmi4", lead=lead) for lead in behind)
         return Statement(code="infarction_posterior", evidence=facts, leads=behind, age="acute", certainty="probable")
     mirrored = posterior_leads(c)
@@ -257,17 +255,6 @@ def infarction_posterior(c: Context) -> Statement | None:
             code="infarction_posterior", certainty="possible", evidence=facts, leads=("V1", "V2"), age="old"
         )
     return None
-
-
-def _behind_mv(c: Context) -> float:
-    """Return the elevation at J that counts in V7 to V9, mV: 0.05, in men below 40 years 0.1."""
-    young_man = c.patient.sex == "M" and c.patient.age_years is not None and c.patient.age_years < 40
-    return BEHIND_YOUNG_MEN_MV if young_man else BEHIND_MV
-
-
-def _is_up_behind(c: Context, lead: str) -> bool:
-    j = c.get("st_j_mv", lead)
-    return j is not None and j >= _behind_mv(c)
 
 
 def _has_broad_r(c: Context) -> bool:

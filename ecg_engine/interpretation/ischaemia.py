@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ecg_engine.interpretation.conduction import is_wide, lbbb_complete
+from ecg_engine.interpretation.conduction import is_wide, lbbb_complete, rbbb_complete
 from ecg_engine.interpretation.context import Context, fact, rule
 from ecg_engine.interpretation.infarction import has_q, infarction_posterior
 from ecg_engine.interpretation.rhythm import is_paced
@@ -109,8 +109,9 @@ def is_foreign(c: Context) -> bool:
 
 
 def _direction(c: Context, lead: str) -> float:
-    """Return the area of a QRS, mV ms, 0 where unknown."""
-    return c.get("qrs_area_mv_ms", lead) or 0.0
+    """Return the area of a QRS, mV ms; 0 where unknown, or where the larger wave points the other way."""
+    area = c.get("qrs_area_mv_ms", lead) or 0.0
+    return area if (area > 0) == r_prevails(c, lead) else 0.0
 
 
 def _st(c: Context, lead: str) -> float:
@@ -250,9 +251,9 @@ def _is_hyperacute(c: Context, lead: str) -> bool:
 
 def diffuse_leads(c: Context) -> tuple[str, ...]:
     """Return the leads with low ST where there are many and aVR or V1 is up; else none."""
-    if not st_judged(c) or is_wide(c) or (c.get("heart_rate_bpm") or 0.0) >= DIFFUSE_BPM:
+    if not st_judged(c) or (c.get("heart_rate_bpm") or 0.0) >= DIFFUSE_BPM:
         return ()
-    low = tuple(x for x in c.leads if x != "aVR" and is_depressed(c, x, DIFFUSE_ST_MV))
+    low = tuple(x for x in _depressible(c) if is_depressed(c, x, DIFFUSE_ST_MV))
     up = any((c.get("st_j_mv", x) or 0.0) >= DIFFUSE_UP_MV for x in ("aVR", "V1"))
     return low if len(low) >= DIFFUSE_LEADS and up else ()
 
@@ -274,10 +275,15 @@ def st_depression_diffuse(c: Context) -> Statement | None:
 
 def depressed_leads(c: Context) -> tuple[str, ...]:
     """Return the leads with low ST that is level or falls, with a neighbour of the same kind."""
-    if not st_judged(c) or is_wide(c):
+    if not st_judged(c):
         return ()
-    low = [x for x in c.leads if x != "aVR" and is_depressed(c, x) and _is_level(c, x)]
-    return contiguous(c, low)
+    return contiguous(c, [x for x in _depressible(c) if is_depressed(c, x) and _is_level(c, x)])
+
+
+def _depressible(c: Context) -> tuple[str, ...]:
+    """Return the leads whose low ST means something: not aVR, nor V1 to V3 in right bundle branch block."""
+    out = {"aVR"} if rbbb_complete(c) is None else {"aVR", "V1", "V2", "V3"}
+    return tuple(x for x in c.leads if x not in out)
 
 
 def _is_level(c: Context, lead: str) -> bool:

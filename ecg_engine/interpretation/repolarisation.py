@@ -15,6 +15,7 @@ from ecg_engine.interpretation.st_segment import (
     deep_t,
     elevated_leads,
     elevation_evidence,
+    is_acute,
     is_pericarditis,
     opposite_leads,
     smith_index,
@@ -61,7 +62,7 @@ def early_repolarization(c: Context) -> Statement | None:
 
 def _is_early(c: Context) -> bool:
     leads = elevated_leads(c)
-    if not leads or is_wide(c) or acute_leads(c) or opposite_leads(c, leads):
+    if not leads or is_wide(c) or is_acute(c) or opposite_leads(c, leads):
         return False
     if any(has_q(c, x) or not _has_tall_t(c, x) for x in leads):
         return False
@@ -89,7 +90,7 @@ def st_elevation(c: Context) -> Statement | None:
 def juvenile_t(c: Context) -> Statement | None:
     """T inverted in V1 and V2, at most to V3, of a child or a young woman: a normal variant."""
     age = c.patient.age_years
-    if age is None or is_wide(c) or is_paced(c) or not (deep_t(c, "V1") and deep_t(c, "V2")):
+    if age is None or is_wide(c) or is_paced(c) or is_acute(c) or not (deep_t(c, "V1") and deep_t(c, "V2")):
         return None
     young = age < CHILD_YEARS or (c.patient.sex == "F" and age <= JUVENILE_WOMEN_YEARS)
     if not young or any(deep_t(c, x) for x in ("V5", "V6", "I", "II")):

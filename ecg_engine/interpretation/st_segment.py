@@ -45,6 +45,9 @@ STRAIGHT_LEADS: Final = 3
 STRAIGHT_R_MV: Final = 0.1
 #: Pericarditis against early repolarisation: ST of V6 as a share of its T (Ginzton LE, Laks MM 1982).
 PERICARDITIS_SHARE: Final = 0.25
+#: ST elevation that counts in V7 to V9, mV; in men below 40 years (fourth Universal Definition).
+BEHIND_MV: Final = 0.05
+BEHIND_YOUNG_MEN_MV: Final = 0.1
 #: T is inverted from this depth on, mV, where R prevails (fourth Universal Definition: more than 1 mm).
 T_INVERTED_MV: Final = -0.1
 
@@ -185,6 +188,24 @@ def _is_mirror(c: Context, lead: str) -> bool:
     if t is None or j is None or later is None or t <= 0:
         return False
     return is_depressed(c, lead) and later <= RECIPROCAL_MV
+
+
+def behind_mv(c: Context) -> float:
+    """Return the elevation at J that counts in V7 to V9, mV."""
+    young_man = c.patient.sex == "M" and c.patient.age_years is not None and c.patient.age_years < 40
+    return BEHIND_YOUNG_MEN_MV if young_man else BEHIND_MV
+
+
+def behind_leads(c: Context) -> tuple[str, ...]:
+    """Return the leads of V7 to V9 with elevated ST: at least two, or none."""
+    limit = behind_mv(c)
+    up = tuple(x for x in ("V7", "V8", "V9") if x in c.leads and (c.get("st_j_mv", x) or 0.0) >= limit)
+    return up if len(up) >= 2 and st_judged(c) else ()
+
+
+def is_acute(c: Context) -> bool:
+    """Return whether ST proves or suggests an acute infarction: nothing harmless is said of ST and T then."""
+    return bool(acute_leads(c) or posterior_leads(c) or behind_leads(c))
 
 
 def r_prevails(c: Context, lead: str) -> bool:

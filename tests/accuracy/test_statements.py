@@ -55,6 +55,38 @@ def test_statement_on_ptb_xl(ptbxl, label, code, sensitivity, specificity):
     assert se >= sensitivity and sp >= specificity, (se, sp)
 
 
+#: Statements of Q, ST and T: those of other families are not on trial.
+ST_T = {
+    "infarction_anterior", "infarction_inferior", "infarction_lateral", "infarction_posterior", "st_elevation_mi",
+    "st_elevation", "right_ventricular_infarction", "sgarbossa_criteria", "barcelona_criteria", "de_winter", "wellens",
+    "hyperacute_t", "st_depression", "st_depression_diffuse", "t_inversion", "st_t_nonspecific", "pericarditis",
+    "early_repolarization", "juvenile_t", "brugada_1", "brugada_2", "hyperkalaemia", "hypokalaemia", "qt_prolonged",
+    "qt_short",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("labels", "codes", "sensitivity", "specificity"),
+    [
+        ("AMI ASMI ALMI", "infarction_anterior", 42, 99.5),
+        ("IMI ILMI IPMI IPLMI", "infarction_inferior", 44, 98.5),
+        ("LMI ALMI ILMI", "infarction_lateral", 33, 99),
+        ("INVT", "t_inversion", 75, 94.5),
+        ("STD_", "st_depression st_depression_diffuse", 47, 96.5),
+        ("NDT NST_ NT_ LOWT", "st_t_nonspecific st_depression t_inversion", 54, 88),
+    ],
+)
+def test_q_st_and_t_on_ptb_xl(ptbxl, labels, codes, sensitivity, specificity):
+    wanted, named = set(labels.split()), set(codes.split())
+    se, sp = rates([(bool(wanted & scp), bool(named & {s.code for s in report.statements})) for scp, report in ptbxl])
+    assert se >= sensitivity and sp >= specificity, (se, sp)
+
+
+def test_plain_normals_get_hardly_a_statement_of_q_st_and_t(ptbxl):
+    said = [ST_T & {s.code for s in report.statements} for scp, report in ptbxl if scp <= {"NORM", "SR"}]
+    assert 100 * np.mean([len(codes) for codes in said]) <= 6
+
+
 def test_normal_and_not_normal(ptbxl):
     """Plain normals beside whatever no reader called normal."""
     said = [(scp, "normal_ecg" in {s.code for s in report.statements}) for scp, report in ptbxl]

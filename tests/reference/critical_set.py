@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tests.reference.ecg_model import LEADS, PRESETS, EcgSpec, Noise, Part, bump, simulate
 
-__all__ = ["CASES", "VARIANTS", "Case", "Variant", "every", "make"]
+__all__ = ["CASES", "VARIANTS", "Case", "Variant", "every", "make", "on_other_hearts"]
 
 Floats = NDArray[np.float64]
 #: T of a healthy adult, mV.
@@ -543,6 +543,23 @@ CASES: Final = (
         source=_UDMI,
     ),
 )
+
+
+#: Hearts on which the critical patterns of a normal one are drawn again.
+OTHER_HEARTS: Final = ("left_axis", "tachycardia", "fibrillation", "rbbb", "av_block_1", "bradycardia")
+
+
+def on_other_hearts() -> tuple[tuple[Case, Variant], ...]:
+    """Return the critical patterns that have a normal QRS on each of `OTHER_HEARTS`, at its own rate."""
+    return tuple(
+        (
+            replace(case, name=f"{case.name}, {heart}", base=PRESETS[heart]),
+            Variant(rate=PRESETS[heart].heart_rate_bpm, muscle_mv=0.01),
+        )
+        for case in CASES
+        if case.base is PRESETS["normal"] and case.level == "critical" and not case.behind
+        for heart in OTHER_HEARTS
+    )
 
 
 def every() -> tuple[tuple[Case, Variant], ...]:

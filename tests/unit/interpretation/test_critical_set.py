@@ -6,7 +6,7 @@ import pytest
 
 import ecg_engine as ee
 from ecg_engine.interpretation.context import RULES
-from tests.reference.critical_set import CASES, VARIANTS, every, make
+from tests.reference.critical_set import CASES, VARIANTS, every, make, on_other_hearts
 
 #: Rules of Q, ST and T: those of rhythm and conduction are not on trial here.
 FAMILIES = {"infarction", "ischaemia", "repolarisation", "electrolytes"}
@@ -25,7 +25,7 @@ def analyzed(case, variant):
     return ee.analyze_ecg(ee.Recording(signal=signal, fs=500, leads=leads, patient=patient))
 
 
-@pytest.mark.parametrize(("case", "variant"), every(), ids=lambda x: getattr(x, "name", None))
+@pytest.mark.parametrize(("case", "variant"), every() + on_other_hearts(), ids=lambda x: getattr(x, "name", None))
 def test_case_comes_out_at_its_level(case, variant):
     report = analyzed(case, variant)
     codes = {s.code for s in report.statements}
@@ -40,7 +40,8 @@ def test_case_comes_out_at_its_level(case, variant):
 
 def test_set_is_as_large_as_the_documents_say():
     pressing = [case for case in CASES if case.level in LEVELS]
-    assert (len([c for c in CASES if c.level == "critical"]), len(pressing), len(VARIANTS)) == (25, 34, 4)
+    critical = [case for case in pressing if case.level == "critical"]
+    assert (len(critical), len(pressing), len(VARIANTS), len(on_other_hearts())) == (25, 34, 4, 90)
 
 
 def test_an_acute_inferior_infarction_asks_for_right_and_posterior_leads():
