@@ -31,6 +31,12 @@ class Limits:
         First-degree block above.
     qrs_wide_ms : float
         Wide from here.
+    lbbb_strauss_ms : float
+        Complete left bundle branch block by Strauss's criteria from here: 130 ms in women, 140 ms in men
+        (doi:10.1016/j.amjcard.2010.11.010); 140 where sex is unknown.
+    cornell_mv, peguero_mv : float
+        Left ventricular hypertrophy above by the Cornell voltage (Casale 1987): 2.0 mV in women, 2.8 mV in men; from
+        here on by Peguero-Lo Presti (2017): 2.3 mV in women, 2.8 mV in men. The men's where sex is unknown.
     qtc_long_ms : float
         Prolonged from here: 460 ms in women, 450 ms in men (AHA/ACCF/HRS 2009, part IV); 460 where sex is unknown.
     qtc_critical_ms : float
@@ -44,6 +50,9 @@ class Limits:
     fast_bpm: float
     pr_long_ms: float
     qrs_wide_ms: float
+    lbbb_strauss_ms: float
+    cornell_mv: float
+    peguero_mv: float
     qtc_long_ms: float
     qtc_critical_ms: float
     st_v2_v3_mv: float
@@ -79,6 +88,9 @@ def limits_for(age_years: float | None, sex: str | None) -> Limits:
         fast_bpm=fast,
         pr_long_ms=200.0,
         qrs_wide_ms=wide,
+        lbbb_strauss_ms=130.0 if sex == "F" else 140.0,
+        cornell_mv=2.0 if sex == "F" else 2.8,
+        peguero_mv=2.3 if sex == "F" else 2.8,
         qtc_long_ms=450.0 if sex == "M" else 460.0,
         qtc_critical_ms=500.0,
         st_v2_v3_mv=0.15 if sex == "F" else st_v2_v3_men,

@@ -8,13 +8,18 @@ from typing import Final
 
 # The families register their rules when they are imported.
 from ecg_engine.interpretation import (  # noqa: F401
+    atria,
     atrial,
+    av_intervals,
     brugada,
     conduction,
     electrolytes,
+    fascicles,
+    hypertrophy,
     infarction,
     ischaemia,
     normal,
+    preexcitation,
     premature,
     repolarisation,
     rhythm,
@@ -36,6 +41,30 @@ _BY_P_AXIS: Final = frozenset({
     "undetermined_rhythm", "atrial_rhythm", "junctional_rhythm", "accelerated_junctional_rhythm",
 })  # fmt: skip
 
+#: What the shape of the QRS says of conduction and of the ventricles.
+_SHAPES: Final = frozenset(
+    {
+        "axis_left",
+        "axis_right",
+        "axis_extreme",
+        "bifascicular_block",
+        "ivcd",
+        "lafb",
+        "lbbb_complete",
+        "lbbb_incomplete",
+        "low_voltage",
+        "lpfb",
+        "lvh",
+        "rbbb_complete",
+        "rbbb_incomplete",
+        "rvh",
+        "wide_qrs",
+    }
+)
+#: Of these, what rests on the limb leads.
+_FRONTAL: Final = frozenset(
+    {"axis_left", "axis_right", "axis_extreme", "bifascicular_block", "lafb", "lpfb", "lvh", "rvh"}
+)
 #: What Q, ST and T say where the ventricles are activated as usual.
 _SCARS: Final = frozenset({"infarction_anterior", "infarction_inferior", "infarction_lateral", "infarction_posterior"})
 _CALM_ST_T: Final = frozenset({"t_inversion", "st_t_nonspecific", "early_repolarization", "juvenile_t", "brugada_2"})
@@ -49,20 +78,29 @@ _ANY_ST_T: Final = _SCARS | _ST_T
 #: What a statement takes away from the conclusion. Exchanged limb electrodes and a mirrored heart turn the limb leads
 #: over: nothing that rests on their signs is said.
 SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
-    "lead_reversal": frozenset({"axis_left", "axis_right", "axis_extreme"})
+    "lead_reversal": _FRONTAL
     | _BY_P_AXIS
+    | {"right_atrial_enlargement"}
     | {"infarction_inferior", "infarction_lateral"}
     | _CALM_ST_T,
-    "leg_electrode_reversal": frozenset({"axis_left", "axis_right", "axis_extreme", "lead_reversal", "dextrocardia"})
+    "leg_electrode_reversal": _FRONTAL
+    | {"lead_reversal", "dextrocardia", "low_voltage", "right_atrial_enlargement"}
     | {"infarction_inferior", "infarction_lateral"}
     | _CALM_ST_T,
     "precordial_reversal": frozenset({"infarction_anterior", "infarction_posterior"}) | _CALM_ST_T,
-    "dextrocardia": frozenset({"axis_left", "axis_right", "axis_extreme", "precordial_reversal"})
+    "dextrocardia": _FRONTAL
     | _BY_P_AXIS
+    | {"precordial_reversal", "low_voltage", "right_atrial_enlargement"}
     | _SCARS
     | _CALM_ST_T,
-    # The early ventricle's QRS, ST and T are its own.
-    "preexcitation": _ANY_ST_T,
+    # What reaches the ventricles beside the bundle of His makes their axis, shape and voltages, ST and T.
+    "preexcitation": _ANY_ST_T | _SHAPES,
+    # The late forces of the right ventricle turn the axis of the whole QRS; the unblocked left one is not judged by it.
+    "rbbb_complete": frozenset({"axis_extreme", "axis_right"}),
+    "lpfb": frozenset({"axis_left"}),
+    # The right ventricle explains the axis; leads that are low beside tall ones are no low voltage.
+    "rvh": frozenset({"lpfb", "low_voltage"}),
+    "lvh": frozenset({"low_voltage"}),
     # Flutter waves bend ST and T, and feign Q in II, III and aVF.
     "atrial_flutter": frozenset({"st_depression", "st_depression_diffuse", "infarction_inferior", "hypokalaemia"})
     | _CALM_ST_T,
@@ -88,12 +126,13 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
             "bradycardia",
             "tachycardia",
             "sinus_arrhythmia",
-            "wide_qrs",
-            "rbbb_complete",
-            "lbbb_complete",
+            "preexcitation",
+            "left_atrial_enlargement",
+            "right_atrial_enlargement",
         }
     )
     | _PREMATURE
+    | _SHAPES
     | _ANY_ST_T,
     "ventricular_tachycardia": frozenset({"undetermined_rhythm", "bradycardia"}) | _PREMATURE | _ANY_ST_T,
     "asystole": frozenset({"pause", "undetermined_rhythm", "bradycardia"}) | _ANY_ST_T,

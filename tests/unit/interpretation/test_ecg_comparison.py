@@ -93,8 +93,8 @@ def test_a_rhythm_that_came_and_one_that_went() -> None:
 
 def test_what_crosses_its_limit_within_measurement_error_is_no_change() -> None:
     spec = PRESETS["av_block_1"]
-    before = ee.analyze_ecg(recording(replace(spec, pr_ms=194.0)))
-    after = ee.analyze_ecg(recording(replace(spec, pr_ms=212.0)), previous=before)
+    before = ee.analyze_ecg(recording(replace(spec, pr_ms=208.0)))
+    after = ee.analyze_ecg(recording(replace(spec, pr_ms=228.0)), previous=before)
     assert "av_block_1" in {s.code for s in after.statements}
     assert after.comparison is not None
     change = next(c for c in after.comparison.changes if c.code == "av_block_1")
