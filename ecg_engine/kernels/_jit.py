@@ -232,7 +232,9 @@ class Kernel:
             try:
                 if folder is not None:
                     numba.config.CACHE_DIR = str(folder)
-                dispatcher = numba.njit(cache=folder is not None, _nrt=self.allocates)(self.py_func)
+                # A division is NumPy's, without a test for 0 before each: with it no loop that divides becomes vectors.
+                options = {"cache": folder is not None, "_nrt": self.allocates, "error_model": "numpy"}
+                dispatcher = numba.njit(**options)(self.py_func)
             finally:
                 numba.config.CACHE_DIR = before
             dispatcher.compile(self.signature)
