@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from ecg_engine.interpretation.clinical import has_chest_pain
 from ecg_engine.interpretation.context import Context
 from ecg_engine.types import EcgChange, Quality, Statement, Urgency
 
@@ -34,6 +35,10 @@ STATEMENT_LEVELS: Final[Mapping[str, str]] = {
 #: Level of a statement that an earlier ECG of the patient lacks: a new left bundle branch block may hide an infarction
 #: (fourth Universal Definition).
 NEW_LEVELS: Final[Mapping[str, str]] = {"lbbb_complete": "urgent"}
+
+#: Level of a statement in a patient with pain in the chest: with ST elevation it is an acute occlusion until proved
+#: otherwise (ESC 2023, doi:10.1093/eurheartj/ehad191).
+CHEST_PAIN_LEVELS: Final[Mapping[str, str]] = {"st_elevation": "critical"}
 
 #: Statements that are a reason to record again.
 _AGAIN: Final = (
@@ -82,6 +87,9 @@ def judge_urgency(
     qtc = context.get("qtc_fridericia_ms")
     if qtc is not None and qtc >= context.limits.qtc_critical_ms and any(s.code == "qt_prolonged" for s in statements):
         reasons["urgent"].append("qt_prolonged")
+    if has_chest_pain(context.patient.complaint):
+        for code in (s.code for s in statements if s.code in CHEST_PAIN_LEVELS):
+            reasons[CHEST_PAIN_LEVELS[code]] += [code, "chest_pain"]
     _add_changes(changes, reasons)
     reasons["unscored"].extend(judged)
     level = next((name for name in LEVELS if reasons[name]), "routine")

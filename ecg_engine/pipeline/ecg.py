@@ -10,6 +10,7 @@ from typing import Any
 from ecg_engine.detection.whole import Seen, see
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import judge_urgency
+from ecg_engine.interpretation.clinical import clinical_notes
 from ecg_engine.interpretation.ecg_comparison import compare_ecg
 from ecg_engine.interpretation.stability import with_stability
 from ecg_engine.pipeline._ecg_context import judge, statements_of
@@ -90,7 +91,7 @@ def analyze_ecg(
         measurements=judged.context.measurements,
         statements=statements,
         urgency=judge_urgency(judged.context, statements, judged=judged.judged),
-        notes=correction_notes(put_right) + judged.notes,
+        notes=correction_notes(put_right) + clinical_notes(judged.context, statements) + judged.notes,
         filters_applied=_applied(seen),
         corrections=put_right if put_right else None,
         stability_n=stability_n,

@@ -1,6 +1,7 @@
 """Codes and their texts in English and Russian, units, and the codes of other systems: data tables, a leaf.
 
-The tables are the TOML files beside this module: ``statements``, ``quantities``, ``notes``, ``sources``, ``page``; of
+The tables are the TOML files beside this module: ``statements``, ``quantities``, ``notes``, ``sources``, ``page``,
+``drugs``; of
 radiographs ``findings``, ``body_parts``, ``phrases``, whose words are put together in `wording`, and ``summary``.
 """
 
@@ -26,6 +27,7 @@ __all__ = [
     "body_parts",
     "change_text",
     "decimal",
+    "drug_names",
     "finding",
     "findings",
     "note_text",
@@ -149,6 +151,12 @@ def source(key: str) -> SourceTerm:
     """Return the citation behind a source key, or raise InputError."""
     e = _entry("sources", "source", key)
     return SourceTerm(key=key, citation=e["citation"], doi=e.get("doi"))
+
+
+@cache
+def drug_names(group: str) -> tuple[str, ...]:
+    """Return how the names of a group of drugs begin, in lower case, or raise InputError; see ``drugs.toml``."""
+    return tuple(_entry("drugs", "drug group", group)["names"])
 
 
 @cache
