@@ -1,115 +1,141 @@
-"""ST elevation and QT."""
+"""ST elevation that is no infarction's, normal variants of ST and T, QT."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
 from typing import Final
 
 from ecg_engine.interpretation.conduction import is_wide
 from ecg_engine.interpretation.context import Context, fact, rule
+from ecg_engine.interpretation.infarction import has_q
+from ecg_engine.interpretation.ischaemia import is_foreign
 from ecg_engine.interpretation.rhythm import is_paced
-from ecg_engine.leads import CONTIGUOUS
-from ecg_engine.types import Evidence, Statement
+from ecg_engine.interpretation.st_segment import (
+    SMITH_LIMIT,
+    acute_leads,
+    deep_t,
+    elevated_leads,
+    elevation_evidence,
+    is_pericarditis,
+    opposite_leads,
+    smith_index,
+)
+from ecg_engine.types import Statement
 
-#: ST depression opposite to an elevation, at J, mV (fourth Universal Definition, table 2: 0.05 mV).
-RECIPROCAL_MV: Final = -0.05
-#: Where to look for it: leads that see the opposite wall (AHA/ACCF/HRS 2009, part VI).
-_OPPOSITE: Final = {
-    "II": ("aVL", "I"), "III": ("aVL", "I"), "aVF": ("aVL", "I"),
-    "I": ("III", "aVF"), "aVL": ("III", "aVF"),
-    "V1": ("II", "III", "aVF", "V6"), "V2": ("II", "III", "aVF"), "V3": ("II", "III", "aVF"), "V4": ("III", "aVF"),
-    "V5": ("III", "aVF"), "V6": ("V1", "III"),
-}  # fmt: skip
-#: What stands at J must stand 60 ms later too, to this share of the threshold: else it is the end of the QRS.
-LASTING_SHARE: Final = 0.8
-
-
-def st_threshold_mv(c: Context, lead: str) -> float:
-    """Return the elevation at J that counts in a lead, mV, by age and sex."""
-    return c.limits.st_v2_v3_mv if lead in ("V2", "V3") else c.limits.st_other_mv
-
-
-def is_elevated(c: Context, lead: str) -> bool:
-    """Return whether ST is elevated in a lead, at J and 60 ms later."""
-    j, later = c.get("st_j_mv", lead), c.get("st_j60_mv", lead)
-    limit = st_threshold_mv(c, lead)
-    return j is not None and later is not None and j >= limit and later >= LASTING_SHARE * limit
-
-
-def _pairs() -> Iterator[tuple[str, str]]:
-    for sequence in CONTIGUOUS:
-        yield from pairwise(sequence)
-
-
-def elevated_leads(c: Context) -> tuple[str, ...]:
-    """Return the leads with elevated ST that have an elevated neighbour; -aVR between I and II counts as itself."""
-    up = {lead for lead in c.leads if lead not in ("aVR",) and is_elevated(c, lead)}
-    minus = c.get("st_j_mv", "aVR")
-    if minus is not None and -minus >= c.limits.st_other_mv:
-        up.add("-aVR")
-    found = {lead for pair in _pairs() if set(pair) <= up for lead in pair} - {"-aVR"}
-    return tuple(lead for lead in c.leads if lead in found)
-
-
-def _judged(c: Context) -> bool:
-    """Return whether ST says anything: in adults, whose QRS is narrow and not paced."""
-    return c.limits.adult and not is_paced(c) and not is_wide(c)
-
-
-def _elevation_evidence(c: Context, leads: tuple[str, ...]) -> tuple[Evidence, ...]:
-    return tuple(fact(c, "st_j_mv", ">=", st_threshold_mv(c, x), source="udmi4", lead=x) for x in leads)
-
-
-def _reciprocal(c: Context, leads: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the leads opposite to the elevated ones in which ST is depressed, at J and 60 ms later."""
-    opposite = {o for lead in leads for o in _OPPOSITE.get(lead, ())} - set(leads)
-    low = []
-    for lead in c.leads:
-        j, later = c.get("st_j_mv", lead), c.get("st_j60_mv", lead)
-        if lead in opposite and j is not None and later is not None and max(j, later) <= RECIPROCAL_MV:
-            low.append(lead)
-    return tuple(low)
+#: Early repolarisation: J is no more than this share of T (a third; chosen between the quarter that parts it from
+#: pericarditis in V6, Ginzton LE, Laks MM 1982, and the half of a straight ST).
+EARLY_SHARE: Final = 1 / 3
+#: Juvenile T: V1 to V3 inverted in a woman up to this age, years, or in anyone below 16 (Sharma S et al. 2017 for the
+#: latter; persistence in young women: AHA/ACCF/HRS 2009, part IV; the age chosen).
+JUVENILE_WOMEN_YEARS: Final = 30.0
+CHILD_YEARS: Final = 16.0
+#: QT of a wide QRS is too long by this share of the QRS (Bogossian H et al. 2014).
+QRS_SHARE: Final = 0.485
+#: QTc is short up to here, ms (2015 ESC guidelines on ventricular arrhythmias: 340; 2022: 320 is diagnostic).
+QTC_SHORT_MS: Final = 340.0
+QTC_VERY_SHORT_MS: Final = 320.0
 
 
 def _certainty(c: Context) -> str:
     return "definite" if c.st_certain else "probable"
 
 
-@rule("infarction")
-def st_elevation_mi(c: Context) -> Statement | None:
-    """ST elevation in contiguous leads with ST depression opposite to it."""
-    leads = elevated_leads(c) if _judged(c) else ()
-    opposite = _reciprocal(c, leads)
-    if not leads or not opposite:
+@rule("repolarisation")
+def pericarditis(c: Context) -> Statement | None:
+    """ST elevated and rising in limb and chest leads with nothing opposite, a quarter of T or more in V6."""
+    leads = elevated_leads(c)
+    if not leads or acute_leads(c) or not is_pericarditis(c) or any(has_q(c, x) for x in leads):
         return None
-    depressed = tuple(fact(c, "st_j_mv", "<=", RECIPROCAL_MV, source="udmi4", lead=x) for x in opposite)
-    return Statement(
-        code="st_elevation_mi",
-        certainty=_certainty(c),
-        evidence=_elevation_evidence(c, leads) + depressed,
-        leads=leads,
-    )
+    facts = (*elevation_evidence(c, leads), fact(c, "t_mv", source="ginzton_1982", lead="V6"))
+    return Statement(code="pericarditis", certainty="possible", evidence=facts, leads=leads)
+
+
+@rule("repolarisation")
+def early_repolarization(c: Context) -> Statement | None:
+    """ST elevated and rising into a tall T, without Q, nothing opposite: a normal variant."""
+    if pericarditis(c) is not None or not _is_early(c):
+        return None
+    leads = elevated_leads(c)
+    facts = elevation_evidence(c, leads) + tuple(fact(c, "t_mv", source="macfarlane_2015", lead=x) for x in leads)
+    return Statement(code="early_repolarization", certainty="possible", evidence=facts, leads=leads)
+
+
+def _is_early(c: Context) -> bool:
+    leads = elevated_leads(c)
+    if not leads or is_wide(c) or acute_leads(c) or opposite_leads(c, leads):
+        return False
+    if any(has_q(c, x) or not _has_tall_t(c, x) for x in leads):
+        return False
+    if {"V2", "V3", "V4"} & set(leads):
+        index = smith_index(c)
+        return index is not None and index <= SMITH_LIMIT
+    return True
+
+
+def _has_tall_t(c: Context, lead: str) -> bool:
+    j, t = c.get("st_j_mv", lead), c.get("t_mv", lead)
+    return j is not None and t is not None and t > 0 and j <= EARLY_SHARE * t
 
 
 @rule("repolarisation")
 def st_elevation(c: Context) -> Statement | None:
-    """ST elevation in contiguous leads, nothing opposite to it."""
-    leads = elevated_leads(c) if _judged(c) else ()
-    if not leads or _reciprocal(c, leads):
+    """ST elevation in contiguous leads of which neither infarction nor pericarditis nor a normal variant is shown."""
+    leads = elevated_leads(c)
+    if not leads or acute_leads(c) or pericarditis(c) is not None or early_repolarization(c) is not None:
         return None
-    return Statement(code="st_elevation", certainty=_certainty(c), evidence=_elevation_evidence(c, leads), leads=leads)
+    return Statement(code="st_elevation", certainty=_certainty(c), evidence=elevation_evidence(c, leads), leads=leads)
+
+
+@rule("repolarisation")
+def juvenile_t(c: Context) -> Statement | None:
+    """T inverted in V1 and V2, at most to V3, of a child or a young woman: a normal variant."""
+    age = c.patient.age_years
+    if age is None or is_wide(c) or is_paced(c) or not (deep_t(c, "V1") and deep_t(c, "V2")):
+        return None
+    young = age < CHILD_YEARS or (c.patient.sex == "F" and age <= JUVENILE_WOMEN_YEARS)
+    if not young or any(deep_t(c, x) for x in ("V5", "V6", "I", "II")):
+        return None
+    leads = tuple(x for x in ("V1", "V2", "V3", "V4") if deep_t(c, x))
+    if "V4" in leads and age >= CHILD_YEARS:
+        return None
+    facts = tuple(fact(c, "t_mv", "<", 0.0, source="athletes_2017", lead=x) for x in leads)
+    return Statement(code="juvenile_t", certainty="probable", evidence=facts, leads=leads)
+
+
+def qtc_of_width_ms(c: Context) -> float | None:
+    """Return QTc (Fridericia), ms, without what a wide QRS adds to QT."""
+    qtc, qt, qrs, rr = (c.get(x) for x in ("qtc_fridericia_ms", "qt_ms", "qrs_ms", "rr_ms"))
+    if qtc is None or not (is_wide(c) or is_foreign(c)):
+        return qtc
+    if qt is None or qrs is None or rr is None or rr <= 0:
+        return None
+    return float((qt - QRS_SHARE * qrs) / (rr / 1000) ** (1 / 3))
 
 
 @rule("repolarisation")
 def qt_prolonged(c: Context) -> Statement | None:
-    """QTc (Fridericia) from 460 ms in women, 450 ms in men; not where a wide QRS lengthens QT itself."""
-    qtc = c.get("qtc_fridericia_ms")
-    if qtc is None or is_paced(c) or is_wide(c) or qtc < c.limits.qtc_long_ms:
+    """QTc (Fridericia) from 460 ms in women, 450 ms in men; in a wide QRS after its share of QT is taken off."""
+    qtc = qtc_of_width_ms(c)
+    if qtc is None or qtc < c.limits.qtc_long_ms:
         return None
-    certainty = "definite" if qtc >= c.limits.qtc_critical_ms else "probable"
+    wide = is_wide(c)
+    certainty = "definite" if qtc >= c.limits.qtc_critical_ms and not wide else "probable"
     evidence = (
-        fact(c, "qtc_fridericia_ms", ">=", c.limits.qtc_long_ms, source="aha_2009_iv"),
+        fact(c, "qtc_fridericia_ms", ">=", c.limits.qtc_long_ms, source="bogossian_2014" if wide else "aha_2009_iv"),
         fact(c, "qt_ms", source="aha_2009_iv"),
+        *((fact(c, "qrs_ms", source="bogossian_2014"),) if wide else ()),
     )
     return Statement(code="qt_prolonged", certainty=certainty, evidence=evidence)
+
+
+@rule("repolarisation")
+def qt_short(c: Context) -> Statement | None:
+    """QTc (Fridericia) up to 340 ms."""
+    qtc = c.get("qtc_fridericia_ms")
+    if qtc is None or is_wide(c) or is_paced(c) or qtc > QTC_SHORT_MS:
+        return None
+    certainty = "probable" if qtc <= QTC_VERY_SHORT_MS else "possible"
+    evidence = (
+        fact(c, "qtc_fridericia_ms", "<=", QTC_SHORT_MS, source="esc_va_2015"),
+        fact(c, "qt_ms", source="esc_va_2015"),
+    )
+    return Statement(code="qt_short", certainty=certainty, evidence=evidence)

@@ -7,19 +7,62 @@ from dataclasses import replace
 from typing import Final
 
 # The families register their rules when they are imported.
-from ecg_engine.interpretation import conduction, normal, repolarisation, rhythm, technical, ventricular  # noqa: F401
+from ecg_engine.interpretation import (  # noqa: F401
+    brugada,
+    conduction,
+    electrolytes,
+    infarction,
+    ischaemia,
+    normal,
+    repolarisation,
+    rhythm,
+    technical,
+    ventricular,
+)
 from ecg_engine.interpretation.context import RULES, Context
 from ecg_engine.types import Statement
 from ecg_engine.vocabulary import statements as statement_order
 
+#: What Q, ST and T say where the ventricles are activated as usual.
+_SCARS: Final = frozenset({"infarction_anterior", "infarction_inferior", "infarction_lateral", "infarction_posterior"})
+_CALM_ST_T: Final = frozenset({"t_inversion", "st_t_nonspecific", "early_repolarization", "juvenile_t", "brugada_2"})
+_ST_T: Final = _CALM_ST_T | {
+    "st_elevation", "st_depression", "st_depression_diffuse", "pericarditis", "wellens", "hyperacute_t", "brugada_1",
+    "hypokalaemia", "hyperkalaemia", "qt_prolonged", "qt_short", "st_elevation_mi", "right_ventricular_infarction",
+    "de_winter", "sgarbossa_criteria", "barcelona_criteria",
+}  # fmt: skip
+_ANY_ST_T: Final = _SCARS | _ST_T
+
 #: What a statement takes away from the conclusion. Exchanged limb electrodes and a mirrored heart turn the limb leads
 #: over: nothing that rests on their signs is said.
 SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
-    "lead_reversal": frozenset({"axis_left", "axis_right", "axis_extreme", "undetermined_rhythm"}),
-    "leg_electrode_reversal": frozenset({"axis_left", "axis_right", "axis_extreme", "lead_reversal", "dextrocardia"}),
-    "dextrocardia": frozenset(
-        {"axis_left", "axis_right", "axis_extreme", "undetermined_rhythm", "precordial_reversal"}
-    ),
+    "lead_reversal": frozenset({"axis_left", "axis_right", "axis_extreme", "undetermined_rhythm"})
+    | {"infarction_inferior", "infarction_lateral"}
+    | _CALM_ST_T,
+    "leg_electrode_reversal": frozenset({"axis_left", "axis_right", "axis_extreme", "lead_reversal", "dextrocardia"})
+    | {"infarction_inferior", "infarction_lateral"}
+    | _CALM_ST_T,
+    "precordial_reversal": frozenset({"infarction_anterior", "infarction_posterior"}) | _CALM_ST_T,
+    "dextrocardia": frozenset({"axis_left", "axis_right", "axis_extreme", "undetermined_rhythm", "precordial_reversal"})
+    | _SCARS
+    | _CALM_ST_T,
+    # The early ventricle's QRS, ST and T are its own.
+    "preexcitation": _ANY_ST_T,
+    # Flutter waves bend ST and T, and feign Q in II, III and aVF.
+    "atrial_flutter": frozenset({"st_depression", "st_depression_diffuse", "infarction_inferior", "hypokalaemia"})
+    | _CALM_ST_T,
+    # What is proved leaves no room for what it might have been.
+    "st_elevation_mi": _CALM_ST_T
+    | {"st_elevation", "pericarditis", "hyperacute_t", "wellens", "brugada_1", "st_depression", "hypokalaemia"},
+    "de_winter": _CALM_ST_T | {"infarction_posterior", "hyperacute_t", "st_depression", "hypokalaemia"},
+    "st_depression_diffuse": frozenset({"infarction_posterior", "st_depression", "st_t_nonspecific", "juvenile_t"}),
+    "sgarbossa_criteria": frozenset({"barcelona_criteria"}),
+    "hyperkalaemia": frozenset({"hyperacute_t", "early_repolarization"}),
+    "brugada_1": frozenset({"st_elevation", "early_repolarization", "juvenile_t"}),
+    "brugada_2": frozenset({"early_repolarization"}),
+    "wellens": frozenset({"t_inversion", "st_t_nonspecific", "juvenile_t"}),
+    "juvenile_t": frozenset({"t_inversion", "st_t_nonspecific"}),
+    "pericarditis": frozenset({"early_repolarization", "st_elevation"}),
     # Intervals and shapes of what fibrillating ventricles write are none.
     "ventricular_fibrillation": frozenset(
         {
@@ -33,9 +76,10 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
             "rbbb_complete",
             "lbbb_complete",
         }
-    ),
-    "ventricular_tachycardia": frozenset({"undetermined_rhythm", "premature_beats", "bradycardia"}),
-    "asystole": frozenset({"pause", "undetermined_rhythm", "bradycardia"}),
+    )
+    | _ANY_ST_T,
+    "ventricular_tachycardia": frozenset({"undetermined_rhythm", "premature_beats", "bradycardia"}) | _ANY_ST_T,
+    "asystole": frozenset({"pause", "undetermined_rhythm", "bradycardia"}) | _ANY_ST_T,
 }
 
 

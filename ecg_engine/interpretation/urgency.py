@@ -7,17 +7,20 @@ from typing import Final
 
 from ecg_engine.interpretation.clinical import has_chest_pain
 from ecg_engine.interpretation.context import Context
+from ecg_engine.interpretation.repolarisation import qtc_of_width_ms
 from ecg_engine.types import EcgChange, Quality, Statement, Urgency
 
-__all__ = ["LEVELS", "STATEMENT_LEVELS", "judge_urgency"]
+__all__ = ["LEVELS", "QUALIFIED_LEVELS", "STATEMENT_LEVELS", "judge_urgency", "level_of"]
 
 #: From the most pressing down.
 LEVELS: Final = ("critical", "urgent", "unscored", "routine")
 
 #: Level of each statement that is not routine. Ventricular arrhythmias: AHA/ACC/HRS 2017
 #: (doi:10.1161/CIR.0000000000000549); pauses: ACC/AHA/HRS 2018 (doi:10.1161/CIR.0000000000000628); infarction: fourth
-#: Universal Definition (doi:10.1161/CIR.0000000000000617). A fast or slow rhythm whose P waves are not seen may be a
-#: supraventricular tachycardia, a block or an escape rhythm: today, not after the routine work.
+#: Universal Definition (doi:10.1161/CIR.0000000000000617); its equivalents: ACC 2022 (doi:10.1016/j.jacc.2022.08.750)
+#: and 2023 ESC guidelines on acute coronary syndromes (doi:10.1093/eurheartj/ehad191); pericarditis, potassium and
+#: Brugada's pattern may need treatment today, and none is proved by the ECG alone. A fast or slow rhythm whose P waves
+#: are not seen may be a supraventricular tachycardia, a block or an escape rhythm: today, not after the routine work.
 STATEMENT_LEVELS: Final[Mapping[str, str]] = {
     "ventricular_fibrillation": "critical",
     "ventricular_tachycardia": "critical",
@@ -27,7 +30,19 @@ STATEMENT_LEVELS: Final[Mapping[str, str]] = {
     "asystole": "critical",
     "pause": "urgent",
     "st_elevation_mi": "critical",
+    "sgarbossa_criteria": "critical",
+    "barcelona_criteria": "urgent",
+    "de_winter": "critical",
+    "right_ventricular_infarction": "critical",
+    "st_depression_diffuse": "critical",
+    "wellens": "urgent",
+    "hyperacute_t": "urgent",
     "st_elevation": "urgent",
+    "st_depression": "urgent",
+    "pericarditis": "urgent",
+    "brugada_1": "urgent",
+    "hyperkalaemia": "urgent",
+    "hypokalaemia": "urgent",
     "atrial_fibrillation": "urgent",
     "undetermined_rhythm": "unscored",
 }
@@ -39,6 +54,17 @@ NEW_LEVELS: Final[Mapping[str, str]] = {"lbbb_complete": "urgent"}
 #: Level of a statement in a patient with pain in the chest: with ST elevation it is an acute occlusion until proved
 #: otherwise (ESC 2023, doi:10.1093/eurheartj/ehad191).
 CHEST_PAIN_LEVELS: Final[Mapping[str, str]] = {"st_elevation": "critical"}
+
+_WALLS: Final = ("anterior", "inferior", "lateral", "posterior")
+#: Statements whose level hangs on their age or certainty. Acute infarction of any wall: as `st_elevation_mi`; what
+#: cannot be dated may be recent: today. Potassium that shows in more than T is about to stop the heart (Durfey N et al.
+#: 2017, doi:10.5811/westjem.2017.6.33033).
+QUALIFIED_LEVELS: Final[Mapping[tuple[str, ...], str]] = {
+    **{(f"infarction_{wall}", "acute"): "critical" for wall in _WALLS},
+    **{(f"infarction_{wall}", "undetermined"): "urgent" for wall in _WALLS},
+    ("infarction_posterior", "acute", "possible"): "urgent",
+    ("hyperkalaemia", "probable"): "critical",
+}
 
 #: Statements that are a reason to record again.
 _AGAIN: Final = (
@@ -80,29 +106,41 @@ def judge_urgency(
     """
     reasons: dict[str, list[str]] = {level: [] for level in LEVELS}
     for statement in statements:
-        level = STATEMENT_LEVELS.get(statement.code)
+        level = level_of(statement)
         if level is not None and not (statement.code == "undetermined_rhythm" and _is_calm(context)):
             reasons[level].append(statement.code)
     _add_rate(context, reasons)
-    qtc = context.get("qtc_fridericia_ms")
+    qtc = qtc_of_width_ms(context)
     if qtc is not None and qtc >= context.limits.qtc_critical_ms and any(s.code == "qt_prolonged" for s in statements):
         reasons["urgent"].append("qt_prolonged")
     if has_chest_pain(context.patient.complaint):
         for code in (s.code for s in statements if s.code in CHEST_PAIN_LEVELS):
             reasons[CHEST_PAIN_LEVELS[code]] += [code, "chest_pain"]
-    _add_changes(changes, reasons)
+    _add_changes(context, changes, reasons)
     reasons["unscored"].extend(judged)
     level = next((name for name in LEVELS if reasons[name]), "routine")
     return Urgency(level=level, because=tuple(reasons[level]), repeat_recording=_repeat(context.quality, statements))
 
 
-def _add_changes(changes: Sequence[EcgChange], reasons: dict[str, list[str]]) -> None:
+def _add_changes(context: Context, changes: Sequence[EcgChange], reasons: dict[str, list[str]]) -> None:
+    wide = (context.get("qrs_ms") or 0.0) >= context.limits.qrs_wide_ms
     for change in changes:
         if change.beyond_error and change.kind == "new" and change.code in NEW_LEVELS:
             reasons[NEW_LEVELS[change.code]].append(change.code)
-        if change.beyond_error and change.code == "qtc_fridericia_ms" and (change.difference or 0.0) > 0:
-            # 60 ms more call for action even below 500 ms (AHA/ACCF 2010, doi:10.1161/CIRCULATIONAHA.109.192704).
+        longer = change.code == "qtc_fridericia_ms" and (change.difference or 0.0) > 0
+        if change.beyond_error and longer and not wide:
+            # 60 ms more call for action even below 500 ms (AHA/ACCF 2010, doi:10.1161/CIRCULATIONAHA.109.192704); but a
+            # wide QRS lengthens QT by itself.
             reasons["urgent"].append("qtc_longer")
+
+
+def level_of(statement: Statement) -> str | None:
+    """Return the level of a statement by its code, age and certainty, or None where it is routine."""
+    code, age, certainty = statement.code, statement.age or "", statement.certainty
+    for key in ((code, age, certainty), (code, age), (code, certainty)):
+        if key in QUALIFIED_LEVELS:
+            return QUALIFIED_LEVELS[key]
+    return STATEMENT_LEVELS.get(code)
 
 
 def _is_calm(context: Context) -> bool:

@@ -12,6 +12,7 @@ from ecg_engine.detection.fibrillation import find_fast_ventricular, longest_ven
 from ecg_engine.detection.whole import Seen
 from ecg_engine.interpretation import Context, interpret
 from ecg_engine.interpretation.limits import limits_for
+from ecg_engine.interpretation.normal_limits import normal_limits
 from ecg_engine.interpretation.ventricular import RUN_BPM
 from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.measurement import measure_electrodes, measure_global, measure_leads, measure_voltages
@@ -112,8 +113,9 @@ def judge(recording: Recording, seen: Seen, *, finer: int = 1, fast: Mapping[str
         notes.append(Note(stage="detection", code="no_signal_for", facts={"seconds": round(seen.dead_s, 1)}))
     overall.update(ventricular(recording, quality, beats) if fast is None else fast)
     overall.update(measure_voltages(by_lead, overall, sex=recording.patient.sex, drugs=recording.patient.drugs))
-    measurements = Measurements(overall=overall, by_lead=by_lead)
     limits = limits_for(recording.patient.age_years, recording.patient.sex)
+    normal = normal_limits(recording.patient.age_years, recording.patient.sex)
+    measurements = Measurements(overall=overall, by_lead=by_lead, normal={c: normal[c] for c in normal if c in overall})
     context = Context(
         measurements=measurements,
         quality=quality,

@@ -10,16 +10,17 @@ from typing import Any
 from ecg_engine.detection.whole import Seen, see
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import judge_urgency
+from ecg_engine.interpretation.advice import advise
 from ecg_engine.interpretation.clinical import clinical_notes
 from ecg_engine.interpretation.ecg_comparison import compare_ecg
 from ecg_engine.interpretation.stability import with_stability
-from ecg_engine.pipeline._ecg_context import judge, statements_of
+from ecg_engine.pipeline._ecg_context import Judged, judge, statements_of
 from ecg_engine.pipeline._plain import plain_patient
 from ecg_engine.pipeline.corrections import correction_notes, known_kinds, with_marks
 from ecg_engine.pipeline.previous import read_previous
 from ecg_engine.pipeline.stability import count_readings
 from ecg_engine.settings import Corrections, DecodeSettings, PatientSettings, check_stability_n
-from ecg_engine.types import EcgReport, Outcome, Recording, Task
+from ecg_engine.types import EcgReport, Note, Outcome, Recording, Statement, Task
 from ecg_engine.types.corrections import corrected
 
 __all__ = ["analyze_ecg", "decode_file", "with_patient"]
@@ -73,10 +74,10 @@ def analyze_ecg(
     seen = see(recording.signal, fs=recording.fs, leads=recording.leads, kinds=known_kinds(put_right, recording.fs))
     seen = with_marks(seen, put_right, recording.fs)
     judged = judge(recording, seen)
-    statements = statements_of(judged)
+    said = statements = statements_of(judged)
     if stability_n:
-        said = count_readings(recording, seen, stability_n, corrections=put_right)
-        statements = with_stability(statements, said, stability_n)
+        counts = count_readings(recording, seen, stability_n, corrections=put_right)
+        statements = with_stability(said, counts, stability_n)
     report = EcgReport(
         fs=recording.fs,
         leads=recording.leads,
@@ -90,8 +91,15 @@ def analyze_ecg(
         median_beat=seen.beat,
         measurements=judged.context.measurements,
         statements=statements,
-        urgency=judge_urgency(judged.context, statements, judged=judged.judged),
-        notes=correction_notes(put_right) + clinical_notes(judged.context, statements) + judged.notes,
+        # What altered readings do not say again presses as much: it may be there.
+        urgency=judge_urgency(judged.context, said, judged=judged.judged),
+        notes=(
+            *correction_notes(put_right),
+            *clinical_notes(judged.context, said),
+            *judged.notes,
+            *_qtc_notes(judged, said),
+            *advise(said, seen.leads),
+        ),
         filters_applied=_applied(seen),
         corrections=put_right if put_right else None,
         stability_n=stability_n,
@@ -100,7 +108,7 @@ def analyze_ecg(
         return report
     comparison, notes = compare_ecg(_plain_previous(previous, recording), report)
     changes = () if comparison is None else comparison.changes
-    urgency = judge_urgency(judged.context, statements, judged=judged.judged, changes=changes)
+    urgency = judge_urgency(judged.context, said, judged=judged.judged, changes=changes)
     return replace(report, comparison=comparison, notes=notes + report.notes, urgency=urgency)
 
 
@@ -115,6 +123,18 @@ def _plain_previous(previous: EcgReport | Recording | Mapping[str, Any], current
     age, sex = known.age_years, known.sex
     patient = replace(known, age_years=now.age_years if age is None else age, sex=now.sex if sex is None else sex)
     return analyze_ecg(replace(previous, patient=patient)).to_dict()
+
+
+def _qtc_notes(judged: Judged, statements: tuple[Statement, ...]) -> tuple[Note, ...]:
+    """Say which RR the QTc of an irregular rhythm takes."""
+    context = judged.context
+    rr = context.get("rr_ms")
+    if rr is None or context.get("qtc_fridericia_ms") is None:
+        return ()
+    if all(statement.code != "atrial_fibrillation" for statement in statements):
+        return ()
+    facts = {"rr_ms": round(rr), "n_beats": len(context.beats.r_peaks)}
+    return (Note(stage="measurement", code="qtc_in_fibrillation", facts=facts),)
 
 
 def _applied(seen: Seen) -> tuple[str, ...]:

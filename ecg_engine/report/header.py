@@ -21,6 +21,7 @@ from ecg_engine.report.words import (
     evidence_text,
     filters_text,
     length_text,
+    normal_text,
     note_words,
     number,
     quantity_text,
@@ -34,8 +35,10 @@ __all__ = ["draw_footer", "draw_header", "draw_signature"]
 
 LEFT, RIGHT = 11.0, 286.0
 #: The three columns of the header: measurements, conclusion, urgency and notes. x and width, mm.
-_TABLE, _CONCLUSION, _NOTES = (11.0, 70.0), (84.0, 122.0), (210.0, 76.0)
-_FIRST_COLUMN = 34.0
+_TABLE, _CONCLUSION, _NOTES = (11.0, 72.0), (84.0, 122.0), (210.0, 76.0)
+_FIRST_COLUMN, _COLUMN_GAP = 36.5, 1.5
+#: Size of the normal limits behind a value, pt.
+_NORMAL_PT = 5.5
 _TITLE_Y, _PATIENT_Y, _BODY_Y, _BODY_END = 6.0, 14.0, 24.6, 57.3
 _RULE: Final = "#777777"
 _ALARM: Final = "#a00018"
@@ -139,20 +142,35 @@ def _heading(drawing: Drawing, key: str, x: float) -> None:
 
 
 def _draw_measurements(drawing: Drawing, report: EcgReport) -> None:
-    lang = drawing.lang
     x, width = _TABLE
     _heading(drawing, "measurements", x)
-    widths = (_FIRST_COLUMN, width - _FIRST_COLUMN - 3.0)
-    for column, x_column, wide in zip(_QUANTITIES, (x, x + _FIRST_COLUMN + 3.0), widths, strict=True):
-        y = _BODY_Y + 7.0
-        for key, code in column:
-            label = page_text(key, lang) if key else vocabulary.quantity(code).text[lang]
-            value = quantity_text(code, report.measurements.get(code), lang) if code else _rr_range(report, lang)
-            value_width = text_width_mm(value, 9.0, bold=True)
-            label, size = shrunk(label, wide - value_width - 1.5, 8.0, 5.5)
-            drawing.text("measurement-label", x_column, y, label, size, colour=GREY)
-            drawing.text("measurement", x_column + wide - value_width, y, value, 9.0, bold=True)
-            y += 4.2
+    _draw_column(drawing, report, _QUANTITIES[0], x, _FIRST_COLUMN)
+    second = x + _FIRST_COLUMN + _COLUMN_GAP
+    _draw_column(drawing, report, _QUANTITIES[1], second, x + width - second)
+
+
+def _draw_column(
+    drawing: Drawing, report: EcgReport, rows: tuple[tuple[str | None, str], ...], x: float, wide: float
+) -> None:
+    """Draw labels, values and behind them the normal limits, which take what room the longest of them needs."""
+    lang, normal = drawing.lang, report.measurements.normal
+    limits = [normal_text(code, normal.get(code), lang) if code else "" for _, code in rows]
+    room = max(text_width_mm(text, _NORMAL_PT) for text in limits)
+    end = x + wide - (room + 0.8 if room else 0.0)
+    y = _BODY_Y + 7.0
+    for (key, code), limit in zip(rows, limits, strict=True):
+        label = page_text(key, lang) if key else vocabulary.quantity(code).text[lang]
+        value = quantity_text(code, report.measurements.get(code), lang) if code else _rr_range(report, lang)
+        value_width = text_width_mm(value, 9.0, bold=True)
+        # A value without limits may stand in their place, where its label needs the room.
+        crowded = not limit and text_width_mm(label, 6.0) > end - x - value_width - 1.0
+        stop = x + wide if crowded else end
+        label, size = shrunk(label, stop - x - value_width - 1.0, 8.0, 5.0)
+        drawing.text("measurement-label", x, y, label, size, colour=GREY)
+        drawing.text("measurement", stop - value_width, y, value, 9.0, bold=True)
+        if limit:
+            drawing.text("normal", end + 0.8, y, limit, _NORMAL_PT, colour=GREY)
+        y += 4.2
 
 
 def _rr_range(report: EcgReport, lang: str) -> str:
@@ -216,8 +234,12 @@ def _draw_notes(drawing: Drawing, report: EcgReport) -> None:
     if urgency.because:
         reasons = "; ".join(reason_words(code, report, lang) for code in urgency.because)
         paragraphs.append((Run(text=f"{page_text('because', lang)}:", bold=True), Run(text=reasons)))
+    advice = [note for note in report.notes if note.code.startswith("advice_")]
+    if advice:
+        words = "; ".join(note_words(note, lang) for note in advice)
+        paragraphs.append((Run(text=f"{page_text('next', lang)}:", bold=True), Run(text=words, bold=True)))
     n_kept = len(paragraphs)
-    said = {*urgency.repeat_recording, *urgency.because, "rules_checked"}
+    said = {*(note.code for note in advice), *urgency.repeat_recording, *urgency.because, "rules_checked"}
     quality = [code for code in report.quality.reasons if code not in said]
     noted = [n for n in report.notes if n.code not in said]
     known = {n.code for n in noted}

@@ -25,6 +25,7 @@ __all__ = [
     "evidence_text",
     "filters_text",
     "length_text",
+    "normal_text",
     "note_words",
     "number",
     "quantity_text",
@@ -74,6 +75,24 @@ def quantity_text(code: str, value: float | None, lang: str) -> str:
         return DASH
     factor, unit, decimals = _scaled(code, lang)
     return _with_unit(number(value * factor, decimals, lang), unit)
+
+
+def normal_text(code: str, limits: tuple[float | None, float | None] | None, lang: str) -> str:
+    """Return normal limits without their unit, in the scale of `quantity_text`; empty where there are none.
+
+    Examples
+    --------
+    >>> normal_text("pr_ms", (120.0, 200.0), "en"), normal_text("qtc_fridericia_ms", (None, 450.0), "ru")
+    ('120–200', '≤0,45')
+    """
+    if limits is None or limits == (None, None):
+        return ""
+    factor, _, decimals = _scaled(code, lang)
+    low, high = (None if limit is None else number(limit * factor, decimals, lang) for limit in limits)
+    if low is None:
+        return f"≤{high}"
+    # A range that begins below zero would read as a row of dashes.
+    return f"≥{low}" if high is None else f"{low}{'…' if low.startswith('−') else '–'}{high}"
 
 
 def evidence_text(evidence: Iterable[Evidence], lang: str) -> str:
@@ -175,7 +194,7 @@ def comparison_text(comparison: Comparison, lang: str) -> tuple[str, str]:
     if comparison.start:
         head = page_text("compared", lang, start=date_text(comparison.start, lang))
     words = [
-        vocabulary.change_text(c.code, c.kind, lang, difference=c.difference, lead=c.lead)
+        vocabulary.change_text(c.code, c.kind, lang, difference=c.difference, lead=c.lead, age=c.age)
         for c in comparison.changes
         if c.beyond_error
     ]
@@ -183,11 +202,13 @@ def comparison_text(comparison: Comparison, lang: str) -> tuple[str, str]:
 
 
 def statement_detail(statement: Statement, lang: str, *, readings: int = 0) -> str:
-    """Return what follows a statement's name: leads, certainty, how many of so many altered readings say it."""
+    """Return what follows a statement's name: leads, age, certainty, how many of so many altered readings say it."""
     parts = []
     if statement.leads:
         parts.append(page_text("in_leads", lang, leads=", ".join(statement.leads)))
     marks = []
+    if statement.age is not None:
+        marks.append(page_text(f"age_{statement.age}", lang))
     if statement.certainty != "definite":
         known = statement.certainty in ("probable", "possible")
         marks.append(page_text(statement.certainty, lang) if known else statement.certainty)

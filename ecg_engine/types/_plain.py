@@ -113,7 +113,11 @@ def _quantities(table: Mapping[str, float]) -> dict[str, dict[str, Any]]:
 
 
 def _measurements(m: Measurements) -> dict[str, Any]:
-    return {"global": _quantities(m.overall), "by_lead": {lead: _quantities(t) for lead, t in m.by_lead.items()}}
+    overall = _quantities(m.overall)
+    for code, limits in m.normal.items():
+        if code in overall:
+            overall[code]["normal"] = list(limits)
+    return {"global": overall, "by_lead": {lead: _quantities(t) for lead, t in m.by_lead.items()}}
 
 
 def _comparison(comparison: Comparison, lang: str) -> dict[str, Any]:
@@ -131,7 +135,8 @@ def _comparison(comparison: Comparison, lang: str) -> dict[str, Any]:
                 "limit": c.limit,
                 "beyond_error": c.beyond_error,
                 "source": _cited(c.source),
-                "text": vocabulary.change_text(c.code, c.kind, lang, difference=c.difference, lead=c.lead),
+                "age": c.age,
+                "text": vocabulary.change_text(c.code, c.kind, lang, difference=c.difference, lead=c.lead, age=c.age),
             }
             for c in comparison.changes
         ],
@@ -164,6 +169,7 @@ def _statement(s: Statement, lang: str) -> dict[str, Any]:
         "text": term.text[lang],
         "leads": list(s.leads),
         "certainty": s.certainty,
+        "age": s.age,
         "stability": s.stability,
         "evidence": [_evidence(e) for e in s.evidence],
         "codes": {"scp": term.scp, "aha": term.aha, "snomed": term.snomed, "minnesota": term.minnesota},

@@ -135,10 +135,20 @@ class MedianBeat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurements:
-    """Quantities by their codes in `vocabulary`, which owns their units. What could not be measured is not in it."""
+    """Quantities by their codes in `vocabulary`, which owns their units. What could not be measured is not in it.
+
+    Parameters
+    ----------
+    overall : mapping of str to float
+        Of the whole recording.
+    by_lead : mapping of str to mapping of str to float
+    normal : mapping of str to (float or None, float or None)
+        Lowest and highest normal value of quantities of the whole recording, for the patient's age and sex.
+    """
 
     overall: Mapping[str, float] = field(default_factory=dict)
     by_lead: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    normal: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
     def get(self, code: str, lead: str | None = None) -> float | None:
         """Return one quantity, global or of a lead, or None where it could not be measured."""
@@ -187,6 +197,8 @@ class Statement:
         The leads in which it is seen, empty where it is of the whole.
     stability : float, optional
         Share of slightly altered readings that say it again; None where nobody asked.
+    age : {"acute", "old", "undetermined"}, optional
+        Of an infarction.
     """
 
     code: str
@@ -194,6 +206,7 @@ class Statement:
     evidence: tuple[Evidence, ...] = ()
     leads: tuple[str, ...] = ()
     stability: float | None = None
+    age: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +264,8 @@ class EcgChange:
         Key of the limit's source in `vocabulary`.
     lead : str, optional
         None for a global quantity or a statement.
+    age : {"acute", "old", "undetermined"}, optional
+        Of an infarction; one that only changes its age is new at the one and resolved at the other.
     """
 
     code: str
@@ -262,6 +277,7 @@ class EcgChange:
     limit: float | None = None
     source: str = ""
     lead: str | None = None
+    age: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

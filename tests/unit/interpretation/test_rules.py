@@ -138,7 +138,8 @@ def test_what_ends_with_the_qrs_is_no_st_elevation():
 def test_inferior_elevation_with_reciprocal_depression_is_critical():
     c = context(by_lead=st(II=0.15, III=0.2, aVF=0.17, I=-0.06, aVL=-0.12))
     found = interpret(c)
-    assert {"st_elevation_mi"} == {s.code for s in found} - {"sinus_rhythm"}
+    assert {"st_elevation_mi", "infarction_inferior"} == {s.code for s in found} - {"sinus_rhythm"}
+    assert {s.age for s in found} == {None, "acute"}
     mi = next(s for s in found if s.code == "st_elevation_mi")
     assert set(mi.leads) == {"II", "III", "aVF"}
     assert {e.lead for e in mi.evidence} == {"II", "III", "aVF", "I", "aVL"}
