@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -256,7 +256,7 @@ def _of_missing_leads(context: Context) -> list[Note]:
     return notes
 
 
-def _named(leads: list[str]) -> str:
+def _named(leads: Sequence[str]) -> str:
     """Return the names of leads in one phrase, a whole row of chest leads by its ends."""
     if set(PRECORDIAL_LEADS) <= set(leads):
         ends = f"{PRECORDIAL_LEADS[0]}\N{EN DASH}{PRECORDIAL_LEADS[-1]}"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ecg_engine import vocabulary
 from ecg_engine.report.drawing import Drawing, Text, segments
 from ecg_engine.report.layout import Cell, Plan, Row
-from ecg_engine.report.words import number, quantity_text
+from ecg_engine.report.words import fact_text
 from ecg_engine.types import ABSENT, EcgReport, Evidence, LeadMarks
 from ecg_engine.vocabulary import page_text
 
@@ -131,9 +131,7 @@ def draw_proofs(
 
 def _label(e: Evidence, lang: str) -> str:
     name = page_text("st", lang) if e.measurement.startswith("st_") else vocabulary.quantity(e.measurement).text[lang]
-    if vocabulary.quantity(e.measurement).unit == "mV":
-        return f"{name} {number(e.value, 2, lang)} {page_text('unit_mv', lang)}"
-    return f"{name} {quantity_text(e.measurement, e.value, lang)}"
+    return f"{name} {fact_text(e, lang)}"
 
 
 def _place(e: Evidence, report: EcgReport, cell: Cell) -> tuple[float, float] | None:
