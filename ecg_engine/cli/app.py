@@ -169,6 +169,15 @@ def decode(
             help="Facts of the patient: id, name, birth_date, age_years, sex, pacemaker, complaint, drugs.",
         ),
     ] = None,
+    complaint: Annotated[
+        str | None, typer.Option("--complaint", metavar="TEXT", help="What brings the patient.")
+    ] = None,
+    drugs: Annotated[
+        str | None, typer.Option("--drugs", metavar="A,B", help="Drugs that the patient takes, by name.")
+    ] = None,
+    pacemaker: Annotated[
+        bool | None, typer.Option("--pacemaker/--no-pacemaker", help="Whether the patient has a pacemaker.")
+    ] = None,
     previous: Annotated[
         Path | None,
         typer.Option(
@@ -225,7 +234,14 @@ def decode(
             formats=() if out is None else wanted,
             lang=lang,
             page=PageSettings(speed_mm_s=speed, gain_mm_mv=gain, layout=layout),
-            patient=patient_settings(patient, age_years=age, sex=sex),
+            patient=patient_settings(
+                patient,
+                age_years=age,
+                sex=sex,
+                complaint=complaint,
+                drugs=_names(drugs),
+                pacemaker=pacemaker,
+            ),
             input_format=input_format,
             fs=fs,
             leads=_names(leads),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from ecg_engine.interpretation import Context, interpret
 from ecg_engine.interpretation.limits import limits_for
 from ecg_engine.interpretation.normal_limits import normal_limits
 from ecg_engine.interpretation.ventricular import RUN_BPM
-from ecg_engine.leads import STANDARD_LEADS
+from ecg_engine.leads import PRECORDIAL_LEADS, STANDARD_LEADS
 from ecg_engine.measurement import measure_electrodes, measure_global, measure_leads, measure_voltages
 from ecg_engine.measurement.global_measures import P_COHERENCE_PERCENT
 from ecg_engine.types import ABSENT, Beats, Delineation, Measurements, Note, Quality, Recording, Statement
@@ -30,6 +30,8 @@ MIN_FS_HZ: Final = 100.0
 MAX_QRS_MV: Final = 20.0
 #: A QRS below it is no heart's, ms: that of a newborn lasts 50.
 MIN_QRS_MS: Final = 30.0
+#: The kind of a bundle branch block is told from these (AHA/ACCF/HRS 2009, part III).
+BLOCK_LEADS: Final = ("I", "V1", "V6")
 #: The highest high-pass corner that leaves ST as it was, Hz (AHA/ACC/HRS 2007, part I,
 #: doi:10.1161/CIRCULATIONAHA.106.180200).
 MAX_ST_HIGHPASS_HZ: Final = 0.05
@@ -241,6 +243,28 @@ def _cannot_judge(recording: Recording, quality: Quality, beats: Beats) -> tuple
     return tuple(found)
 
 
+def _of_missing_leads(context: Context) -> list[Note]:
+    """Say which of the twelve leads are not recorded, or not usable, and what is not said without them."""
+    usable = set(context.quality.usable_leads)
+    missing = [name for name in STANDARD_LEADS if name not in usable]
+    if not usable or not missing:
+        return []
+    facts = {"missing": _named(missing)}
+    notes = [Note(stage="interpretation", code="territory_needs_leads", facts=facts)]
+    lacking = [name for name in BLOCK_LEADS if name in missing]
+    if lacking and (context.get("qrs_ms") or 0.0) >= context.limits.qrs_wide_ms:
+        notes.append(Note(stage="interpretation", code="block_needs_leads", facts={"missing": _named(lacking)}))
+    return notes
+
+
+def _named(leads: Sequence[str]) -> str:
+    """Return the names of leads in one phrase, a whole row of chest leads by its ends."""
+    if set(PRECORDIAL_LEADS) <= set(leads):
+        ends = f"{PRECORDIAL_LEADS[0]}\N{EN DASH}{PRECORDIAL_LEADS[-1]}"
+        leads = [*(name for name in leads if name not in PRECORDIAL_LEADS), ends]
+    return ", ".join(leads)
+
+
 def _add_notes(notes: list[Note], context: Context, judged: tuple[str, ...]) -> None:
     """Say what could not be measured or judged, and why."""
     usable = len(context.quality.usable_leads)
@@ -259,11 +283,7 @@ def _add_notes(notes: list[Note], context: Context, judged: tuple[str, ...]) -> 
         elif "rate_too_low" in judged:
             absent.remove(("qt_ms", "no_t_wave"))
         notes.extend(Note(stage="measurement", code=code) for quantity, code in absent if quantity not in overall)
-    missing = [name for name in STANDARD_LEADS if name not in context.leads]
-    if missing:
-        notes.append(
-            Note(stage="interpretation", code="territory_needs_leads", facts={"leads": ", ".join(context.leads)})
-        )
+    notes.extend(_of_missing_leads(context))
     if context.patient.age_years is None:
         notes.append(Note(stage="interpretation", code="age_unknown"))
     elif not context.limits.adult:

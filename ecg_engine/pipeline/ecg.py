@@ -11,6 +11,7 @@ from ecg_engine.detection.whole import Seen, see
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import judge_urgency
 from ecg_engine.interpretation.advice import advise
+from ecg_engine.interpretation.clinical import clinical_notes
 from ecg_engine.interpretation.ecg_comparison import compare_ecg
 from ecg_engine.interpretation.stability import with_stability
 from ecg_engine.pipeline._ecg_context import Judged, judge, statements_of
@@ -73,10 +74,10 @@ def analyze_ecg(
     seen = see(recording.signal, fs=recording.fs, leads=recording.leads, kinds=known_kinds(put_right, recording.fs))
     seen = with_marks(seen, put_right, recording.fs)
     judged = judge(recording, seen)
-    statements = statements_of(judged)
+    said = statements = statements_of(judged)
     if stability_n:
-        said = count_readings(recording, seen, stability_n, corrections=put_right)
-        statements = with_stability(statements, said, stability_n)
+        counts = count_readings(recording, seen, stability_n, corrections=put_right)
+        statements = with_stability(said, counts, stability_n)
     report = EcgReport(
         fs=recording.fs,
         leads=recording.leads,
@@ -90,12 +91,14 @@ def analyze_ecg(
         median_beat=seen.beat,
         measurements=judged.context.measurements,
         statements=statements,
-        urgency=judge_urgency(judged.context, statements, judged=judged.judged),
+        # What altered readings do not say again presses as much: it may be there.
+        urgency=judge_urgency(judged.context, said, judged=judged.judged),
         notes=(
             *correction_notes(put_right),
+            *clinical_notes(judged.context, said),
             *judged.notes,
-            *_qtc_notes(judged, statements),
-            *advise(statements, seen.leads),
+            *_qtc_notes(judged, said),
+            *advise(said, seen.leads),
         ),
         filters_applied=_applied(seen),
         corrections=put_right if put_right else None,
@@ -105,7 +108,7 @@ def analyze_ecg(
         return report
     comparison, notes = compare_ecg(_plain_previous(previous, recording), report)
     changes = () if comparison is None else comparison.changes
-    urgency = judge_urgency(judged.context, statements, judged=judged.judged, changes=changes)
+    urgency = judge_urgency(judged.context, said, judged=judged.judged, changes=changes)
     return replace(report, comparison=comparison, notes=notes + report.notes, urgency=urgency)
 
 

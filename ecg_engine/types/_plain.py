@@ -135,7 +135,8 @@ def _comparison(comparison: Comparison, lang: str) -> dict[str, Any]:
                 "limit": c.limit,
                 "beyond_error": c.beyond_error,
                 "source": _cited(c.source),
-                "text": vocabulary.change_text(c.code, c.kind, lang, difference=c.difference, lead=c.lead),
+                "age": c.age,
+                "text": vocabulary.change_text(c.code, c.kind, lang, difference=c.difference, lead=c.lead, age=c.age),
             }
             for c in comparison.changes
         ],

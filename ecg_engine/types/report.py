@@ -264,6 +264,8 @@ class EcgChange:
         Key of the limit's source in `vocabulary`.
     lead : str, optional
         None for a global quantity or a statement.
+    age : {"acute", "old", "undetermined"}, optional
+        Of an infarction; one that only changes its age is new at the one and resolved at the other.
     """
 
     code: str
@@ -275,6 +277,7 @@ class EcgChange:
     limit: float | None = None
     source: str = ""
     lead: str | None = None
+    age: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
