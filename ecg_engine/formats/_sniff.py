@@ -39,6 +39,7 @@ FOREIGN: Final = (
     (b"\x1f\x8b", "gzip-compressed; unpack it first"),
     (b"Rar!", "a RAR archive; unpack it first"),
     (b"7z\xbc\xaf", "a 7z archive; unpack it first"),
+    (b"ANN  1.0", "a list of beats of an ISHNE Holter; name the file of its samples (.ecg)"),
 )
 
 
@@ -123,6 +124,11 @@ def is_schiller(head: bytes) -> bool:
 def is_kardia(head: bytes) -> bool:
     """AliveCor Kardia."""
     return head[:8] == b"ALIVE\0\0\0"
+
+
+def is_ishne(head: bytes) -> bool:
+    """ISHNE Holter."""
+    return head[:8] == b"ISHNE1.0"
 
 
 def is_never(head: bytes) -> bool:

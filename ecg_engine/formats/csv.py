@@ -14,7 +14,7 @@ from ecg_engine.errors import CorruptFormatError, InputError, UnsupportedFormatE
 from ecg_engine.formats import _words
 from ecg_engine.formats._common import Opened, Options, choose_leads, contradicted_fs, mv_per_unit, name_leads
 from ecg_engine.leads import STANDARD_LEADS
-from ecg_engine.types import Annotation, Source
+from ecg_engine.types import Source
 
 #: Above this a table is refused: it would take some ten times as much memory while it is read.
 _MAX_BYTES: Final = 1 << 30
@@ -91,7 +91,7 @@ def open_file(path: Path, options: Options) -> Opened:
             lsb_mv=tuple(steps[i] for i in kept) if len(steps) == len(names) else None,
             details=details,
         ),
-        annotations=_annotations(table.marks, n_samples),
+        annotations=_words.marks_of(table.marks, n_samples),
     )
 
 
@@ -317,23 +317,3 @@ def _clock_rate(seconds: NDArray[np.float64], lines: list[int], path: Path) -> f
     nearest = round(rate * 2) / 2
     # A rate that rounding of the cells alone explains is the whole (or half) number beside it.
     return nearest if nearest and abs(rate - nearest) <= 1e-3 * rate else rate
-
-
-def _annotations(marks: list[str], n_samples: int) -> tuple[Annotation, ...]:
-    """Return marks of lines ``annotation: sample, duration, symbol, lead, text``."""
-    out = []
-    for mark in marks:
-        parts = [part.strip() for part in mark.split(",", 4)]
-        if len(parts) == 5 and re.fullmatch(r"\d{1,12}", parts[0]) and re.fullmatch(r"\d{1,12}", parts[1]):
-            sample = int(parts[0])
-            if sample < n_samples:
-                out.append(
-                    Annotation(
-                        sample=sample,
-                        duration=int(parts[1]),
-                        symbol=parts[2] or '"',
-                        lead=parts[3] or None,
-                        text=parts[4],
-                    )
-                )
-    return tuple(out)

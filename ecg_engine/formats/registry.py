@@ -134,6 +134,14 @@ FORMATS: Final[tuple[Format, ...]] = (
         reader="ecg_engine.formats.kardia:open_file",
     ),
     Format(
+        name="ishne",
+        title="ISHNE Holter",
+        suffixes=(".hol", ".ishne"),
+        sniff=_sniff.is_ishne,
+        reader="ecg_engine.formats.ishne:open_file",
+        writer="ecg_engine.formats.ishne_writer:write_file",
+    ),
+    Format(
         name="csv",
         title="text table (CSV, TSV)",
         suffixes=(".csv", ".tsv", ".txt"),

@@ -21,7 +21,7 @@ WRITTEN = [row for row in FORMATS if row.writer is not None]
 #: What a format cannot say of the patient: EDF allows printable ASCII only, so names go in passport letters.
 NAMES = {"edf": "Shchukina Iuliia Petrovna"}
 #: Formats that keep the symbol of an annotation beside its text.
-KEEP_SYMBOLS = {"wfdb", "aecg", "csv"}
+KEEP_SYMBOLS = {"wfdb", "aecg", "csv", "ishne"}
 #: Formats without annotations, and without fractions of a second.
 NO_ANNOTATIONS = WHOLE_SECONDS = {"scp"}
 LSB_MV = 0.005
@@ -198,6 +198,18 @@ def _ecgdatakit(path: Path) -> tuple[NDArray[np.float64], float, list[str]]:
     return np.stack([lead.samples for lead in record.leads]), fs, [lead.label for lead in record.leads]
 
 
+def _ecgdatakit_ishne(path: Path) -> tuple[NDArray[np.float64], float, list[str]]:
+    from ecgdatakit import FileParser
+
+    record = FileParser().parse(path)
+    assert (record.patient.sex, record.recording.date) == ("F", visit().start.replace(microsecond=0))
+    # Its texts are Latin-1: the letters are those of CP1251.
+    name = f"{record.patient.last_name} {record.patient.first_name}".encode("latin-1").decode("cp1251")
+    assert name == visit().patient.name
+    (fs,) = {lead.sampling_rate for lead in record.leads}
+    return np.stack([lead.samples for lead in record.leads]), fs, [lead.label for lead in record.leads]
+
+
 PEERS: list[tuple[str, Callable[[Path], tuple[NDArray[np.float64], float, list[str]]]]] = [
     ("wfdb", _wfdb),
     ("edf", _pyedflib),
@@ -205,6 +217,7 @@ PEERS: list[tuple[str, Callable[[Path], tuple[NDArray[np.float64], float, list[s
     ("dicom", _pydicom),
     ("scp", _ecgdatakit),
     ("aecg", _ecgdatakit),
+    ("ishne", _ecgdatakit_ishne),
     ("csv", _csv_module),
     ("csv", _loadtxt),
 ]

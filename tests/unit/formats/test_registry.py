@@ -230,7 +230,7 @@ def test_writing_into_no_folder_is_a_format_error(recording: Recording, tmp_path
 
 def test_a_format_that_is_only_read_says_which_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
     row = registry.Format(name="old", title="", suffixes=(".old",), sniff=lambda head: False, reader="x:y")
-    with pytest.raises(UnsupportedFormatError, match="dicom, edf, wfdb, scp, aecg, csv"):
+    with pytest.raises(UnsupportedFormatError, match=r"dicom, edf, wfdb, scp, aecg, .*csv"):
         registry.writer_of(row)
 
 
