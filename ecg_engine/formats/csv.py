@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from ecg_engine.errors import CorruptFormatError, InputError, UnsupportedFormatError
 from ecg_engine.formats import _words
-from ecg_engine.formats._common import Opened, Options, choose_leads, contradicted_fs, mv_per_unit, name_leads
+from ecg_engine.formats._arrays import scale_mv
+from ecg_engine.formats._common import Opened, Options, choose_leads, contradicted_fs, name_leads
 from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.types import Source
 
 #: Above this a table is refused: it would take some ten times as much memory while it is read.
 _MAX_BYTES: Final = 1 << 30
-#: Robust range, mV, above which numbers without a unit are raw counts or microvolts, no ECG.
-_MAX_RANGE_MV: Final = 20.0
+_NAME_THE_UNIT: Final = '"# unit: uV" as its first line, or "II [uV]" in its header'
 _ABSENT: Final = frozenset(("", "nan", "na", "n/a", "null", "none", "-", "--"))
 _HEADING: Final = re.compile(r"^\s*\"?(?P<name>.*?)\"?\s*(?:[\[(]\s*(?P<unit>[^\])]*?)\s*[\])])?\s*\"?\s*$")
 _TIME: Final = re.compile(r"^(?:time|t|sec(?:onds)?|elapsed(?: time)?|время)$", re.IGNORECASE)
@@ -70,7 +70,7 @@ def open_file(path: Path, options: Options) -> Opened:
     n_samples = signal.shape[1]
     if np.isnan(signal).all():
         raise CorruptFormatError("no numbers in it; export it again", path=path)
-    scale = _scale([columns.units[i] for i in kept], signal, leads, path)
+    scale = scale_mv([columns.units[i] for i in kept], signal, leads, path=path, remedy=_NAME_THE_UNIT)
     signal *= scale[:, np.newaxis]
     fs = _rate(table, columns, values, options, path)
     step = table.words.get("lsb_mv", "")
@@ -250,30 +250,6 @@ def _check_ends(ends: list[int], leads: tuple[str, ...], path: Path) -> None:
                 path=path,
                 lead=name,
             )
-
-
-def _scale(units: list[str], signal: NDArray[np.float64], leads: tuple[str, ...], path: Path) -> NDArray[np.float64]:
-    """Return mV for each lead's unit; numbers without a unit that can be no mV are an error."""
-    scale = np.ones(len(units))
-    for i, (unit, name) in enumerate(zip(units, leads, strict=True)):
-        if unit:
-            mv = mv_per_unit(unit)
-            if mv is None:
-                raise UnsupportedFormatError(
-                    f"lead {name}: its unit is no voltage; write uV, mV or V in the header", path=path, lead=name
-                )
-            scale[i] = mv
-            continue
-        row = signal[i][~np.isnan(signal[i])]
-        low, high = np.percentile(row, [1, 99]) if row.size else (0.0, 0.0)
-        if high - low > _MAX_RANGE_MV:
-            raise UnsupportedFormatError(
-                f"lead {name}: no unit, and a range of {high - low:.4g} can be no mV; name the unit in the file: "
-                '"# unit: uV" as its first line, or "II [uV]" in its header',
-                path=path,
-                lead=name,
-            )
-    return scale
 
 
 def _rate(table: _Table, columns: _Columns, values: NDArray[np.float64], options: Options, path: Path) -> float:

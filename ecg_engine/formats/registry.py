@@ -75,6 +75,13 @@ FORMATS: Final[tuple[Format, ...]] = (
         writer="ecg_engine.formats.edf_writer:write_file",
     ),
     Format(
+        name="bdf",
+        title="BDF, BDF+ (24 bits)",
+        suffixes=(".bdf",),
+        sniff=_sniff.is_bdf,
+        reader="ecg_engine.formats.edf:open_file",
+    ),
+    Format(
         name="wfdb",
         title="WFDB (PhysioNet)",
         suffixes=(".hea", ".dat"),
@@ -140,6 +147,29 @@ FORMATS: Final[tuple[Format, ...]] = (
         sniff=_sniff.is_ishne,
         reader="ecg_engine.formats.ishne:open_file",
         writer="ecg_engine.formats.ishne_writer:write_file",
+    ),
+    Format(
+        name="json",
+        title="JSON of our own, without loss",
+        suffixes=(".json",),
+        sniff=_sniff.is_json_recording,
+        reader="ecg_engine.formats.json_recording:open_file",
+        writer="ecg_engine.formats.json_recording:write_file",
+    ),
+    Format(
+        name="npz",
+        title="NumPy archive (signal, fs, leads, units)",
+        suffixes=(".npz",),
+        sniff=_sniff.is_npz,
+        reader="ecg_engine.formats.npz:open_file",
+        writer="ecg_engine.formats.npz:write_file",
+    ),
+    Format(
+        name="mat",
+        title="MATLAB, versions 4 to 7",
+        suffixes=(".mat",),
+        sniff=_sniff.is_mat,
+        reader="ecg_engine.formats.mat:open_file",
     ),
     Format(
         name="csv",
@@ -227,10 +257,12 @@ def find_format(path: Path) -> Format:
     head = _head(path)
     if _sniff.looks_like_xml(head) and _sniff.xml_root(head) is None:
         head = _head(path, _sniff.XML_HEAD_BYTES)
+    suffix = path.suffix.lower()
+    if beside and suffix == ".mat":  # the header knows the scale and the leads; the arrays do not
+        return wfdb
     for row in FORMATS:
         if row.sniff(head):
             return row
-    suffix = path.suffix.lower()
     if beside and suffix in ("", ".dat", ".mat"):
         return wfdb
     if not head:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 import struct
 import zlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.io import savemat
 
 from ecg_engine.leads import STANDARD_LEADS
 
@@ -257,6 +259,31 @@ def kardia(
 
 
 #: A valid file of each format that is only read, for tests of what holds for all.
+def mat(arrays: dict[str, object], *, packed: bool = True) -> bytes:
+    """Variables as MATLAB saves them."""
+    out = io.BytesIO()
+    savemat(out, arrays, do_compression=packed)
+    return out.getvalue()
+
+
+def bdf(rows: NDArray[np.int64], leads: Sequence[str], *, kind: str = "BDF+C", note: bytes = b"") -> bytes:
+    """One data record of a second: three bytes a sample, some 0.03125 µV a step, as BioSemi's amplifiers have it."""
+    n, texts = rows.shape[1], (b"+0\x14\x14\0" + note).ljust(60, b"\0")
+    labels = [*(f"ECG {lead}" for lead in leads), "BDF Annotations"]
+    sizes = [n] * len(leads) + [len(texts) // 3]
+    fixed = ("X X X X", 80), ("Startdate X X X X", 80), ("02.01.03", 8), ("04.05.06", 8)
+    head = "".join(text.ljust(width) for text, width in fixed) + str(256 * (len(labels) + 1)).ljust(8) + kind.ljust(44)
+    head += "1".ljust(8) + "1".ljust(8) + str(len(labels)).ljust(4)
+    columns = (
+        (labels, 16), ([""] * len(labels), 80), (["uV"] * len(leads) + [""], 8), (["-262144"] * len(labels), 8),
+        (["262144"] * len(labels), 8), (["-8388608"] * len(labels), 8), (["8388607"] * len(labels), 8),
+        ([""] * len(labels), 80), (list(map(str, sizes)), 8), ([""] * len(labels), 32),
+    )  # fmt: skip
+    head += "".join(text.ljust(width) for texts_, width in columns for text in texts_)
+    data = b"".join(int(value).to_bytes(3, "little", signed=True) for value in rows.ravel())
+    return b"\xffBIOSEMI" + head.encode() + data + texts
+
+
 SAMPLES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "aecg": (".xml", lambda: declared(aecg(counts()))),
     "muse": (".xml", lambda: declared(muse(counts(8)))),
@@ -264,4 +291,9 @@ SAMPLES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "cardiosoft": (".xml", lambda: declared(cardiosoft(counts()))),
     "schiller": (".xml", lambda: declared(schiller(counts()))),
     "kardia": (".atc", lambda: kardia(counts(6))),
+    "bdf": (".bdf", lambda: bdf(counts(6, 250) * 900, STANDARD_LEADS[:6])),
+    "mat": (
+        ".mat",
+        lambda: mat({"signal": counts(), "units": "uV", "fs": 500.0, "leads": [*STANDARD_LEADS]}, packed=False),
+    ),
 }
