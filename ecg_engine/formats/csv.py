@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from csv import reader
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -21,7 +22,12 @@ from ecg_engine.types import Source
 _MAX_BYTES: Final = 1 << 30
 _NAME_THE_UNIT: Final = '"# unit: uV" as its first line, or "II [uV]" in its header'
 _ABSENT: Final = frozenset(("", "nan", "na", "n/a", "null", "none", "-", "--"))
-_HEADING: Final = re.compile(r"^\s*\"?(?P<name>.*?)\"?\s*(?:[\[(]\s*(?P<unit>[^\])]*?)\s*[\])])?\s*\"?\s*$")
+#: ``II [uV]``, ``II (uV)``, ``II, uV``.
+_HEADING: Final = re.compile(
+    r"^\s*\"?(?P<name>.*?)\"?\s*(?:[\[(]\s*(?P<unit>[^\])]*?)\s*[\])]|,\s*(?P<behind>[^\s,]{1,12}))?\s*\"?\s*$"
+)
+#: What Excel writes, and reads, in front of a table to name its delimiter.
+_SEPARATOR: Final = re.compile(r"\"?sep=(.)\"?\s*", re.IGNORECASE)
 _TIME: Final = re.compile(r"^(?:time|t|sec(?:onds)?|elapsed(?: time)?|время)$", re.IGNORECASE)
 _SECONDS: Final = {"": 1.0, "s": 1.0, "sec": 1.0, "seconds": 1.0, "с": 1.0, "ms": 1e-3, "мс": 1e-3, "us": 1e-6}
 _INDEX: Final = re.compile(r"^(?:sample|samples|index|#|n|no|№)$", re.IGNORECASE)
@@ -98,13 +104,7 @@ def open_file(path: Path, options: Options) -> Opened:
 def _split(path: Path) -> _Table:
     if path.stat().st_size > _MAX_BYTES:
         raise UnsupportedFormatError("a text table above 1 GiB; convert it to EDF or WFDB first", path=path)
-    raw = path.read_bytes()
-    if b"\0" in raw and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise CorruptFormatError("not a text, although its suffix says so; give it its own suffix", path=path)
-    try:
-        text = raw.decode("utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("cp1251", errors="replace")
+    text = _text(path.read_bytes(), path)
     table, body = _Table(), []
     for number, line in enumerate(text.splitlines(), start=1):
         if line.lstrip().startswith("#"):
@@ -113,7 +113,11 @@ def _split(path: Path) -> _Table:
             body.append((number, line))
     if not body:
         raise CorruptFormatError("no rows; export it again", path=path)
-    table.delimiter = _delimiter([line for _, line in body[:50]])
+    named = _SEPARATOR.fullmatch(body[0][1])
+    if named:
+        body = body[1:] or body
+    table.delimiter = named[1] if named else _delimiter([line for _, line in body[:50]])
+    body = _plain_rows(body, table.delimiter)
     first = table.cells(body[0][1])
     if not all(_is_number(cell) for cell in first):
         table.headings, body = first, body[1:]
@@ -129,6 +133,50 @@ def _split(path: Path) -> _Table:
     if not table.rows:
         raise CorruptFormatError("a header without rows; export it again", path=path)
     return table
+
+
+def _text(raw: bytes, path: Path) -> str:
+    """Return the text of a file in UTF-8, UTF-16 (with its mark or without) or CP1251."""
+    start = raw[:1024]
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        name = "utf-16"
+    elif b"\0" not in raw:
+        name = "utf-8-sig"
+    elif start[1::2].count(0) > 0.8 * len(start[1::2]) and 0 not in start[::2]:
+        name = "utf-16-le"
+    elif start[::2].count(0) > 0.8 * len(start[::2]) and 0 not in start[1::2]:
+        name = "utf-16-be"
+    else:
+        raise CorruptFormatError("not a text, although its suffix says so; give it its own suffix", path=path)
+    try:
+        return raw.decode(name)
+    except UnicodeDecodeError:
+        return raw.decode("cp1251", errors="replace")
+
+
+def _plain_rows(body: list[tuple[int, str]], delimiter: str) -> list[tuple[int, str]]:
+    """Return rows without quotes; columns that blanks keep apart get the delimiter in their place."""
+    lines = [line for _, line in body]
+    if any('"' in line for line in lines[:50]):
+        inside = "." if delimiter == "," else " "
+        rows = reader(lines, delimiter=delimiter)
+        plain = [delimiter.join(cell.replace(delimiter, inside) for cell in row) for row in rows]
+        if len(plain) == len(lines):  # else a cell goes over lines, which no table of samples has
+            lines = plain
+    elif _is_spaced(lines[:50], delimiter):
+        lines = [delimiter.join(line.split()) for line in lines]
+    return [(number, line) for (number, _), line in zip(body, lines, strict=True)]
+
+
+def _is_spaced(lines: list[str], delimiter: str) -> bool:
+    """Tell whether blanks alone stand between columns: as many numbers in each line behind the first."""
+    rows = [line.split() for line in lines[1:]]
+    return (
+        len(rows) > 1
+        and len(rows[0]) > 1
+        and not any(delimiter in line for line in lines)
+        and all(len(row) == len(rows[0]) and all(map(_is_number, row)) for row in rows)
+    )
 
 
 def _comment(table: _Table, line: str) -> None:
@@ -213,7 +261,7 @@ def _columns(table: _Table, values: NDArray[np.float64]) -> _Columns:
     width = values.shape[1]
     found = [_HEADING.match(text) for text in table.headings] if table.headings else [None] * width
     names = [match["name"].strip() if match else "" for match in found]
-    units = [(match["unit"] or "").strip() if match else "" for match in found]
+    units = [(match["unit"] or match["behind"] or "").strip() if match else "" for match in found]
     time = next((i for i, name in enumerate(names) if _TIME.match(name)), None)
     unit_s = _SECONDS.get(units[time].lower(), 1.0) if time is not None else 1.0
     leads = [i for i, name in enumerate(names) if i != time and not _INDEX.match(name)]
