@@ -149,7 +149,7 @@ def _anonymizer(key_file: Path | None, talk: Talk) -> Anonymizer:
         return Anonymizer(key=read_key(said))
     key = secrets.token_bytes(32)
     talk.say(
-        f"note: no key was given, so a new one was made: {key.hex()}. Keep it secret, and give it again (--key-file, or "
+        f"note: no key was given, so a new one was made: {key.hex()}. Keep it secret, and give it again (--key-file or "
         f"{KEY_VARIABLE}) where the same patient is to get the same pseudonym."
     )
     return Anonymizer(key=key)

@@ -20,6 +20,7 @@ from ecg_engine.errors import (
 )
 from ecg_engine.formats import _sniff
 from ecg_engine.formats._common import Opened, Options
+from ecg_engine.formats._mfer_tags import looks_like_mfer
 from ecg_engine.types import Recording
 
 __all__ = ["FORMATS", "Format", "find_format", "find_writer", "format_named", "load"]
@@ -147,6 +148,13 @@ FORMATS: Final[tuple[Format, ...]] = (
         sniff=_sniff.is_ishne,
         reader="ecg_engine.formats.ishne:open_file",
         writer="ecg_engine.formats.ishne_writer:write_file",
+    ),
+    Format(
+        name="mfer",
+        title="MFER (ISO 22077-1)",
+        suffixes=(".mwf", ".mfer", ".mfr"),
+        sniff=looks_like_mfer,
+        reader="ecg_engine.formats.mfer:open_file",
     ),
     Format(
         name="json",

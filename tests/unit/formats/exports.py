@@ -7,6 +7,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -284,6 +285,50 @@ def bdf(rows: NDArray[np.int64], leads: Sequence[str], *, kind: str = "BDF+C", n
     return b"\xffBIOSEMI" + head.encode() + data + texts
 
 
+def tlv(tag: int, content: bytes, *, channel: int | None = None) -> bytes:
+    """One definition of MFER; lengths above 127 in four bytes."""
+    n = len(content)
+    head = bytes([tag]) if channel is None else bytes([tag, channel])
+    return head + (bytes([n]) if n < 128 else b"\x84" + n.to_bytes(4, "big")) + content
+
+
+def mfer(
+    rows: NDArray[np.int64],
+    leads: Sequence[int],
+    *,
+    order: Literal["big", "little"] = "big",
+    kind: int = 0,
+    dtype: str = "i2",
+    rate: bytes | None = None,
+    own: dict[int, bytes] | None = None,
+    more: bytes = b"",
+) -> bytes:
+    """Three sequences of blocks where the length allows it; 2.5 µV a step, 500 Hz."""
+    n_channels, n = rows.shape
+    n_sequences = 3 if n % 3 == 0 else 1
+
+    def number(value: int, size: int = 2) -> bytes:
+        return value.to_bytes(size, order)
+
+    when = number(2024) + bytes([3, 5, 11, 22, 33]) + number(250) + number(0)
+    attributes = b"".join(
+        tlv(0x3F, tlv(0x09, number(lead)) + (own or {}).get(i, b""), channel=i) for i, lead in enumerate(leads)
+    )
+    blocks = rows.reshape(n_channels, n_sequences, -1).transpose(1, 0, 2)
+    data = np.ascontiguousarray(blocks).astype(f"{'<' if order == 'little' else '>'}{dtype}").tobytes()
+    rate = b"\0\0" + number(500) if rate is None else rate
+    return (
+        tlv(0x40, b"MFR ECG".ljust(32)) + tlv(0x01, bytes([order == "little"])) + tlv(0x02, b"\1\5\0")
+        + tlv(0x03, b"UTF-8") + tlv(0x81, "山田^やまだ^太郎^たろう".encode()) + tlv(0x82, b"A-17")
+        + tlv(0x83, bytes([63]) + number(300) + number(1960) + bytes([5, 6])) + tlv(0x84, b"\1") + tlv(0x85, when)
+        + tlv(0x17, b"Acme^X1^1.0^77") + tlv(0x11, b"HPF=0.05") + tlv(0x11, b"BEF=50^Hum") + tlv(0x16, b"rest")
+        + tlv(0x08, number(1)) + tlv(0x0A, bytes([kind])) + (tlv(0x0B, rate) if rate else b"")
+        + tlv(0x0C, b"\0\xf9" + number(25)) + tlv(0x04, number(n // n_sequences, 4)) + tlv(0x05, number(n_channels))
+        + tlv(0x06, number(n_sequences)) + attributes + more
+        + tlv(0x41, number(7) + number(100, 4) + number(20, 4) + b"VPC") + tlv(0x1E, data) + b"\x80\0"
+    )  # fmt: skip
+
+
 SAMPLES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "aecg": (".xml", lambda: declared(aecg(counts()))),
     "muse": (".xml", lambda: declared(muse(counts(8)))),
@@ -292,6 +337,7 @@ SAMPLES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "schiller": (".xml", lambda: declared(schiller(counts()))),
     "kardia": (".atc", lambda: kardia(counts(6))),
     "bdf": (".bdf", lambda: bdf(counts(6, 250) * 900, STANDARD_LEADS[:6])),
+    "mfer": (".mwf", lambda: mfer(counts(6), (1, 2, 61, 62, 63, 64))),
     "mat": (
         ".mat",
         lambda: mat({"signal": counts(), "units": "uV", "fs": 500.0, "leads": [*STANDARD_LEADS]}, packed=False),

@@ -36,7 +36,14 @@ def test_names_are_used_once_and_a_suffix_names_one_format_to_write() -> None:
     assert len(set(names)) == len(names)
     assert len(set(suffixes)) == len(suffixes)
     # Of several XML formats the content tells.
-    assert {s for row in FORMATS for s in row.suffixes} - set(suffixes) == {".atc", ".bdf", ".mat"}
+    assert {s for row in FORMATS for s in row.suffixes} - set(suffixes) == {
+        ".atc",
+        ".bdf",
+        ".mat",
+        ".mwf",
+        ".mfer",
+        ".mfr",
+    }
 
 
 def test_importing_formats_imports_no_library_of_a_format() -> None:
