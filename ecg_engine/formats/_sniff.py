@@ -128,6 +128,11 @@ def is_schiller(head: bytes) -> bool:
     return root is not None and root.rpartition(".")[2] == "SchillerEDI"
 
 
+def is_mortara(head: bytes) -> bool:
+    """Mortara ELI."""
+    return xml_root(head) == "ECG"
+
+
 def is_kardia(head: bytes) -> bool:
     """AliveCor Kardia."""
     return head[:8] == b"ALIVE\0\0\0"

@@ -135,6 +135,13 @@ FORMATS: Final[tuple[Format, ...]] = (
         reader="ecg_engine.formats.schiller:open_file",
     ),
     Format(
+        name="mortara",
+        title="Mortara ELI XML (ELI 250, ELI 280)",
+        suffixes=(".xml",),
+        sniff=_sniff.is_mortara,
+        reader="ecg_engine.formats.mortara:open_file",
+    ),
+    Format(
         name="kardia",
         title="AliveCor Kardia",
         suffixes=(".atc",),
@@ -281,8 +288,8 @@ def find_format(path: Path) -> Format:
     root = _sniff.xml_root(head)
     if root is not None:
         raise UnknownFormatError(
-            f"is XML with the root <{root[:60]}>, which no reader knows; known are aECG, MUSE, Sierra, CardioSoft and "
-            "Schiller: export the ECG as one of them",
+            f"is XML with the root <{root[:60]}>, which no reader knows; known are aECG, MUSE, Sierra, CardioSoft, "
+            "Schiller and Mortara: export the ECG as one of them",
             path=path,
         )
     for row in FORMATS:

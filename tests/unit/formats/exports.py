@@ -97,6 +97,25 @@ def muse(
     return f"{doctype}<RestingECG>{more}{beat}{waveform('Rhythm', rows)}</RestingECG>"
 
 
+def mortara(
+    rows: NDArray[np.int64],
+    leads: Sequence[str] = STANDARD_LEADS,
+    *,
+    attributes: str = "",
+    channel: str = 'BITS="16" FORMAT="SIGNED" ENCODING="BASE64" OFFSET="0" UNITS_PER_MV="400" SAMPLE_FREQ="500"',
+    n: int | None = None,
+    more: str = "",
+) -> str:
+    def data(row: NDArray[np.int64]) -> str:
+        return base64.b64encode(row.astype("<i2").tobytes()).decode()
+
+    channels = "".join(
+        f'<CHANNEL NAME="{name.upper()}" {channel} DURATION="{len(row) if n is None else n}" DATA="{data(row)}"/>'
+        for name, row in zip(leads, rows, strict=True)
+    )
+    return f"<ECG {attributes}>{more}{channels}</ECG>"
+
+
 def lzw(data: bytes, *, bits: int = 10) -> bytes:
     """Welch's compression in words of a fixed length; the highest word ends it, the table stops below that."""
     table = {bytes((byte,)): byte for byte in range(256)}
@@ -335,6 +354,7 @@ SAMPLES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "sierra": (".xml", lambda: declared(sierra(counts()))),
     "cardiosoft": (".xml", lambda: declared(cardiosoft(counts()))),
     "schiller": (".xml", lambda: declared(schiller(counts()))),
+    "mortara": (".xml", lambda: declared(mortara(counts()))),
     "kardia": (".atc", lambda: kardia(counts(6))),
     "bdf": (".bdf", lambda: bdf(counts(6, 250) * 900, STANDARD_LEADS[:6])),
     "mfer": (".mwf", lambda: mfer(counts(6), (1, 2, 61, 62, 63, 64))),
