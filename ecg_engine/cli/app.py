@@ -383,6 +383,7 @@ Examples:
   ecg-engine convert visit.dcm visit.edf
   ecg-engine convert strip.csv strip.hea --fs 250
   ecg-engine convert visit.edf visit.out --format csv
+  ecg-engine convert visit.dcm one.dcm --anonymize --key-file hospital.key
 """
 )
 def convert(
@@ -390,6 +391,21 @@ def convert(
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; its suffix names the format.")],
     output_format: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help="Format to write, where the suffix does not say.")
+    ] = None,
+    anonymize: Annotated[
+        bool,
+        typer.Option(
+            "--anonymize",
+            help="Take the patient out: a pseudonym, dates shifted by patient, no names, numbers or free text.",
+        ),
+    ] = False,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--key-file",
+            metavar="FILE",
+            help="The key that pseudonyms and shifts are made with; else ECG_ENGINE_PSEUDONYM_KEY, else a new one.",
+        ),
     ] = None,
     fs: Fs = None,
     input_format: InputFormat = None,
@@ -404,6 +420,8 @@ def convert(
             source,
             target,
             output_format=output_format,
+            anonymize=anonymize,
+            key_file=key_file,
             input_format=input_format,
             fs=fs,
             leads=_names(leads),
