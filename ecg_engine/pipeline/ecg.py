@@ -8,15 +8,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from ecg_engine.detection.fibrillation import find_fast_ventricular, longest_ventricular_run
+from ecg_engine.detection.fibrillation import FastVentricular, find_fast_ventricular, longest_ventricular_run
 from ecg_engine.detection.whole import Seen, see
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import Context, interpret, judge_urgency
-from ecg_engine.interpretation.limits import limits_for
+from ecg_engine.interpretation.limits import Limits, limits_for
 from ecg_engine.interpretation.ventricular import RUN_BPM
 from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.measurement import measure_electrodes, measure_global, measure_leads
 from ecg_engine.measurement.global_measures import P_COHERENCE_PERCENT
+from ecg_engine.measurement.long import LONG_S, summarise
 from ecg_engine.pipeline._plain import plain_patient
 from ecg_engine.settings import DecodeSettings, PatientSettings
 from ecg_engine.types import (
@@ -24,6 +25,7 @@ from ecg_engine.types import (
     Beats,
     Delineation,
     EcgReport,
+    LongSummary,
     Measurements,
     Note,
     Outcome,
@@ -105,7 +107,8 @@ def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgRe
         judged += ("unit_implausible",)
     if seen.dead_s:
         notes.append(Note(stage="detection", code="no_signal_for", facts={"seconds": round(seen.dead_s, 1)}))
-    overall.update(_ventricular(recording, quality, beats))
+    found = _fast_ventricular(recording, quality, beats)
+    overall.update(_ventricular(recording, beats, found))
     measurements = Measurements(overall=overall, by_lead=by_lead)
     limits = limits_for(recording.patient.age_years, recording.patient.sex)
     context = Context(
@@ -140,14 +143,44 @@ def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgRe
         urgency=judge_urgency(context, statements, judged=judged),
         notes=tuple(notes),
         filters_applied=applied,
+        long=_long(recording, quality, beats, marks, limits, found),
     )
 
 
-def _ventricular(recording: Recording, quality: Quality, beats: Beats) -> dict[str, float]:
+def _long(
+    recording: Recording,
+    quality: Quality,
+    beats: Beats,
+    marks: Delineation | None,
+    limits: Limits,
+    found: FastVentricular | None,
+) -> LongSummary | None:
+    """Return the tables of a long recording, None for a short one."""
+    if recording.duration_s < LONG_S:
+        return None
+    fast = [] if found is None else [(found.start_s, found.start_s + found.duration_s, found.rate_bpm)]
+    return summarise(
+        beats,
+        marks,
+        quality,
+        leads=[name for name in quality.usable_leads if name in recording.leads],
+        fs=recording.fs,
+        n_samples=recording.n_samples,
+        slow_bpm=limits.slow_bpm,
+        fast_bpm=limits.fast_bpm,
+        start=recording.start,
+        fast_ventricular=fast,
+    )
+
+
+def _fast_ventricular(recording: Recording, quality: Quality, beats: Beats) -> FastVentricular | None:
+    on = np.array([not {"flat", "missing"} & set(quality.by_lead[name].reasons) for name in recording.leads])
+    return find_fast_ventricular(recording.signal, fs=recording.fs, beats=beats, leads=on)
+
+
+def _ventricular(recording: Recording, beats: Beats, found: FastVentricular | None) -> dict[str, float]:
     """Return what the leads and the classes of the beats say of a fast rhythm of the ventricles."""
     out: dict[str, float] = {}
-    on = np.array([not {"flat", "missing"} & set(quality.by_lead[name].reasons) for name in recording.leads])
-    found = find_fast_ventricular(recording.signal, fs=recording.fs, beats=beats, leads=on)
     if found is not None:
         out |= {
             "fast_ventricular_percent": 100 * found.likelihood,

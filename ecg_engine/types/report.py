@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.types._frozen import frozen_arrays, read_only
+from ecg_engine.types.long import LongSummary
 from ecg_engine.types.marks import Beats, Delineation, LeadMarks
 
 
@@ -253,6 +254,8 @@ class EcgReport:
     scores: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[Note, ...] = ()
     filters_applied: tuple[str, ...] = ()
+    #: The tables of a recording of a minute and more; None for a shorter one.
+    long: LongSummary | None = None
 
     def to_dict(self, lang: str = "en") -> dict[str, Any]:
         """Return the report in plain JSON types, texts in `lang` (``"en"`` or ``"ru"``).
