@@ -64,7 +64,7 @@ def find_episodes(
         found += [_episode("atrial_fibrillation", beats, a, b, fs) for a, b in find_fibrillation(beats, marks, fs=fs)]
         found += _rates(beats, seen, fs, slow_bpm, fast_bpm)
         if beats.kinds is not None:
-            found += _runs(beats, seen, fs)
+            found += _outside(_runs(beats, seen, fs), [e for e in found if e.kind == "atrial_fibrillation"])
             found += _geminies(beats, seen, fs)
             found += _paced(beats, seen, fs)
     return tuple(sorted(found, key=lambda e: (e.start_s, EPISODE_KINDS.index(e.kind))))
@@ -147,7 +147,7 @@ def _pauses(beats: Beats, seen: NDArray[np.bool_], fs: float, unreadable: Spans)
 
 
 def _rates(beats: Beats, seen: NDArray[np.bool_], fs: float, slow_bpm: float, fast_bpm: float) -> list[Episode]:
-    """Return the stretches of 30 s and more in which the rate over eight intervals is outside its limits."""
+    """Return the stretches of 30 s and more whose rate, and that over every eight intervals, is beyond a limit."""
     r, width = beats.r_peaks, EPISODES.rate_intervals
     if len(r) <= width:
         return []
@@ -155,15 +155,20 @@ def _rates(beats: Beats, seen: NDArray[np.bool_], fs: float, slow_bpm: float, fa
     broken = np.concatenate(([0], np.cumsum(~seen)))
     whole = broken[width:] == broken[:-width]
     out = []
-    for kind, outside in (("bradycardia", bpm < slow_bpm), ("tachycardia", bpm > fast_bpm)):
+    for kind, sign, limit in (("bradycardia", -1, slow_bpm), ("tachycardia", 1, fast_bpm)):
+
+        def beyond(a: int, b: int, sign: int = sign, limit: float = limit) -> bool:
+            return bool(sign * (60.0 * (b - a) * fs / (r[b] - r[a]) - limit) > 0)
+
         spans: list[tuple[int, int]] = []
-        for i, j in _stretches(whole & outside):
+        for i, j in _stretches(whole & (sign * (bpm - limit) > 0)):
             a, b = i, j - 1 + width
-            if spans and r[a] - r[spans[-1][1]] <= EPISODES.rate_bridge_s * fs:
+            near = spans and r[a] - r[spans[-1][1]] <= EPISODES.rate_bridge_s * fs
+            if near and beyond(spans[-1][0], b):
                 a = spans.pop()[0]
             spans.append((a, b))
-        long_enough = ((int(r[a]), int(r[b])) for a, b in spans if r[b] - r[a] >= EPISODES.rate_least_s * fs)
-        out += [_episode(kind, beats, a, b, fs) for a, b in long_enough]
+        long_enough = [(a, b) for a, b in spans if r[b] - r[a] >= EPISODES.rate_least_s * fs and beyond(a, b)]
+        out += [_episode(kind, beats, int(r[a]), int(r[b]), fs) for a, b in long_enough]
     return out
 
 
@@ -195,6 +200,16 @@ def _runs(beats: Beats, seen: NDArray[np.bool_], fs: float) -> list[Episode]:
             elif letter == "V":
                 out.append(_episode("idioventricular_run", beats, int(r[a]), int(r[b]), fs))
     return out
+
+
+def _outside(runs: list[Episode], fibrillation: list[Episode]) -> list[Episode]:
+    """Return runs without the supraventricular ones inside atrial fibrillation, where early beats mean nothing."""
+    return [
+        run
+        for run in runs
+        if not run.kind.startswith("supraventricular")
+        or not any(run.start_s < e.stop_s and run.stop_s > e.start_s for e in fibrillation)
+    ]
 
 
 def _geminies(beats: Beats, seen: NDArray[np.bool_], fs: float) -> list[Episode]:

@@ -395,6 +395,7 @@ class EpisodeParameters:
     run_beats: int = 3
     run_bpm: float = 100.0
     geminy_least: int = 3  #: so many ectopic beats at an even place make a bigeminy or trigeminy
+    slow_bpm: float = 50.0  #: of an adult, day and night (ACC/AHA/HRS 2018, doi:10.1161/CIR.0000000000000628)
     rate_intervals: int = 8  #: a rate is that of so many intervals
     rate_least_s: float = 30.0  #: a slow or fast rate that lasts less is no episode
     rate_bridge_s: float = 10.0  #: two episodes so near are one

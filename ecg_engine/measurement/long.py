@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
@@ -67,6 +68,7 @@ def summarise(
     analysed = duration - _overlap_s(lost, 0.0, duration, fs)
     fibrillation = tuple((e.start_s, e.stop_s) for e in episodes if e.kind == "atrial_fibrillation")
     left_out = (*lost, *((round(a * fs), round(b * fs)) for a, b in fibrillation))
+    beats = _without_premature(beats, fibrillation, fs)
     counts = _counts(beats, episodes)
     burden = {f"{name}_percent": 100.0 * counts[name] / counts["beats"] for name, _ in _CLASSES[:3] if counts["beats"]}
     if analysed > 0:
@@ -81,6 +83,17 @@ def summarise(
         episodes=episodes,
         variability=measure_variability(beats, fs=fs, n_samples=n_samples, left_out=left_out),
     )
+
+
+def _without_premature(beats: Beats, fibrillation: tuple[tuple[float, float], ...], fs: float) -> Beats:
+    """Return the beats with no supraventricular ones in atrial fibrillation: there early beats mean nothing."""
+    if beats.kinds is None or not fibrillation:
+        return beats
+    kinds = beats.kinds.copy()
+    for start, stop in fibrillation:
+        part = kinds[slice(*np.searchsorted(beats.r_peaks, (start * fs - 0.5, stop * fs + 0.5)))]
+        part[part == "S"] = "N"
+    return replace(beats, kinds=kinds)
 
 
 def _overlap_s(spans: Spans, start_s: float, stop_s: float, fs: float) -> float:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from ecg_engine.detection.fibrillation import FastVentricular, find_fast_ventricular, longest_ventricular_run
+from ecg_engine.detection.parameters import EPISODES
 from ecg_engine.detection.whole import Seen, see
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import Context, interpret, judge_urgency
@@ -166,7 +167,7 @@ def _long(
         leads=[name for name in quality.usable_leads if name in recording.leads],
         fs=recording.fs,
         n_samples=recording.n_samples,
-        slow_bpm=limits.slow_bpm,
+        slow_bpm=EPISODES.slow_bpm if limits.adult else limits.slow_bpm,
         fast_bpm=limits.fast_bpm,
         start=recording.start,
         fast_ventricular=fast,
