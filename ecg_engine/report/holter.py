@@ -37,9 +37,8 @@ _SIGN_Y, _FOOT_Y = 196.0, 205.2
 _STRIPS_Y, _STRIPS_END, _STRIPS_APART = 19.0, 201.0, 3.5
 _SUMMARY: Final = (11.0, 176.0)
 _VARIABILITY: Final = (193.0, 93.0)
-#: Rows of the hourly table in a column.
-_HOUR_ROWS: Final = 32
-_FIRST_HOURS: Final = 26
+#: Rows of the hourly table on a page.
+_HOUR_ROWS: Final = 33
 
 
 def draw_holter(report: EcgReport, recording: Recording, *, lang: str, settings: PageSettings) -> list[Drawing]:
@@ -82,11 +81,7 @@ def draw_holter(report: EcgReport, recording: Recording, *, lang: str, settings:
 
 def _hour_pages(hours: tuple[Hour, ...]) -> list[tuple[tuple[Hour, ...], bool]]:
     """Return the rows of each page of tables, and whether the total stands under them (on the last)."""
-    pages = [hours[:_FIRST_HOURS]]
-    at = _FIRST_HOURS
-    while at < len(hours):
-        pages.append(hours[at : at + _HOUR_ROWS])
-        at += _HOUR_ROWS
+    pages = [hours[at : at + _HOUR_ROWS] for at in range(0, max(1, len(hours)), _HOUR_ROWS)]
     return [(rows, k == len(pages) - 1) for k, rows in enumerate(pages)]
 
 
