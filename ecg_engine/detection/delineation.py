@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of
+from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of, median_of_many
 from ecg_engine.detection.parameters import QRS, SCORES, WAVES, odd_samples, samples
 from ecg_engine.detection.wave_scores import STEP_S, LeadScores, Rhythm, WaveModel, score_lead, shared
 from ecg_engine.kernels.agreement import combine_marks_into
@@ -140,10 +140,10 @@ def mark_leads(
     widths = (share * WAVES.fine_s, share * WAVES.middle_s, share * WAVES.coarse_s)
     table = np.empty((len(signal), len(r_peaks), len(MARK_NAMES)), np.int64)
     for row, marks in zip(signal, table, strict=True):
-        centred = np.ascontiguousarray(row - np.median(row))
+        centred = np.ascontiguousarray(row - median_of_many(row))
         fine, middle, coarse = (smooth_lead(centred, seconds, fs) for seconds in widths)
         rest = centred - fine
-        noise = 1.4826 * float(np.median(np.abs(rest)))
+        noise = 1.4826 * median_of_many(np.abs(rest))
         delineate_lead_into(fine, middle, coarse, r_peaks, noise, shares, marks)
     return table
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
-from ecg_engine.detection.fibrillation import find_fast_ventricular, longest_ventricular_run
+from ecg_engine.detection.fibrillation import FastVentricular, find_fast_ventricular, longest_ventricular_run
 from ecg_engine.detection.whole import Seen
 from ecg_engine.interpretation import Context, interpret
 from ecg_engine.interpretation.limits import limits_for
@@ -19,7 +19,7 @@ from ecg_engine.measurement import measure_electrodes, measure_global, measure_l
 from ecg_engine.measurement.global_measures import P_COHERENCE_PERCENT
 from ecg_engine.types import ABSENT, Beats, Delineation, Measurements, Note, Quality, Recording, Statement
 
-__all__ = ["Judged", "judge", "statements_of", "ventricular"]
+__all__ = ["Judged", "fast_ventricular", "judge", "statements_of"]
 
 #: Shorter than this no rhythm is named and nothing is judged, s.
 MIN_DURATION_S: Final = 2.0
@@ -61,7 +61,7 @@ class Judged:
     alike: bool
 
 
-def judge(recording: Recording, seen: Seen, *, finer: int = 1, fast: Mapping[str, float] | None = None) -> Judged:
+def judge(recording: Recording, seen: Seen, *, fast: FastVentricular | None, finer: int = 1) -> Judged:
     """Measure what is seen.
 
     Parameters
@@ -69,10 +69,10 @@ def judge(recording: Recording, seen: Seen, *, finer: int = 1, fast: Mapping[str
     recording : Recording
     seen : Seen
         What `detection.whole.see` found in it.
+    fast : FastVentricular, optional
+        What `fast_ventricular` says of it.
     finer : int
         The beats and marks of `seen` are counted in so small parts of a sample.
-    fast : mapping of str to float, optional
-        What `ventricular` says, where it is known.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def judge(recording: Recording, seen: Seen, *, finer: int = 1, fast: Mapping[str
         judged += ("unit_implausible",)
     if seen.dead_s:
         notes.append(Note(stage="detection", code="no_signal_for", facts={"seconds": round(seen.dead_s, 1)}))
-    overall.update(ventricular(recording, quality, beats) if fast is None else fast)
+    overall.update(_ventricular(beats, fast, recording.fs * finer))
     overall.update(measure_voltages(by_lead, overall, sex=recording.patient.sex, drugs=recording.patient.drugs))
     limits = limits_for(recording.patient.age_years, recording.patient.sex)
     normal = normal_limits(recording.patient.age_years, recording.patient.sex)
@@ -145,11 +145,16 @@ def statements_of(judged: Judged) -> tuple[Statement, ...]:
     return statements
 
 
-def ventricular(recording: Recording, quality: Quality, beats: Beats) -> dict[str, float]:
+def fast_ventricular(recording: Recording, seen: Seen) -> FastVentricular | None:
+    """Return what the connected leads show of a fast rhythm of the ventricles."""
+    off = {name for name, lead in seen.quality.by_lead.items() if {"flat", "missing"} & set(lead.reasons)}
+    on = np.array([name not in off for name in recording.leads])
+    return find_fast_ventricular(recording.signal, fs=recording.fs, beats=seen.beats, leads=on)
+
+
+def _ventricular(beats: Beats, found: FastVentricular | None, fs: float) -> dict[str, float]:
     """Return what the leads and the classes of the beats say of a fast rhythm of the ventricles."""
     out: dict[str, float] = {}
-    on = np.array([not {"flat", "missing"} & set(quality.by_lead[name].reasons) for name in recording.leads])
-    found = find_fast_ventricular(recording.signal, fs=recording.fs, beats=beats, leads=on)
     if found is not None:
         out |= {
             "fast_ventricular_percent": 100 * found.likelihood,
@@ -160,7 +165,7 @@ def ventricular(recording: Recording, quality: Quality, beats: Beats) -> dict[st
         }
         if found.usual_beat is not None:
             out["usual_beat_percent"] = 100 * found.usual_beat
-    n_beats, bpm = longest_ventricular_run(beats, fs=recording.fs, least_bpm=RUN_BPM)
+    n_beats, bpm = longest_ventricular_run(beats, fs=fs, least_bpm=RUN_BPM)
     if n_beats >= 2:
         out |= {"ventricular_run_beats": float(n_beats), "ventricular_run_bpm": bpm}
     return out

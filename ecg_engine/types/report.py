@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.settings import Corrections
 from ecg_engine.types._frozen import frozen_arrays, read_only
+from ecg_engine.types.long import LongSummary
 from ecg_engine.types.marks import Beats, Delineation, LeadMarks
 
 
@@ -315,6 +316,8 @@ class EcgReport:
     stability_n: int = 0
     #: What differs from an earlier ECG; None where there was none, or of another patient.
     comparison: Comparison | None = None
+    #: The tables of a recording of a minute and more; None for a shorter one.
+    long: LongSummary | None = None
 
     def to_dict(self, lang: str = "en") -> dict[str, Any]:
         """Return the report in plain JSON types, texts in `lang` (``"en"`` or ``"ru"``).

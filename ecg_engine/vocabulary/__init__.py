@@ -1,8 +1,8 @@
 """Codes and their texts in English and Russian, units, and the codes of other systems: data tables, a leaf.
 
 The tables are the TOML files beside this module: ``statements``, ``quantities``, ``notes``, ``sources``, ``page``,
-``drugs``; of
-radiographs ``findings``, ``body_parts``, ``phrases``, whose words are put together in `wording`, and ``summary``.
+``drugs``, ``holter``; of radiographs ``findings``, ``body_parts``, ``phrases``, whose words are put together in
+`wording`, and ``summary``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ __all__ = [
     "drug_names",
     "finding",
     "findings",
+    "holter_text",
     "note_text",
     "page_text",
     "phrase_starts_line",
@@ -297,6 +298,13 @@ def page_text(key: str, lang: str, **facts: Any) -> str:
     """Return a word or line of the printed page, its ``{facts}`` filled in."""
     _check_lang(lang)
     template: str = _entry("page", "page text", key)[lang]
+    return template.format(**facts) if facts else template
+
+
+def holter_text(key: str, lang: str, **facts: Any) -> str:
+    """Return a word or line of the pages of a long recording, its ``{facts}`` filled in."""
+    _check_lang(lang)
+    template: str = _entry("holter", "holter text", key)[lang]
     return template.format(**facts) if facts else template
 
 
