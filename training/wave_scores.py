@@ -183,7 +183,7 @@ def examples(leads, models=None):
                 odds = ws.shape_odds(phases, n, rhythm, models[lead.part].shape)
                 bent, near = ws.neighbourhood(odds, boxes, rhythm)
                 labels, features = labels[:: SCORES.finer], ws.context_features(bent, near, phases, 0, n)
-                even = np.repeat(ws.evenness_of(rhythm)[:, None], n, axis=1)
+                even = np.repeat(rhythm.evenness[:, None], n, axis=1)
                 features = np.concatenate([features, even])
             thin = THINNED[which]
             keep = np.flatnonzero(labels >= 0)[rng.integers(0, thin) :: thin]
