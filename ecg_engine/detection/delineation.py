@@ -13,7 +13,7 @@ from ecg_engine.detection.parameters import QRS, SCORES, WAVES, odd_samples, sam
 from ecg_engine.detection.wave_scores import STEP_S, LeadScores, Rhythm, WaveModel, score_lead, shared
 from ecg_engine.kernels.agreement import combine_marks_into
 from ecg_engine.kernels.smoothing import moving_mean_into
-from ecg_engine.kernels.wave_spans import SpanLimits, drop_flat_into, wave_spans_into
+from ecg_engine.kernels.wave_spans import SpanLimits, drop_flat_into, to_samples_into, wave_spans_into
 from ecg_engine.kernels.waves import WaveShares, delineate_lead_into
 from ecg_engine.types import ABSENT, Delineation, LeadMarks
 from ecg_engine.types.marks import MARK_NAMES
@@ -99,17 +99,14 @@ def _marks_of(
 
     Where the lead does not move there is no P and no T: a flat line has no wave, whatever the scores.
     """
-    n_samples = len(row)
+    marks = np.empty((len(r_peaks), len(MARK_NAMES)), np.int64)
     if scores is None:
-        return np.full((len(r_peaks), len(MARK_NAMES)), ABSENT, np.int64)
-    places = np.empty((len(r_peaks), len(MARK_NAMES)))
+        marks[:] = ABSENT
+        return marks
+    places = np.empty(marks.shape)
     step = fs * STEP_S
     wave_spans_into(scores.odds, scores.lead, SCORES.finer, r_peaks / step, _limits(), places)
-    marks = np.minimum(np.rint(places * step).astype(np.int64), n_samples - 1)
-    marks[places < 0] = ABSENT
-    onset, offset = MARK_NAMES.index("qrs_onset"), MARK_NAMES.index("qrs_offset")
-    marks[:, onset] = np.maximum(np.minimum(marks[:, onset], r_peaks - 1), 0)
-    marks[:, offset] = np.minimum(np.maximum(marks[:, offset], r_peaks + 1), n_samples - 1)
+    to_samples_into(places, step, r_peaks, len(row), marks)
     drop_flat_into(row, SCORES.least_swing, marks)
     return marks
 

@@ -131,12 +131,22 @@ class LeadScores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rhythm:
-    """R peaks, s; the usual RR, s; how uneven RR is: its median change against its median; what is made of them."""
+    """R peaks, s; the usual RR, s; how uneven RR is: its median change against its median; what is made of them.
+
+    `evenness` are the last inputs of the second network, the same at every point: how uneven RR is, by knots.
+    """
 
     beats: NDArray[np.float64]
     usual: float
     uneven: float
+    evenness: _Floats = field(init=False)
     kept: dict[tuple[int, int, int], _Floats] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        knots = SCORES.irregular
+        place = float(np.interp(self.uneven, knots, range(len(knots))))
+        hats = np.maximum(0.0, 1.0 - np.abs(np.arange(len(knots)) - place)).astype(np.float32)
+        object.__setattr__(self, "evenness", hats)
 
     @classmethod
     def of(cls, r_peaks: NDArray[np.int64], fs: float) -> Rhythm:
@@ -238,16 +248,8 @@ def neighbourhood(odds: _Floats, boxes: _Floats, rhythm: Rhythm) -> tuple[_Float
     return bent, near
 
 
-def evenness_of(rhythm: Rhythm) -> _Floats:
-    """Return the last inputs of the second network, which are the same at every point: how uneven RR is, by knots."""
-    knots = SCORES.irregular
-    place = float(np.interp(rhythm.uneven, knots, range(len(knots))))
-    hats: _Floats = np.maximum(0.0, 1.0 - np.abs(np.arange(len(knots)) - place)).astype(np.float32)
-    return hats
-
-
 def context_features(bent: _Floats, near: _Floats, phases: _Floats, start: int, stop: int) -> _Floats:
-    """Return what the second network sees of points ``start .. stop-1``, but for `evenness_of`: (features, points)."""
+    """Return what the second network sees of ``start .. stop-1``, but for `Rhythm.evenness`: (features, points)."""
     own, others = len(bent) * len(SHIFTS), len(near) * len(NEAR_SHIFTS)
     out = np.empty((own + others + len(KEPT), stop - start), np.float32)
     shifted_into(bent, SHIFTS, start, 0, out)
@@ -259,12 +261,11 @@ def context_features(bent: _Floats, near: _Floats, phases: _Floats, start: int, 
 def context_odds(odds: _Floats, boxes: _Floats, phases: _Floats, rhythm: Rhythm, network: Network) -> _Floats:
     """Return the log odds by the second network, (3, n)."""
     bent, near = neighbourhood(odds, boxes, rhythm)
-    even = evenness_of(rhythm)
     out = np.empty_like(odds)
     for start in range(0, odds.shape[1], _PIECE):
         stop = min(odds.shape[1], start + _PIECE)
         inputs = context_features(bent, near, phases, start, stop)
-        logits = network(inputs, network.of_places(rhythm, start, stop, even))
+        logits = network(inputs, network.of_places(rhythm, start, stop, rhythm.evenness))
         log_odds_into(logits, network.biases[2], start, out)
     return out
 

@@ -11,12 +11,14 @@ from ecg_engine.kernels._jit import (
     f4_2d_read,
     f4_read,
     f8,
+    f8_2d_read,
     f8_2d_write,
     f8_named,
     f8_read,
     helper,
     i8,
     i8_2d_write,
+    i8_read,
     kernel,
 )
 from ecg_engine.kernels.bend import extremes
@@ -171,6 +173,22 @@ def wave_spans_into(
         total, first, last = _best_span(odds[P], start, int(row[QRS_ONSET]) - 1)
         if total > w.p_least:
             _mark(odds[P], x, finer, first, last, row[P_ONSET : P_OFFSET + 1])
+
+
+@kernel((f8_2d_read, f8, i8_read, i8, i8_2d_write), allocates=False)
+def to_samples_into(
+    places: NDArray[np.float64], step: float, r_peaks: NDArray[np.int64], n_samples: int, marks: NDArray[np.int64]
+) -> None:
+    """Write marks in grid points, `step` samples apart, as samples inside the lead; the QRS holds R and its neighbours.
+
+    Caller guarantees: equal shapes, (n_beats, 8); R peaks inside the lead; -1 where there is no wave.
+    """
+    for b in range(len(places)):
+        for k in range(places.shape[1]):
+            at = places[b, k]
+            marks[b, k] = min(int(np.rint(at * step)), n_samples - 1) if at >= 0.0 else -1
+        marks[b, QRS_ONSET] = max(min(marks[b, QRS_ONSET], r_peaks[b] - 1), 0)
+        marks[b, QRS_OFFSET] = min(max(marks[b, QRS_OFFSET], r_peaks[b] + 1), n_samples - 1)
 
 
 @kernel((f8_read, f8, i8_2d_write), allocates=False)

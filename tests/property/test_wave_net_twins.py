@@ -127,6 +127,13 @@ def test_usual_swing(seed):
         assert found == pytest.approx(np.median([np.ptp(x[max(0, at - half) : at + half + 1]) for at in r[::step]]))
 
 
+def test_places_in_samples_are_inside_and_hold_r():
+    places = np.array([[-1, -1, -1, 2.5, 4.25, 5.0, 6.126, 99.0], [7, 8, 9, 10, 11, -1, -1, -1]], float)
+    marks = np.empty((2, 8), np.int64)
+    wave_spans.to_samples_into(places, 4.0, np.array([9, 46]), 100, marks)
+    assert marks.tolist() == [[-1, -1, -1, 8, 17, 20, 25, 99], [28, 32, 36, 40, 47, -1, -1, -1]]
+
+
 def test_waves_that_do_not_move_are_dropped():
     x = np.zeros(100)
     x[40], x[20], x[70] = 1.0, 0.01, 0.0001
