@@ -124,23 +124,25 @@ def render_bytes(
 
 def draw_pages(report: EcgReport, recording: Recording, *, lang: str, settings: PageSettings) -> list[Drawing]:
     """Return the display lists of the pages: one, or those of a long recording."""
-    _check(report, recording, lang)
+    shown = _checked(report, recording, lang)
     if report.long is None or report.duration_s < HOLTER_S:
         return [draw_page(report, recording, lang=lang, settings=settings)]
-    return draw_holter(report, recording, lang=lang, settings=settings)
+    return draw_holter(report, shown, lang=lang, settings=settings)
 
 
-def _check(report: EcgReport, recording: Recording, lang: str) -> None:
+def _checked(report: EcgReport, recording: Recording, lang: str) -> Recording:
+    """Return the recording as it is shown: with what the report says was put right."""
     if lang not in LANGUAGES:
         raise InputError(f"lang: no texts in {lang!r}; choose one of {', '.join(LANGUAGES)}", argument="lang")
     recording = corrected(recording, report.corrections)
     if not set(recording.leads) <= set(report.leads) or report.fs != recording.fs:
         raise InputError("report: of another recording (its leads or rate differ)", argument="report")
+    return recording
 
 
 def draw_page(report: EcgReport, recording: Recording, *, lang: str, settings: PageSettings) -> Drawing:
     """Return the display list of the page."""
-    _check(report, recording, lang)
+    recording = _checked(report, recording, lang)
     grid = Grid()
     names = _shown_names(recording.leads)
     derived = _derivable(recording, names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -111,7 +112,7 @@ def test_a_moved_mark_changes_what_is_measured_from_it() -> None:
     marks = before.to_dict()["beats"]["median"]["marks"]
     fixed = ee.analyze_ecg(WHOLE, corrections={"marks": {"qrs_offset_ms": marks["qrs_offset_ms"] + 40}})
     assert fixed.measurements.overall["qrs_ms"] == pytest.approx(before.measurements.overall["qrs_ms"] + 40)
-    assert "wide_qrs" in {s.code for s in fixed.statements} or fixed.measurements.overall["qrs_ms"] < 120
+    assert {"wide_qrs", "ivcd", "lbbb_complete", "rbbb_complete"} & {s.code for s in fixed.statements}
     assert before.delineation is not None and fixed.delineation is not None
     assert set((fixed.delineation.qrs_offset - before.delineation.qrs_offset).tolist()) == {20}
 
@@ -173,14 +174,18 @@ def test_the_report_its_json_and_its_page_say_what_was_corrected() -> None:
     jsonschema.validate(plain, report_schema())
     assert plain["recording"]["corrections"] == right
     assert any("RA–LA" in note["text"] for note in plain["notes"])
-    page = render_bytes(report, with_electrodes(LA, RA, LL), "svg")
+    # A moved mark moves the knots of the baseline too: the traces are compared with the leads alone put right.
+    leads = ee.analyze_ecg(with_electrodes(LA, RA, LL), corrections={"swap_leads": [["RA", "LA"]]})
+    page = render_bytes(leads, with_electrodes(LA, RA, LL), "svg")
     straight = render_bytes(STRAIGHT, with_electrodes(RA, LA, LL), "svg")
     assert b"exchanged back" in page
 
-    def curve(svg: bytes) -> list[bytes]:
-        return [line for line in svg.splitlines() if b'data-lead="I"' in line][:1]
+    def curve(svg: bytes) -> np.ndarray:
+        path = next(line for line in svg.splitlines() if b'class="trace" data-lead="I"' in line)
+        points = np.array(re.findall(rb"[ML](-?[\d.]+) (-?[\d.]+)", path), dtype=float)
+        return points - points[0]  # rows stand where the words above them leave room
 
-    assert curve(page) == curve(straight) != []
+    assert np.abs(curve(page) - curve(straight)).max() <= 0.021
 
 
 def test_settings_with_corrections_travel_between_processes() -> None:

@@ -57,7 +57,7 @@ def test_what_stands_at_its_limit_is_said_by_a_part_of_the_readings() -> None:
     near = shares(ee.analyze_ecg(noisy, corrections=at_limit, stability_n=N))
     far = shares(ee.analyze_ecg(noisy, corrections=far_above, stability_n=N))
     wide = {"wide_qrs", "ivcd", "lbbb_complete", "rbbb_complete"}
-    assert max(far.get(code, 0.0) for code in wide) > 0.95
+    assert max(far.get(code, 0.0) for code in wide) > 0.8
     assert all(far.get(code, 0.0) >= near.get(code, 0.0) for code in wide)
 
 
