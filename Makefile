@@ -12,7 +12,7 @@ BENCH_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ECG_ENGINE_CACHE_DIR=$(CAC
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-train train-cxr demo test peers data lint format typecheck unit kernels accuracy bench bench-quick clean
+.PHONY: help setup setup-train train-cxr demo test peers data lint format typecheck unit kernels fuzz accuracy bench bench-quick clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -119,6 +119,11 @@ unit: $(VENV)/.installed peers data
 kernels: $(VENV)/.installed
 	NUMBA_DISABLE_JIT=1 ECG_ENGINE_CACHE_DIR=$(CACHES)/plain $(KERNEL_TESTS)
 	NUMBA_BOUNDSCHECK=1 ECG_ENGINE_CACHE_DIR=$(CACHES)/bounds $(KERNEL_TESTS)
+
+# COUNT files of each format, or of FORMATS=scp,edf; what fails is kept in .cache/fuzz. 100,000 take a night.
+COUNT ?= 2000
+fuzz: $(VENV)/.installed  ## read broken files of every format: COUNT=2000 of each; only our errors, in 1 s and 512 MB
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.formats --count $(COUNT) $(if $(FORMATS),--formats $(FORMATS))
 
 accuracy: $(VENV)/.installed data  ## accuracy floors on the reference databases, the slow ones too
 	ECG_ENGINE_CACHE_DIR=$(CACHES)/compiled $(BIN)/python -m pytest tests/accuracy -m "slow or not slow"

@@ -191,6 +191,7 @@ def show_formats(*, as_json: bool) -> None:
             "suffixes": list(row.suffixes),
             "reads": True,
             "writes": row.writer is not None,
+            "tried": row.tried,
             "extra": row.extra,
         }
         for row in FORMATS
@@ -199,10 +200,17 @@ def show_formats(*, as_json: bool) -> None:
         print_json({"formats": rows})
         return
     print_table(
-        ("name", "what", "suffixes", "reads", "writes"),
+        ("name", "what", "suffixes", "writes", "extra", "tried on real files"),
         [
-            (row.name, row.title, " ".join(row.suffixes), "yes", "yes" if row.writer is not None else "no")
+            (
+                row.name,
+                row.title,
+                " ".join(row.suffixes),
+                "yes" if row.writer is not None else "no",
+                row.extra or "none",
+                row.tried or "none: made-up files only",
+            )
             for row in FORMATS
         ],
-        wraps=(1,),
+        wraps=(1, 5),
     )

@@ -17,7 +17,7 @@ from ecg_engine.types import DeviceBeat, Recording
 _PRIVATE_DETAILS: Final = frozenset(
     {"comments", "patient_field", "recording_field", "institution", "study_uid", "recording_id", "uid", "trial"}
     | {"technician", "referring_physician", "confirming_physician", "edited_by", "order_number", "sequence_number"}
-    | {"location", "department", "room", "indication", "remarks", "history", "phone_id", "device_data"}
+    | {"location", "department", "proprietary", "room", "indication", "remarks", "history", "phone_id", "device_data"}
 )
 
 

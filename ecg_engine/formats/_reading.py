@@ -173,7 +173,7 @@ def open_ecg(
     Returns
     -------
     RecordingReader
-        WFDB and EDF are read piece by piece; the others stand in memory, as the file's integers or float32.
+        WFDB, EDF, BDF and ISHNE are read piece by piece; the others stand in memory, as the file's integers or float32.
     """
     where = Path(os.fspath(path))
     if fs is not None:
@@ -243,7 +243,7 @@ def write_ecg(recording: Recording, path: str | os.PathLike[str], *, format: str
     """Write a recording; the file appears whole or not at all.
 
     Samples that lie on the grid of ``source.lsb_mv`` are kept exactly; others are rounded to a step that covers each
-    lead's range in 16 bits, no finer than 0.1 µV.
+    lead's range in 16 bits, no finer than 0.1 µV. JSON and NumPy keep every bit.
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ def write_ecg(recording: Recording, path: str | os.PathLike[str], *, format: str
     path : str or PathLike
         Its suffix names the format where `format` does not.
     format : str, optional
-        ``"wfdb"``, ``"edf"``, ``"dicom"``, ``"scp"``, ``"aecg"``, ``"csv"``.
+        ``"wfdb"``, ``"edf"``, ``"dicom"``, ``"scp"``, ``"aecg"``, ``"ishne"``, ``"json"``, ``"npz"``, ``"csv"``.
 
     Raises
     ------

@@ -94,8 +94,11 @@ def decode(data: bytes, tables: Sequence[HuffmanTable], n: int) -> NDArray[np.in
     """
     n_bits = 8 * len(data)
     bits = np.unpackbits(np.frombuffer(data, np.uint8))
-    padded = np.concatenate([bits, np.zeros(_LONGEST + _LONGEST_VALUE, np.uint8)]).astype(np.int64)
+    padded = np.concatenate([bits, np.zeros(_LONGEST + _LONGEST_VALUE, np.uint8)]).astype(np.int32)
     starts = [_windows(padded, n_bits, table.width) for table in tables]
+    if len(tables) == 1 and not tables[0].switches.any():
+        where = _walk(tables[0].total[starts[0]].tolist(), n, n_bits)
+        return _values(padded, starts, tables, where, np.zeros(n, np.int64))
     steps = [table.total[at].tolist() for table, at in zip(tables, starts, strict=True)]
     to = [np.where(table.switches, table.value, 0)[at].tolist() for table, at in zip(tables, starts, strict=True)]
     found = np.empty((2, n), np.int64)
@@ -123,17 +126,36 @@ def decode(data: bytes, tables: Sequence[HuffmanTable], n: int) -> NDArray[np.in
     return _values(padded, starts, tables, where, which)
 
 
-def _windows(padded: NDArray[np.int64], n_bits: int, width: int) -> NDArray[np.int64]:
+def _walk(steps: list[int], n: int, n_bits: int) -> NDArray[np.int64]:
+    """Return where each of `n` codes of a single table begins."""
+    out, at, count = [0] * n, 0, 0
+    try:
+        for count in range(n):
+            out[count] = at
+            at += steps[at]
+    except IndexError:
+        raise HuffmanError(f"the bits end after {count} of {n} samples") from None
+    where = np.array(out, np.int64)
+    # A step of no bits: it stays where it is.
+    stuck = np.flatnonzero(np.diff(np.append(where, at)) == 0)
+    if stuck.size:
+        raise HuffmanError(f"no code begins at bit {where[stuck[0]]}, behind {stuck[0]} of {n} samples")
+    if at > n_bits:
+        raise HuffmanError("the bits end within the last sample")
+    return where
+
+
+def _windows(padded: NDArray[np.int32], n_bits: int, width: int) -> NDArray[np.int32]:
     """Return the number that `width` bits from each bit on are."""
-    out = np.zeros(n_bits, np.int64)
+    out = np.zeros(n_bits, np.int32)
     for i in range(width):
         out = (out << 1) | padded[i : i + n_bits]
     return out
 
 
 def _values(
-    padded: NDArray[np.int64],
-    starts: Sequence[NDArray[np.int64]],
+    padded: NDArray[np.int32],
+    starts: Sequence[NDArray[np.int32]],
     tables: Sequence[HuffmanTable],
     where: NDArray[np.int64],
     which: NDArray[np.int64],

@@ -107,9 +107,9 @@ def _split(path: Path) -> _Table:
     text = _text(path.read_bytes(), path)
     table, body = _Table(), []
     for number, line in enumerate(text.splitlines(), start=1):
-        if line.lstrip().startswith("#"):
+        if "#" in line and line.lstrip().startswith("#"):
             _comment(table, line)
-        elif line.strip():
+        elif line and not line.isspace():
             body.append((number, line))
     if not body:
         raise CorruptFormatError("no rows; export it again", path=path)
@@ -156,16 +156,17 @@ def _text(raw: bytes, path: Path) -> str:
 
 def _plain_rows(body: list[tuple[int, str]], delimiter: str) -> list[tuple[int, str]]:
     """Return rows without quotes; columns that blanks keep apart get the delimiter in their place."""
-    lines = [line for _, line in body]
-    if any('"' in line for line in lines[:50]):
+    head = [line for _, line in body[:50]]
+    if any('"' in line for line in head):
+        lines = [line for _, line in body]
         inside = "." if delimiter == "," else " "
         rows = reader(lines, delimiter=delimiter)
         plain = [delimiter.join(cell.replace(delimiter, inside) for cell in row) for row in rows]
         if len(plain) == len(lines):  # else a cell goes over lines, which no table of samples has
-            lines = plain
-    elif _is_spaced(lines[:50], delimiter):
-        lines = [delimiter.join(line.split()) for line in lines]
-    return [(number, line) for (number, _), line in zip(body, lines, strict=True)]
+            return [(number, line) for (number, _), line in zip(body, plain, strict=True)]
+    elif _is_spaced(head, delimiter):
+        return [(number, delimiter.join(line.split())) for number, line in body]
+    return body
 
 
 def _is_spaced(lines: list[str], delimiter: str) -> bool:

@@ -38,7 +38,8 @@ _STATUS_LEAD: Final = 4160
 _DOMINANT_BEAT: Final = 9
 _HERTZ, _SECONDS = 0, 1
 _VOLT: Final = 0
-_MV_PER_V: Final = 1e3
+#: mV in a volt, as a power of ten.
+_MV_POWER: Final = 3
 _DEFINED: Final = frozenset(
     (
         tags.BLOCK,
@@ -240,7 +241,7 @@ def _channels(
         said = one.get(tags.LEAD, b"")
         number = said[0] if len(said) == 1 else file.number(said[:2])
         name = _LEADS.get(number) or file.text(said[2:]) or f"ECG{i + 1}"
-        unit, scale = _scaled(file, one.get(tags.SENSITIVITY, b""))
+        unit, step_mv = _scaled(file, one.get(tags.SENSITIVITY, b""), _MV_POWER)
         if one.get(tags.TYPE, b"\0")[0] == _STATUS or number == _STATUS_LEAD:
             left_out[name] = "a status"
         elif unit != _VOLT or is_other_signal(name):
@@ -253,17 +254,18 @@ def _channels(
             if null is not None:
                 samples[digits == null] = np.nan
             zero = float(_value(one.get(tags.OFFSET, b""), own) or 0)
-            out.append(Channel(name=name, samples=samples, step_mv=scale * _MV_PER_V, zero_mv=zero * scale * _MV_PER_V))
+            out.append(Channel(name=name, samples=samples, step_mv=step_mv, zero_mv=zero * step_mv))
             rates.append(_rate(file, one.get(tags.INTERVAL, b""), options))
     return out, rates, left_out
 
 
-def _scaled(file: _File, raw: bytes) -> tuple[int | None, float]:
-    """Return unit and size of what is said as unit, power of ten and number; None and NaN where nothing is."""
+def _scaled(file: _File, raw: bytes, shift: int = 0) -> tuple[int | None, float]:
+    """Return unit and size, times ten to the `shift`, of unit, power of ten and number; NaN where nothing is said."""
     if len(raw) < 3:
         return (_VOLT if not raw else None), np.nan
-    power = int.from_bytes(raw[1:2], "big", signed=True)
-    return raw[0], file.number(raw[2:6], signed=True) * 10.0**power
+    power, number = int.from_bytes(raw[1:2], "big", signed=True) + shift, file.number(raw[2:6], signed=True)
+    # 25 / 10**4 is the nearest number to 0.0025, 25 * 10**-4 is not.
+    return raw[0], number * 10.0**power if power >= 0 else number / 10.0**-power
 
 
 def _rate(file: _File, raw: bytes, options: Options) -> float:

@@ -44,6 +44,8 @@ class Format:
         ``"module:function"``; the function is ``(path, options) -> Opened``.
     writer : str, optional
         ``"module:function"``; the function is ``(recording, path) -> None``. None where we only read.
+    tried : str
+        The files on which the reader was tried that no test made up; empty where none was to be had.
     extra : str, optional
         The extra that installs what it needs.
     """
@@ -54,6 +56,7 @@ class Format:
     sniff: Callable[[bytes], bool]
     reader: str
     writer: str | None = None
+    tried: str = ""
     extra: str | None = None
 
 
@@ -66,6 +69,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         sniff=_sniff.is_dicom,
         reader="ecg_engine.formats.dicom_waveform:open_file",
         writer="ecg_engine.formats.dicom_waveform:write_file",
+        tried="2 objects of devices",
     ),
     Format(
         name="edf",
@@ -74,6 +78,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         sniff=_sniff.is_edf,
         reader="ecg_engine.formats.edf:open_file",
         writer="ecg_engine.formats.edf_writer:write_file",
+        tried="1 file of a 12-lead device",
     ),
     Format(
         name="bdf",
@@ -89,6 +94,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         sniff=_sniff.is_wfdb_header,
         reader="ecg_engine.formats.wfdb_format:open_file",
         writer="ecg_engine.formats.wfdb_writer:write_file",
+        tried="records of LUDB, QTDB, MIT-BIH, NSTDB, CinC 2015",
     ),
     Format(
         name="scp",
@@ -97,6 +103,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         sniff=_sniff.is_scp,
         reader="ecg_engine.formats.scp:open_file",
         writer="ecg_engine.formats.scp_writer:write_file",
+        tried="1 file of a device; 1 refused, which breaks the standard",
     ),
     Format(
         name="aecg",
@@ -105,6 +112,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         sniff=_sniff.is_aecg,
         reader="ecg_engine.formats.aecg:open_file",
         writer="ecg_engine.formats.aecg_writer:write_file",
+        tried="8 examples of 3 sources; 1 empty, refused",
     ),
     Format(
         name="muse",
@@ -112,6 +120,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         suffixes=(".xml",),
         sniff=_sniff.is_muse,
         reader="ecg_engine.formats.muse:open_file",
+        tried="4 exports",
     ),
     Format(
         name="sierra",
@@ -119,6 +128,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         suffixes=(".xml",),
         sniff=_sniff.is_sierra,
         reader="ecg_engine.formats.sierra:open_file",
+        tried="3 exports (1.03, 1.04)",
     ),
     Format(
         name="cardiosoft",
@@ -126,6 +136,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         suffixes=(".xml",),
         sniff=_sniff.is_cardiosoft,
         reader="ecg_engine.formats.cardiosoft:open_file",
+        tried="1 export",
     ),
     Format(
         name="schiller",
@@ -133,6 +144,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         suffixes=(".xml",),
         sniff=_sniff.is_schiller,
         reader="ecg_engine.formats.schiller:open_file",
+        tried="1 export",
     ),
     Format(
         name="mortara",
@@ -147,6 +159,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         suffixes=(".atc",),
         sniff=_sniff.is_kardia,
         reader="ecg_engine.formats.kardia:open_file",
+        tried="3 files; 1 refused, its checksum is wrong",
     ),
     Format(
         name="ishne",

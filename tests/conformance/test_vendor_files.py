@@ -6,6 +6,8 @@ there is no second reader; there the test takes the numbers out of the file by t
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import struct
 from pathlib import Path
@@ -13,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecg_engine.errors import CorruptFormatError, UnsupportedFormatError
-from ecg_engine.formats import read_ecg, write_ecg
+from ecg_engine.errors import CorruptFormatError, FormatError, UnsupportedFormatError
+from ecg_engine.formats import FORMATS, Format, read_ecg, write_ecg
 from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.types import Recording
 
@@ -180,3 +182,16 @@ def header(recording: Recording) -> tuple[object, ...]:
         recording.leads, recording.fs, recording.start, who.id, who.name, who.birth_date, who.age_years, who.sex,
         source.device, source.filters, source.statements, recording.annotations,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("row", [row for row in FORMATS if row.tried], ids=lambda row: row.name)
+def test_the_table_of_formats_counts_the_files_it_was_tried_on(row: Format) -> None:
+    folder = os.environ.get("ECG_ENGINE_DATA")
+    vendor = Path(folder or "") / "ecg" / "vendor" / row.name
+    if not folder or not vendor.is_dir():
+        pytest.skip("no files of devices in this format")
+    read = 0
+    for path in vendor.iterdir():
+        with contextlib.suppress(FormatError):
+            read += read_ecg(path).source.format == row.name
+    assert int(row.tried.split()[0]) == read

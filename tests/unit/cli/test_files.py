@@ -34,6 +34,14 @@ def test_texts_and_hidden_files_beside_recordings_are_not_taken(tmp_path: Path) 
     assert names_of(tmp_path) == ["strip.txt"]
 
 
+def test_of_json_files_in_a_folder_only_recordings_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text('{"schema": "another", "measurements": {}}')
+    (tmp_path / "visit.json").write_text('{\n "schema": "ecg_engine.recording",\n "version": 1}')
+    assert find_inputs([tmp_path], {".json"}) == ([tmp_path / "visit.json"], [])
+    # A file that was named is taken all the same: somebody is told what is wrong with it.
+    assert find_inputs([tmp_path / "report.json"], {".json"})[0] == [tmp_path / "report.json"]
+
+
 def test_a_wfdb_record_counts_once(tmp_path: Path) -> None:
     (tmp_path / "r.hea").write_text(
         "# a comment\nr 2 500 10\nr.dat 16 200 16 0 0 0 0 I\nother.dat 16 200 16 0 0 0 0 II\n"
