@@ -17,6 +17,11 @@ __all__ = ["find_episodes", "rates_bpm", "unreadable_stretches"]
 
 #: What makes a second of a lead no evidence of a beat, nor of a pause. A flat line may be a heart that stands still.
 _LOST: Final = frozenset({"gaps", "saturated", "lead_off", "noisy"})
+#: What noise makes of ordinary beats is not said of it; a fast run is, for it may be what looks like noise.
+_NOT_IN_NOISE: Final = frozenset({
+    "ventricular_couplet", "supraventricular_couplet", "supraventricular_run", "idioventricular_run", "bigeminy",
+    "trigeminy",
+})  # fmt: skip
 Spans = tuple[tuple[int, int], ...]
 
 
@@ -41,7 +46,7 @@ def find_episodes(
     fs : float
         Hz.
     unreadable : tuple of (int, int)
-        As of `unreadable_stretches`: no pause is seen there.
+        As of `unreadable_stretches`: no pause is seen there, and no slow or short row of ectopic beats.
     slow_bpm, fast_bpm : float
         Limits of the rate for the patient's age, /min.
     fast_ventricular : iterable of (start s, stop s, rate /min)
@@ -67,6 +72,8 @@ def find_episodes(
             found += _outside(_runs(beats, seen, fs), [e for e in found if e.kind == "atrial_fibrillation"])
             found += _geminies(beats, seen, fs)
             found += _paced(beats, seen, fs)
+    hidden = [e for e in found if e.kind == "unreadable"]
+    found = [e for e in found if e.kind not in _NOT_IN_NOISE or not _meets(e, hidden)]
     return tuple(sorted(found, key=lambda e: (e.start_s, EPISODE_KINDS.index(e.kind))))
 
 
@@ -204,12 +211,12 @@ def _runs(beats: Beats, seen: NDArray[np.bool_], fs: float) -> list[Episode]:
 
 def _outside(runs: list[Episode], fibrillation: list[Episode]) -> list[Episode]:
     """Return runs without the supraventricular ones inside atrial fibrillation, where early beats mean nothing."""
-    return [
-        run
-        for run in runs
-        if not run.kind.startswith("supraventricular")
-        or not any(run.start_s < e.stop_s and run.stop_s > e.start_s for e in fibrillation)
-    ]
+    return [run for run in runs if not run.kind.startswith("supraventricular") or not _meets(run, fibrillation)]
+
+
+def _meets(one: Episode, others: Iterable[Episode]) -> bool:
+    """Return whether an episode shares time with any of others."""
+    return any(one.start_s < e.stop_s and one.stop_s > e.start_s for e in others)
 
 
 def _geminies(beats: Beats, seen: NDArray[np.bool_], fs: float) -> list[Episode]:

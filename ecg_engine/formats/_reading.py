@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from ecg_engine.types.recording import check_fs
 
 #: Samples over all leads above which a whole recording is returned as float32: 2**25 are 256 MB of float64.
 LONG_SAMPLES: Final = 1 << 25
+#: And above which it stands in a file: 2**27 are 512 MB of float32, two days of three leads at 250 Hz.
+FILED_SAMPLES: Final = 1 << 27
 #: Samples over all leads that are converted at a time.
 _BLOCK_SAMPLES: Final = 1 << 22
 
@@ -113,17 +116,15 @@ class RecordingReader:
             yield self.read(start, min(start + step, self.n_samples))
 
     def recording(self) -> Recording:
-        """Return the whole recording; float32 above `LONG_SAMPLES` samples over all leads."""
+        """Return the whole recording; above `LONG_SAMPLES` samples over all leads as float32.
+
+        Above `FILED_SAMPLES` they stand in an unnamed file of the folder for temporary files, mapped into memory: what
+        is not looked at need not stay in memory, and the file goes when the recording does.
+        """
         if self.n_samples * self.n_leads <= LONG_SAMPLES:
             signal: NDArray[Any] = self.read()
         else:
-            try:
-                signal = np.empty((self.n_leads, self.n_samples), dtype=np.float32)
-            except MemoryError as exc:
-                raise FormatError(
-                    f"{self.n_samples} samples a lead do not fit the memory; read it in pieces with open_ecg",
-                    path=self.source.path,
-                ) from exc
+            signal = self._room()
             step = max(1, _BLOCK_SAMPLES // self.n_leads)
             for start in range(0, self.n_samples, step):
                 stop = min(start + step, self.n_samples)
@@ -140,6 +141,23 @@ class RecordingReader:
             )
         except InputError as exc:
             raise CorruptFormatError(str(exc), path=self.source.path, lead=getattr(exc, "lead", None)) from exc
+
+    def _room(self) -> NDArray[np.float32]:
+        """Return an array for the whole recording, in memory or in a file."""
+        shape = (self.n_leads, self.n_samples)
+        try:
+            if self.n_samples * self.n_leads <= FILED_SAMPLES:
+                return np.empty(shape, dtype=np.float32)
+            with tempfile.TemporaryFile(prefix="ecg-engine-") as file:
+                if hasattr(os, "posix_fallocate"):  # a disk that is full says so here, not when a sample is written
+                    os.posix_fallocate(file.fileno(), 0, 4 * self.n_samples * self.n_leads)
+                return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
+        except (MemoryError, OSError) as exc:
+            raise FormatError(
+                f"{self.n_samples} samples a lead fit neither the memory nor the folder for temporary files "
+                f"({tempfile.gettempdir()}); read it in pieces with open_ecg",
+                path=self.source.path,
+            ) from exc
 
     def close(self) -> None:
         """Let go of the file."""
@@ -216,7 +234,7 @@ def read_ecg(
     Returns
     -------
     Recording
-        mV, float64; float32 above 2**25 samples over all leads.
+        mV, float64; float32 above 2**25 samples over all leads, in a temporary file above 2**27.
 
     Raises
     ------

@@ -68,8 +68,8 @@ def summarise(
     analysed = duration - _overlap_s(lost, 0.0, duration, fs)
     fibrillation = tuple((e.start_s, e.stop_s) for e in episodes if e.kind == "atrial_fibrillation")
     left_out = (*lost, *((round(a * fs), round(b * fs)) for a, b in fibrillation))
-    beats = _without_premature(beats, fibrillation, fs)
-    counts = _counts(beats, episodes)
+    counted = _without_false(beats, fibrillation, lost, fs)
+    counts = _counts(counted, episodes)
     burden = {f"{name}_percent": 100.0 * counts[name] / counts["beats"] for name, _ in _CLASSES[:3] if counts["beats"]}
     if analysed > 0:
         burden["atrial_fibrillation_percent"] = 100.0 * min(1.0, sum(b - a for a, b in fibrillation) / analysed)
@@ -79,20 +79,22 @@ def summarise(
         counts=counts,
         burden=burden,
         extremes=_extremes(beats, fs),
-        hours=_hours(beats, episodes, lost, fs, duration, start),
+        hours=_hours(counted, episodes, lost, fs, duration, start),
         episodes=episodes,
         variability=measure_variability(beats, fs=fs, n_samples=n_samples, left_out=left_out),
     )
 
 
-def _without_premature(beats: Beats, fibrillation: tuple[tuple[float, float], ...], fs: float) -> Beats:
-    """Return the beats with no supraventricular ones in atrial fibrillation: there early beats mean nothing."""
-    if beats.kinds is None or not fibrillation:
+def _without_false(beats: Beats, fibrillation: tuple[tuple[float, float], ...], lost: Spans, fs: float) -> Beats:
+    """Return the beats with none early in atrial fibrillation, where that means nothing, and none ectopic in noise."""
+    if beats.kinds is None:
         return beats
     kinds = beats.kinds.copy()
-    for start, stop in fibrillation:
-        part = kinds[slice(*np.searchsorted(beats.r_peaks, (start * fs - 0.5, stop * fs + 0.5)))]
-        part[part == "S"] = "N"
+    r_s = beats.r_peaks / fs
+    spans = [(a, b, "S") for a, b in fibrillation] + [(a / fs, b / fs, "SV") for a, b in lost]
+    for start, stop, letters in spans:
+        part = kinds[slice(*np.searchsorted(r_s, (start - 1e-6, stop + 1e-6)))]
+        part[np.isin(part, list(letters))] = "N"
     return replace(beats, kinds=kinds)
 
 

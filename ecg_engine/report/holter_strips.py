@@ -27,7 +27,7 @@ __all__ = ["MOST_STRIPS", "PreparedStrip", "Strip", "choose_strips", "draw_strip
 #: So many strips at most, and of each kind so many; the gravest kinds first.
 MOST_STRIPS: Final = 24
 _OF_KIND: Final = {
-    "fast_ventricular": 1, "ventricular_run": 4, "pause_3s": 3, "atrial_fibrillation": 3, "supraventricular_run": 3,
+    "ventricular_run": 4, "fast_ventricular": 1, "pause_3s": 3, "atrial_fibrillation": 3, "supraventricular_run": 3,
     "pause_2s": 1, "idioventricular_run": 2, "rate_min": 1, "rate_max": 1, "ventricular_couplet": 2, "bigeminy": 1,
     "trigeminy": 1, "supraventricular_couplet": 1, "paced": 1, "ventricular_single": 1, "supraventricular_single": 1,
 }  # fmt: skip
@@ -85,6 +85,8 @@ def choose_strips(report: EcgReport) -> tuple[Strip, ...]:
         # What a graver kind shows already is not shown again.
         fresh = [e for e in ordered if not any(_holds(strip.episode, e) for strip in found)]
         found += [Strip(episode=e, kind=kind) for e in sorted(fresh[:most], key=lambda e: e.start_s)]
+    # A run of beats says more than the stretch around it; what no run explains comes first.
+    found.sort(key=lambda strip: strip.kind != "fast_ventricular")
     return tuple(found[:MOST_STRIPS])
 
 

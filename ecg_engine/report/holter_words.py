@@ -140,6 +140,10 @@ def _counted(
 
 def _run(report: EcgReport, tables: LongSummary, kind: str, lang: str) -> str:
     episodes = tables.of_kind(kind)
+    if kind == "fast_ventricular":
+        # Where a run of beats explains it, the line of the runs says so already.
+        runs = tables.of_kind("ventricular_run")
+        episodes = tuple(e for e in episodes if not any(r.start_s <= _middle(e) <= r.stop_s for r in runs))
     if not episodes:
         return ""
     longest = max(episodes, key=lambda e: (e.n_beats, e.rate_bpm or 0.0))
@@ -152,6 +156,10 @@ def _run(report: EcgReport, tables: LongSummary, kind: str, lang: str) -> str:
         rate=DASH if longest.rate_bpm is None else number(longest.rate_bpm, 0, lang),
         at=_at(report, longest.start_s, lang),
     )
+
+
+def _middle(e: Episode) -> float:
+    return (e.start_s + e.stop_s) / 2
 
 
 def _longest(report: EcgReport, episodes: tuple[Episode, ...], lang: str) -> dict[str, object]:

@@ -64,7 +64,7 @@ class Hour:
         How much of it could be analysed, s.
     n_beats : int
     n_ventricular, n_supraventricular, n_paced : int
-        Beats of the classes V, S (outside atrial fibrillation) and Q.
+        Beats of the classes V, S (outside atrial fibrillation) and Q, V and S in the analysed time only.
     mean_bpm, min_bpm, max_bpm : float, optional
         /min: over the hour's intervals; the least and the greatest over eight of them. None where there are too few.
     n_pauses : int

@@ -217,3 +217,12 @@ def test_unreadable_is_what_no_lead_shows() -> None:
 
 def test_every_kind_has_its_place() -> None:
     assert len(set(EPISODE_KINDS)) == len(EPISODE_KINDS)
+
+
+def test_in_noise_a_couplet_is_none_and_a_fast_run_is_one() -> None:
+    tape = Tape(seed=2).sinus(60, bpm=65).run(2).sinus(20).run(4, bpm=80).sinus(20).run(5, bpm=160).sinus(20)
+    beats, _ = beats_of(tape.bigeminy(5).sinus(30))
+    shown = {e.kind for e in found(beats)}
+    assert shown == {"ventricular_couplet", "idioventricular_run", "ventricular_run", "bigeminy"}
+    hidden = found(beats, unreadable=((0, int(beats.r_peaks[-1]) + 1),))
+    assert {e.kind for e in hidden} == {"ventricular_run", "unreadable"}

@@ -77,3 +77,15 @@ def test_waves_by_rule_give_the_same_summary(monkeypatch: pytest.MonkeyPatch) ->
     both = (learnt.marks.qrs_onset >= 0) & (ruled.marks.qrs_onset >= 0)
     assert both.mean() > 0.98
     assert np.median(np.abs(learnt.marks.qrs_onset - ruled.marks.qrs_onset)[both]) <= 0.02 * FS
+
+
+@pytest.mark.parametrize("seconds", [2.5, 6.0, 20.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_no_beat_is_missed_after_the_leads_were_off(seed: int, seconds: float) -> None:
+    signal, truth = Tape(seed=seed).sinus(60 + seed, bpm=57).off(seconds).sinus(60, bpm=57).draw(fs=FS, noise_mv=0.015)
+    found = see(signal, fs=FS, leads=LEADS).beats
+    missed = [b for b in truth.beat_s if np.abs(found.r_peaks / FS - b).min() > 0.1]
+    (off,) = truth.spans
+    # The beat beside the gap may be lost with it.
+    assert all(min(abs(b - off[0]), abs(b - off[1])) < 0.6 for b in missed), missed
+    assert len(found.gaps) == 1

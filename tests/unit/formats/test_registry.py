@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import subprocess
 import sys
@@ -200,6 +201,25 @@ def test_long_recordings_are_float32(recording: Recording, tmp_path: Path, monke
     read = read_ecg(tmp_path / "visit.edf")
     assert read.signal.dtype == np.float32
     np.testing.assert_allclose(read.signal, recording.signal, atol=1e-6)
+
+
+def test_longer_ones_stand_in_a_file(recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_ecg(recording, tmp_path / "visit.edf")
+    monkeypatch.setattr("ecg_engine.formats._reading.LONG_SAMPLES", 5000)
+    in_memory = read_ecg(tmp_path / "visit.edf")
+    monkeypatch.setattr("ecg_engine.formats._reading.FILED_SAMPLES", 5000)
+    monkeypatch.setattr("ecg_engine.formats._reading._BLOCK_SAMPLES", 2000)
+    filed = read_ecg(tmp_path / "visit.edf")
+    base = filed.signal
+    while isinstance(base.base, np.ndarray):
+        base = base.base
+    assert isinstance(base, np.memmap)
+    np.testing.assert_array_equal(filed.signal, in_memory.signal)
+    assert filed.signal.dtype == np.float32
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(filed)).signal, in_memory.signal)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(FormatError, match="open_ecg"):
+        read_ecg(tmp_path / "visit.edf")
 
 
 @pytest.mark.parametrize("name", sorted(SUFFIXES))

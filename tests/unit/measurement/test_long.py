@@ -11,7 +11,7 @@ import pytest
 import ecg_engine as ee
 from ecg_engine.measurement.long import summarise
 from ecg_engine.report import report_schema
-from ecg_engine.types import Beats, EcgReport, Quality
+from ecg_engine.types import Beats, EcgReport, LeadQuality, Quality, Spell
 from tests.reference.long_ecg import LEADS, Tape, TapeTruth
 
 FS = 250.0
@@ -130,3 +130,16 @@ def test_no_beat_at_all() -> None:
     assert [(e.kind, e.start_s, e.stop_s) for e in tables.episodes] == [("unreadable", 0.0, 200.0)]
     assert tables.variability is None
     assert tables.hours[0].mean_bpm is None
+
+
+def test_ectopy_in_noise_is_not_counted() -> None:
+    kinds = np.array(list("NNNNVNNNNN" * 12))
+    beats = Beats(r_peaks=np.arange(1, len(kinds) + 1) * 250, kinds=kinds)
+    spell = Spell(reason="noisy", start_s=0, stop_s=60)
+    quality = Quality(by_lead={"II": LeadQuality(usable=True, spells=(spell,))}, acceptable=True)
+    tables = summarise(
+        beats, None, quality, leads=("II",), fs=FS, n_samples=250 * 121, slow_bpm=50, fast_bpm=100
+    )  # fmt: skip
+    assert tables.counts["ventricular"] == 6
+    assert tables.counts["beats"] == 120
+    assert tables.analysed_s == pytest.approx(61)
