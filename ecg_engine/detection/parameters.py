@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 
 from ecg_engine.kernels.waves import WaveShares
 
-__all__ = ["CLASSES", "CLEANING", "QRS", "QUALITY", "SCORES", "VENTRICULAR", "WAVES", "odd_samples", "samples"]
+__all__ = ["ATRIA", "CLASSES", "CLEANING", "QRS", "QUALITY", "SCORES", "VENTRICULAR", "WAVES", "odd_samples", "samples"]
 
 
 def samples(seconds: float, fs: float) -> int:
@@ -82,6 +82,34 @@ class QrsParameters:
     twice_s: float = 0.180  #: two R peaks so near are one QRS
     level_s: float = 0.30  #: half window of the local level that R stands out from
     floor_mv: float = 0.1  #: IEC 60601-2-27: below it a QRS is no beat (0.15 mV may be none, 0.5 mV must be one)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtrialParameters:
+    """Atrial activity between the QRS complexes. Times in s.
+
+    Fibrillation has 4 to 9 Hz (Bollmann et al. 2006, doi:10.1093/europace/eul113), flutter 240 to 340 waves a minute,
+    slowed by drugs to about 200 (ACC/AHA/HRS 2015, doi:10.1161/CIR.0000000000000311). The rest are windows' lengths.
+    """
+
+    rate_hz: float = 100.0  #: leads are thinned to about this rate
+    smooth_s: float = 0.02  #: and smoothed by two moving means of so much before
+    wander_s: float = 0.6  #: what two moving means of so much leave is the baseline
+    longest_s: float = 60.0  #: of a long recording the middle is looked at
+    fewest_beats: int = 4
+    fewest_alike: int = 3  #: beats that make a median beat
+    qrs_s: tuple[float, float] = (0.06, 0.07)  #: a QRS reaches at least so far before and after R
+    beat_before_s: float = 0.10  #: the median beat that is subtracted, before R
+    beat_after_s: float = 0.55  #: and after it, T included
+    beat_rr_share: float = 0.75  #: or so much of RR, where that is less
+    f_wave_hz: tuple[float, float] = (4.0, 9.5)  #: the rate of fibrillation waves is sought here
+    f_wave_width_hz: float = 0.6  #: their power lies so near to it
+    band_hz: tuple[float, float] = (3.0, 15.0)  #: and is held against the power here
+    spectrum_smooth_hz: float = 0.22
+    flutter_s: tuple[float, float] = (0.16, 0.285)  #: one flutter wave: 210 to 375 a minute
+    flutter_wander_s: float = 0.30  #: what two moving means of so much leave is no flutter wave
+    flutter_opposite: float = -0.45  #: half a wave later the signal is opposite (correlation)
+    least_free_s: float = 0.5  #: so much must be left between the QRS complexes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -359,6 +387,7 @@ class VentricularParameters:
     long_likelihood: float = 0.9  #: and needs one that is so likely
 
 
+ATRIA: Final = AtrialParameters()
 QRS: Final = QrsParameters()
 CLEANING: Final = CleaningParameters()
 QUALITY: Final = QualityParameters()

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.detection._prepare import fill_gaps
+from ecg_engine.detection.atria import AtrialSigns, Thinned, see_atria, thin
 from ecg_engine.detection.beat_classes import classify_beats, dominant_beats
 from ecg_engine.detection.cleaning import remove_baseline, remove_mains
 from ecg_engine.detection.delineation import delineate, marks_by_rule, with_p_of
+from ecg_engine.detection.ectopy import confirm_ventricular
 from ecg_engine.detection.median_beat import SingleBeats, median_and_singles
 from ecg_engine.detection.pacing import without_spikes
 from ecg_engine.detection.parameters import samples
@@ -75,6 +77,8 @@ class Seen:
         or of fibrillating ventricles, are none.
     dead_s : float
         How long all leads stood exactly still, s, in stretches of `DEAD_S` and more; they are gaps.
+    atria : AtrialSigns, optional
+        Of a recording seen in one piece, its middle minute.
     """
 
     leads: tuple[str, ...]
@@ -86,6 +90,7 @@ class Seen:
     mains_hz: float | None
     alike: bool
     dead_s: float
+    atria: AtrialSigns | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,6 +109,7 @@ class _Block:
     likeness: NDArray[np.float64] | None = None
     straight: NDArray[np.float64] | None = None
     mains_hz: float | None = None
+    thinned: Thinned | None = None
 
 
 def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequence[tuple[int, str]] = ()) -> Seen:
@@ -169,6 +175,7 @@ def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequenc
         mains_hz=next((p.mains_hz for p in parts if p.mains_hz is not None), None),
         alike=alike,
         dead_s=sum(b - a for a, b in dead) / fs,
+        atria=see_atria(parts[0].thinned) if alike and len(parts) == 1 and parts[0].thinned is not None else None,
     )
 
 
@@ -225,6 +232,7 @@ def _see_block(
     heart = without_spikes(mains.signal, beats.pacing_spikes, fs=fs)
     votes = np.ascontiguousarray(heart[rows])
     kinds = classify_beats(np.ascontiguousarray(mains.signal[rows]), fs=fs, r_peaks=beats.r_peaks)
+    kinds = confirm_ventricular(votes, kinds, beats.r_peaks, fs=fs)
     for at, kind in known:
         k = beat_near(beats.r_peaks, at - start, fs)
         if k is not None:
@@ -241,6 +249,10 @@ def _see_block(
     # The rule's onset is the sharp rise itself; cardiologists mark a little before it, where P may still be.
     onsets = rule[:, MARK_NAMES.index("qrs_onset")]
     onsets = onsets[onsets != ABSENT]
+    straight = remove_baseline(heart, fs=fs, qrs_onsets=onsets)
+    thinned = None
+    if n <= WHOLE_S * fs:
+        thinned = thin(straight, fs=fs, leads=leads, usable=rows, r_peaks=beats.r_peaks, kinds=kinds, table=table)
     return _Block(
         start=start,
         quality=quality,
@@ -248,8 +260,9 @@ def _see_block(
         table=table,
         by_lead=by_lead,
         likeness=dominant_beats(votes, fs=fs, r_peaks=beats.r_peaks),
-        straight=remove_baseline(heart, fs=fs, qrs_onsets=onsets),
+        straight=straight,
         mains_hz=mains.mains_hz,
+        thinned=thinned,
     )
 
 

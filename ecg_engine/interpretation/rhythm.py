@@ -1,62 +1,41 @@
-"""Rhythm: no beats, paced, sinus, atrial fibrillation, undetermined, premature beats."""
+"""Rhythm: no beats, pacing, rates of a rhythm that is not named, undetermined. What is named: the modules beside."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from ecg_engine.interpretation.atrial import (
+    accelerated_junctional_rhythm,
+    atrial_fibrillation,
+    atrial_flutter,
+    atrial_rhythm,
+    junctional_rhythm,
+    supraventricular_tachycardia,
+)
+from ecg_engine.interpretation.basic import MIN_BEATS, has_p, is_paced, is_sinus
 from ecg_engine.interpretation.context import Context, fact, rule
-from ecg_engine.interpretation.ventricular import is_mostly_ventricular
-from ecg_engine.types import Evidence, Statement
+from ecg_engine.types import Statement
+
+__all__ = [
+    "asystole",
+    "bradycardia",
+    "has_p",
+    "is_paced",
+    "is_sinus",
+    "paced_rhythm",
+    "pause",
+    "tachycardia",
+    "undetermined_rhythm",
+]
 
 #: No QRS for so long on connected leads, s.
 ASYSTOLE_S: Final = 4.0
 PAUSE_S: Final = 3.0
-#: A rhythm is named from so many beats.
-MIN_BEATS: Final = 3
-#: RR changes by so much of its mean from beat to beat (median) in atrial fibrillation, %; sinus arrhythmia stays below.
-AF_CHANGE_PERCENT: Final = 8.0
-#: RR that changes by more than this is no sinus rhythm, whatever stands before the QRS: flutter waves pass for P.
-SINUS_CHANGE_PERCENT: Final = 25.0
-#: Sinus arrhythmia: coefficient of variation of RR, %.
-SINUS_ARRHYTHMIA_CV_PERCENT: Final = 10.0
-#: P axis of a sinus rhythm, degrees (ACC/AHA/HRS 2015: P upright in I, II and aVF, negative in aVR).
-SINUS_P_AXIS_DEG: Final = (-30.0, 105.0)
 
 
 def _silent(c: Context) -> float | None:
     """Return the longest time without QRS, s, where the leads could have shown one."""
     return c.get("pause_s") if c.quality.usable_leads else None
-
-
-def is_paced(c: Context) -> bool:
-    """Return whether at least half of the beats follow a pacing spike."""
-    kinds = c.beats.kinds
-    return kinds is not None and len(kinds) > 0 and bool((kinds == "Q").sum() * 2 >= len(kinds))
-
-
-def has_p(c: Context) -> bool:
-    """Return whether P waves stand evenly before the QRS, so that PR was measured."""
-    return c.get("pr_ms") is not None
-
-
-def is_sinus(c: Context) -> bool:
-    """Return whether P waves of a sinus axis stand before the QRS, one for each."""
-    if len(c.beats.r_peaks) < MIN_BEATS or is_paced(c) or not has_p(c) or is_mostly_ventricular(c):
-        return False
-    if (c.get("rr_change_percent") or 0.0) > SINUS_CHANGE_PERCENT:
-        return False
-    axis = c.get("p_axis_deg")
-    return axis is None or SINUS_P_AXIS_DEG[0] <= axis <= SINUS_P_AXIS_DEG[1]
-
-
-def is_irregular(c: Context) -> bool:
-    """Return whether RR changes from beat to beat as in atrial fibrillation."""
-    change = c.get("rr_change_percent")
-    return change is not None and change >= AF_CHANGE_PERCENT
-
-
-def _certainty(c: Context) -> str:
-    return "definite" if c.get("p_axis_deg") is not None else "probable"
 
 
 @rule("rhythm")
@@ -85,69 +64,16 @@ def paced_rhythm(c: Context) -> Statement | None:
     return Statement(code="paced_rhythm", evidence=(fact(c, "n_pacing_spikes", source="iec_60601_2_27"),))
 
 
-def _sinus_evidence(c: Context) -> tuple[Evidence, ...]:
-    codes = ("p_share_percent", "pr_spread_ms", "p_coherence_percent", "p_axis_deg")
-    return tuple(fact(c, code, source="acc_svt_2015") for code in codes if c.get(code) is not None)
-
-
-@rule("rhythm")
-def sinus_rhythm(c: Context) -> Statement | None:
-    """P of a sinus axis before each QRS, rate within the limits of the age."""
-    rate = c.get("heart_rate_bpm")
-    if rate is None or not is_sinus(c) or not c.limits.slow_bpm <= rate <= c.limits.fast_bpm:
-        return None
-    evidence = (*_sinus_evidence(c), fact(c, "heart_rate_bpm", source="acc_brady_2018"))
-    return Statement(code="sinus_rhythm", certainty=_certainty(c), evidence=evidence)
-
-
-@rule("rhythm")
-def sinus_bradycardia(c: Context) -> Statement | None:
-    """Sinus rhythm below the limit of the age."""
-    rate = c.get("heart_rate_bpm")
-    if rate is None or not is_sinus(c) or rate >= c.limits.slow_bpm:
-        return None
-    limit = fact(c, "heart_rate_bpm", "<", c.limits.slow_bpm, source="acc_brady_2018")
-    return Statement(code="sinus_bradycardia", certainty=_certainty(c), evidence=(limit, *_sinus_evidence(c)))
-
-
-@rule("rhythm")
-def sinus_tachycardia(c: Context) -> Statement | None:
-    """Sinus rhythm above the limit of the age."""
-    rate = c.get("heart_rate_bpm")
-    if rate is None or not is_sinus(c) or rate <= c.limits.fast_bpm:
-        return None
-    limit = fact(c, "heart_rate_bpm", ">", c.limits.fast_bpm, source="acc_svt_2015")
-    return Statement(code="sinus_tachycardia", certainty=_certainty(c), evidence=(limit, *_sinus_evidence(c)))
-
-
-@rule("rhythm")
-def sinus_arrhythmia(c: Context) -> Statement | None:
-    """Sinus rhythm whose RR varies, without premature beats to account for it."""
-    spread = c.get("rr_cv_percent")
-    if spread is None or not is_sinus(c) or spread < SINUS_ARRHYTHMIA_CV_PERCENT or _n_premature(c):
-        return None
-    limit = fact(c, "rr_cv_percent", ">=", SINUS_ARRHYTHMIA_CV_PERCENT, source="design")
-    return Statement(code="sinus_arrhythmia", certainty="probable", evidence=(limit,))
-
-
-@rule("rhythm")
-def atrial_fibrillation(c: Context) -> Statement | None:
-    """RR irregular throughout, and no P waves at an even distance before the QRS."""
-    if len(c.beats.r_peaks) < 2 * MIN_BEATS or is_paced(c) or has_p(c) or not is_irregular(c):
-        return None
-    if is_mostly_ventricular(c):
-        return None
-    evidence = [fact(c, "rr_change_percent", ">=", AF_CHANGE_PERCENT, source="esc_af_2020")]
-    evidence += [
-        fact(c, k, source="esc_af_2020") for k in ("p_coherence_percent", "pr_spread_ms") if c.get(k) is not None
-    ]
-    return Statement(code="atrial_fibrillation", certainty="probable", evidence=tuple(evidence))
-
-
 @rule("rhythm")
 def undetermined_rhythm(c: Context) -> Statement | None:
-    """Beats, but neither sinus rhythm, nor fibrillation, nor pacing is proved."""
-    if len(c.beats.r_peaks) < MIN_BEATS or is_paced(c) or is_sinus(c) or atrial_fibrillation(c) is not None:
+    """Beats, but no rhythm is proved."""
+    if len(c.beats.r_peaks) < MIN_BEATS or is_paced(c) or is_sinus(c):
+        return None
+    named = (
+        atrial_fibrillation, atrial_flutter, atrial_rhythm, junctional_rhythm, accelerated_junctional_rhythm,
+        supraventricular_tachycardia,
+    )  # fmt: skip
+    if any(name(c) is not None for name in named):
         return None
     facts = [
         fact(c, k, source="design") for k in ("p_share_percent", "pr_spread_ms", "p_axis_deg") if c.get(k) is not None
@@ -167,29 +93,11 @@ def bradycardia(c: Context) -> Statement | None:
 
 @rule("rhythm")
 def tachycardia(c: Context) -> Statement | None:
-    """Fast ventricular rate in a rhythm that is not sinus."""
+    """Fast ventricular rate in a rhythm that is not sinus and names no tachycardia by itself."""
     rate = c.get("heart_rate_bpm")
     if rate is None or len(c.beats.r_peaks) < MIN_BEATS or is_sinus(c) or rate <= c.limits.fast_bpm:
         return None
+    if supraventricular_tachycardia(c) is not None:
+        return None
     limit = fact(c, "heart_rate_bpm", ">", c.limits.fast_bpm, source="acc_svt_2015")
     return Statement(code="tachycardia", evidence=(limit,))
-
-
-def _n_premature(c: Context) -> int:
-    kinds = c.beats.kinds
-    return 0 if kinds is None else int(((kinds == "S") | (kinds == "V")).sum())
-
-
-@rule("rhythm")
-def premature_beats(c: Context) -> Statement | None:
-    """Beats classed as premature or of another shape; which of the two is not told apart yet."""
-    if (
-        not _n_premature(c)
-        or atrial_fibrillation(c) is not None
-        or is_paced(c)
-        or c.get("rr_min_ms") is None
-        or c.get("rr_ms") is None
-    ):
-        return None
-    facts = (fact(c, "rr_min_ms", source="design"), fact(c, "rr_ms", source="design"))
-    return Statement(code="premature_beats", certainty="probable", evidence=facts)

@@ -9,6 +9,7 @@ from typing import Final
 # The families register their rules when they are imported.
 from ecg_engine.interpretation import (  # noqa: F401
     atria,
+    atrial,
     av_intervals,
     brugada,
     conduction,
@@ -19,8 +20,10 @@ from ecg_engine.interpretation import (  # noqa: F401
     ischaemia,
     normal,
     preexcitation,
+    premature,
     repolarisation,
     rhythm,
+    sinus,
     technical,
     ventricular,
 )
@@ -52,6 +55,16 @@ _SHAPES: Final = frozenset(
 _FRONTAL: Final = frozenset(
     {"axis_left", "axis_right", "axis_extreme", "bifascicular_block", "lafb", "lpfb", "lvh", "rvh"}
 )
+_PREMATURE: Final = frozenset({
+    "premature_ventricular_complex", "premature_atrial_complex", "ventricular_bigeminy", "ventricular_trigeminy",
+    "ventricular_couplet", "atrial_bigeminy", "atrial_couplet", "atrial_run",
+})  # fmt: skip
+
+#: What is told by where P points.
+_BY_P_AXIS: Final = frozenset({
+    "undetermined_rhythm", "atrial_rhythm", "junctional_rhythm", "accelerated_junctional_rhythm",
+})  # fmt: skip
+
 #: What Q, ST and T say where the ventricles are activated as usual.
 _SCARS: Final = frozenset({"infarction_anterior", "infarction_inferior", "infarction_lateral", "infarction_posterior"})
 _CALM_ST_T: Final = frozenset({"t_inversion", "st_t_nonspecific", "early_repolarization", "juvenile_t", "brugada_2"})
@@ -66,7 +79,8 @@ _ANY_ST_T: Final = _SCARS | _ST_T
 #: over: nothing that rests on their signs is said.
 SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
     "lead_reversal": _FRONTAL
-    | {"undetermined_rhythm", "right_atrial_enlargement"}
+    | _BY_P_AXIS
+    | {"right_atrial_enlargement"}
     | {"infarction_inferior", "infarction_lateral"}
     | _CALM_ST_T,
     "leg_electrode_reversal": _FRONTAL
@@ -75,7 +89,8 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
     | _CALM_ST_T,
     "precordial_reversal": frozenset({"infarction_anterior", "infarction_posterior"}) | _CALM_ST_T,
     "dextrocardia": _FRONTAL
-    | {"undetermined_rhythm", "precordial_reversal", "low_voltage", "right_atrial_enlargement"}
+    | _BY_P_AXIS
+    | {"precordial_reversal", "low_voltage", "right_atrial_enlargement"}
     | _SCARS
     | _CALM_ST_T,
     # What reaches the ventricles beside the bundle of His makes their axis, shape and voltages, ST and T.
@@ -105,10 +120,11 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
     "ventricular_fibrillation": frozenset(
         {
             "atrial_fibrillation",
+            "atrial_flutter",
+            "supraventricular_tachycardia",
             "undetermined_rhythm",
             "bradycardia",
             "tachycardia",
-            "premature_beats",
             "sinus_arrhythmia",
             "preexcitation",
             "left_atrial_enlargement",
@@ -116,8 +132,9 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
         }
     )
     | _SHAPES
+    | _PREMATURE
     | _ANY_ST_T,
-    "ventricular_tachycardia": frozenset({"undetermined_rhythm", "premature_beats", "bradycardia"}) | _ANY_ST_T,
+    "ventricular_tachycardia": frozenset({"undetermined_rhythm", "bradycardia"}) | _PREMATURE | _ANY_ST_T,
     "asystole": frozenset({"pause", "undetermined_rhythm", "bradycardia"}) | _ANY_ST_T,
 }
 

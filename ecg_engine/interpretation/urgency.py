@@ -43,6 +43,10 @@ STATEMENT_LEVELS: Final[Mapping[str, str]] = {
     "hyperkalaemia": "urgent",
     "hypokalaemia": "urgent",
     "atrial_fibrillation": "urgent",
+    "atrial_flutter": "urgent",
+    "supraventricular_tachycardia": "urgent",
+    "sinus_pause": "urgent",
+    "junctional_rhythm": "urgent",
     "undetermined_rhythm": "unscored",
 }
 

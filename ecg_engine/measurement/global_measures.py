@@ -9,7 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_engine.detection.atria import AtrialSigns
 from ecg_engine.measurement.qtc import qtc_bazett_ms, qtc_framingham_ms, qtc_fridericia_ms, qtc_hodges_ms
+from ecg_engine.measurement.rhythm_measures import measure_atria, measure_ectopy, rr_irregularity
 from ecg_engine.types import ABSENT, Beats, Delineation, MedianBeat
 
 #: P waves are taken as such where so many of the beats have one ...
@@ -34,6 +36,7 @@ def measure_global(
     beat: MedianBeat | None,
     usable: Sequence[str],
     n_samples: int,
+    atria: AtrialSigns | None = None,
 ) -> dict[str, float]:
     """Measure what belongs to all leads together.
 
@@ -52,6 +55,8 @@ def measure_global(
         Leads good enough for an axis.
     n_samples : int
         Length of the recording.
+    atria : AtrialSigns, optional
+        What was seen between the QRS complexes.
 
     Returns
     -------
@@ -62,12 +67,17 @@ def measure_global(
     out.update(_rates(beats, fs, n_samples))
     if marks is not None and len(beats.r_peaks):
         out.update(_p_waves(marks, beats, fs))
+    out.update(measure_ectopy(beats, marks, fs))
+    irregular = rr_irregularity(beats, fs)
+    if irregular is not None:
+        out["rr_irregularity_percent"] = irregular
     if beat is not None:
         if not math.isnan(beat.p_coherence):
             out["p_coherence_percent"] = 100 * beat.p_coherence
         has_p = _has_p(out)
         out.update(_intervals(beat, has_p=has_p))
         out.update(_axes(beat, leads, usable, has_p=has_p))
+        out.update(measure_atria(atria, out))
     if "qt_ms" in out and "rr_ms" in out and not _plausible_qt(out["qt_ms"], out["rr_ms"]):
         del out["qt_ms"]
     if {"qt_ms", "qrs_ms"} <= set(out):

@@ -88,6 +88,7 @@ def judge(recording: Recording, seen: Seen, *, finer: int = 1, fast: Mapping[str
         beat=beat,
         usable=usable,
         n_samples=recording.n_samples * finer,
+        atria=seen.atria,
     )
     if marks is not None and overall.get("p_coherence_percent", 100.0) < P_COHERENCE_PERCENT:
         marks = _without_p(marks)
@@ -185,7 +186,7 @@ def _st_kept(recording: Recording, notes: list[Note]) -> bool:
 
 def _keep_rates(overall: dict[str, float]) -> None:
     """Take back every interval and axis within a beat."""
-    for code in [code for code in overall if not code.startswith(("rr_", "heart_rate", "pause", "n_"))]:
+    for code in [code for code in overall if not code.startswith(("rr_", "heart_rate", "pause", "n_pacing"))]:
         del overall[code]
 
 

@@ -64,7 +64,7 @@ def test_fibrillation_after_sinus_rhythm_is_critical(hz, rng):
 def test_fibrillation_throughout_is_critical_and_nothing_else_is_said_of_the_rhythm(rng):
     found = codes(waves(12, 5.0, rng, 0.05))
     assert "ventricular_fibrillation" in found
-    assert not found & {"atrial_fibrillation", "sinus_rhythm", "undetermined_rhythm", "premature_beats"}
+    assert not found & {"atrial_fibrillation", "sinus_rhythm", "undetermined_rhythm", "premature_ventricular_complex"}
 
 
 @pytest.mark.parametrize("bpm", [150, 180])

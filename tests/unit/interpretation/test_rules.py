@@ -157,7 +157,10 @@ def test_st_is_not_judged_in_wide_or_paced_beats():
     assert "st_elevation" not in said(context(by_lead=by_lead, kinds="Q" * 12, n_pacing_spikes=12.0))
 
 
-FIBRILLATING = {"without": ("pr_ms", "p_axis_deg", "p_duration_ms"), "rr_change_percent": 18.0, "pr_spread_ms": 60.0}
+FIBRILLATING = {
+    "without": ("pr_ms", "p_axis_deg", "p_duration_ms"), "rr_change_percent": 18.0, "pr_spread_ms": 60.0,
+    "rr_irregularity_percent": 20.0, "fibrillation_percent": 95.0,
+}  # fmt: skip
 
 
 def test_irregular_without_p_is_fibrillation_not_sinus():
@@ -305,11 +308,17 @@ def test_three_ventricular_beats_are_a_run(n_beats, holds):
     ],
 )  # fmt: skip
 def test_a_rhythm_of_unknown_origin_waits_only_where_it_is_calm(measured, level):
-    c = context(**({"without": (), "p_axis_deg": -80.0} | measured))
+    unknown = {"without": ("pr_ms", "p_axis_deg", "p_duration_ms"), "p_share_percent": 50.0, "pr_spread_ms": 40.0}
+    c = context(**(unknown | measured))
     assert "undetermined_rhythm" in said(c)
     assert judge_urgency(c, interpret(c), judged=()).level == level
 
 
+#: One basic rhythm only.
+BASIC = {
+    "sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia", "atrial_fibrillation", "atrial_flutter", "atrial_rhythm",
+    "junctional_rhythm", "accelerated_junctional_rhythm", "supraventricular_tachycardia", "undetermined_rhythm",
+}  # fmt: skip
 #: No report may say two of one group.
 EXCLUSIVE = (
     {"ventricular_fibrillation", "ventricular_tachycardia", "ventricular_run"},
@@ -319,15 +328,10 @@ EXCLUSIVE = (
     {"ventricular_fibrillation", "bradycardia"},
     {"ventricular_fibrillation", "rbbb_complete", "lbbb_complete", "wide_qrs"},
     {"ventricular_tachycardia", "undetermined_rhythm"},
-    {"ventricular_tachycardia", "premature_beats"},
-    {
-        "sinus_rhythm",
-        "sinus_bradycardia",
-        "sinus_tachycardia",
-        "atrial_fibrillation",
-        "undetermined_rhythm",
-        "paced_rhythm",
-    },
+    {"ventricular_tachycardia", "premature_ventricular_complex"},
+    BASIC,
+    # The atria may fibrillate under a pacemaker.
+    BASIC - {"atrial_fibrillation"} | {"paced_rhythm"},
     {"rbbb_complete", "lbbb_complete", "ivcd", "wide_qrs", "paced_rhythm"},
     {"axis_left", "axis_right", "axis_extreme", "lead_reversal", "dextrocardia"},
     {"axis_left", "axis_right", "axis_extreme", "leg_electrode_reversal"},
@@ -336,6 +340,11 @@ EXCLUSIVE = (
     {"asystole", "pause"},
     {"bradycardia", "tachycardia", "sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia"},
     {"atrial_fibrillation", "av_block_1"},
+    {"atrial_flutter", "av_block_1"},
+    {"atrial_fibrillation", "premature_atrial_complex"},
+    {"atrial_flutter", "premature_atrial_complex"},
+    {"tachycardia", "supraventricular_tachycardia"},
+    {"sinus_arrhythmia", "sinus_pause"},
     {"atrial_fibrillation", "sinus_arrhythmia"},
 )
 
@@ -349,6 +358,12 @@ def test_statements_that_exclude_each_other_never_meet(rng):
         "qrs_axis_deg": (-180, 180), "pause_s": (0.3, 8), "n_pacing_spikes": (1, 20),
         "swap_arms_logit": (-8, 6), "swap_arm_leg_logit": (-8, 6), "mirrored_heart_logit": (-8, 6),
         "ventricular_run_beats": (2, 12), "ventricular_run_bpm": (100, 250),
+        "rr_max_ms": (400, 4000), "p_coherence_percent": (0, 100), "rr_irregularity_percent": (0, 30),
+        "fibrillation_percent": (0, 100), "f_wave_percent": (5, 70), "f_wave_bpm": (240, 570),
+        "flutter_evenness_percent": (0, 100), "flutter_bpm": (210, 375), "flutter_ratio": (1, 5),
+        "n_premature_atrial": (1, 5), "n_premature_ventricular": (1, 5), "n_ventricular_couplets": (1, 3),
+        "ventricular_bigeminy_beats": (2, 6), "ventricular_trigeminy_beats": (2, 5), "n_atrial_couplets": (1, 2),
+        "atrial_bigeminy_beats": (2, 5), "atrial_run_longest_beats": (3, 6),
     }  # fmt: skip
     fast = {
         "fast_ventricular_percent": (50, 100), "fast_ventricular_s": (2.5, 10), "fast_ventricular_bpm": (0, 375),

@@ -1,0 +1,125 @@
+"""Rules of rhythm at their limits."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecg_engine.types import Patient
+from tests.unit.interpretation.test_rules import FIBRILLATING, context, said
+
+PVC = {
+    "n_premature_ventricular": 2.0, "premature_ventricular_rr_ms": 500.0,
+    "premature_ventricular_pause_percent": 100.0, "premature_ventricular_qrs_ms": 150.0,
+}  # fmt: skip
+PAC = {"n_premature_atrial": 1.0, "premature_atrial_rr_ms": 500.0, "premature_atrial_pause_percent": 85.0}
+
+
+def test_premature_beats_of_either_kind_leave_the_sinus_rhythm():
+    assert said(context(**PVC)) == {"sinus_rhythm", "premature_ventricular_complex"}
+    assert said(context(**PAC)) == {"sinus_rhythm", "premature_atrial_complex"}
+
+
+def test_in_fibrillation_ventricular_beats_are_said_and_atrial_ones_are_not():
+    found = said(context(**FIBRILLATING, **PVC, **PAC))
+    assert "premature_ventricular_complex" in found and "premature_atrial_complex" not in found
+
+
+@pytest.mark.parametrize(
+    ("measured", "code"),
+    [
+        ({"ventricular_bigeminy_beats": 3.0}, "ventricular_bigeminy"),
+        ({"ventricular_trigeminy_beats": 3.0}, "ventricular_trigeminy"),
+        ({"n_ventricular_couplets": 1.0}, "ventricular_couplet"),
+    ],
+)
+def test_order_of_ventricular_beats(measured, code):
+    assert code in said(context(**PVC, **measured))
+    less = {k: v - 1 for k, v in measured.items()}
+    assert code not in said(context(**PVC, **less))
+
+
+@pytest.mark.parametrize(
+    ("measured", "code"),
+    [
+        ({"atrial_bigeminy_beats": 3.0}, "atrial_bigeminy"),
+        ({"n_atrial_couplets": 1.0}, "atrial_couplet"),
+        ({"atrial_run_longest_beats": 3.0}, "atrial_run"),
+    ],
+)
+def test_order_of_atrial_beats(measured, code):
+    assert code in said(context(**PAC, **measured))
+    assert code not in said(context(**measured)), "nothing without the beats themselves"
+
+
+FLUTTER = {"flutter_evenness_percent": 85.0, "flutter_bpm": 280.0, "flutter_ratio": 2.0, "heart_rate_bpm": 140.0,
+           "p_axis_deg": -90.0}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("measured", "holds"),
+    [
+        ({}, True),
+        ({"flutter_bpm": 219.0}, False),
+        ({"flutter_bpm": 351.0}, False),
+        ({"flutter_evenness_percent": 49.0}, False),
+        # 280 deflections a minute of ventricles at 190 are no flutter.
+        ({"heart_rate_bpm": 190.0}, False),
+        # What passes for a sinus P needs more proof.
+        ({"p_axis_deg": 50.0, "flutter_evenness_percent": 74.0}, False),
+        ({"p_axis_deg": 50.0, "flutter_evenness_percent": 76.0}, True),
+    ],
+)
+def test_flutter(measured, holds):
+    found = said(context(**(FLUTTER | measured)))
+    assert ("atrial_flutter" in found) is holds
+    assert not (holds and found & {"sinus_rhythm", "sinus_tachycardia", "supraventricular_tachycardia", "av_block_1"})
+
+
+@pytest.mark.parametrize(("irregular", "likely", "holds"), [(6.0, 40.0, True), (5.9, 99.0, False), (20.0, 39.0, False)])
+def test_fibrillation_needs_irregular_beats_and_its_likelihood(irregular, likely, holds):
+    measured = FIBRILLATING | {"rr_irregularity_percent": irregular, "fibrillation_percent": likely}
+    assert ("atrial_fibrillation" in said(context(**measured))) is holds
+
+
+def test_under_a_pacemaker_fibrillation_is_told_by_its_waves():
+    paced = {"kinds": "Q" * 12, "n_pacing_spikes": 12.0, "without": ("pr_ms", "p_axis_deg"), "f_wave_bpm": 380.0}
+    found = context(**paced, f_wave_percent=45.0, p_coherence_percent=20.0)
+    assert said(found) == {"paced_rhythm", "atrial_fibrillation"}
+    assert said(context(**paced, f_wave_percent=45.0, p_coherence_percent=60.0)) == {"paced_rhythm"}
+    assert said(context(**paced, f_wave_percent=30.0, p_coherence_percent=20.0)) == {"paced_rhythm"}
+
+
+NO_P = {"without": ("pr_ms", "p_axis_deg", "p_duration_ms"), "p_share_percent": 10.0, "p_coherence_percent": 15.0,
+        "pr_spread_ms": 50.0}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("bpm", "age", "code"),
+    [(45.0, 55, "junctional_rhythm"), (80.0, 55, "accelerated_junctional_rhythm"),
+     (160.0, 55, "supraventricular_tachycardia"), (230.0, 0.5, "supraventricular_tachycardia")],
+)  # fmt: skip
+def test_regular_and_narrow_without_p(bpm, age, code):
+    c = context(**NO_P, heart_rate_bpm=bpm, rr_ms=60000 / bpm, patient=Patient(age_years=age, sex="M"), qrs_ms=75.0)
+    found = said(c)
+    assert code in found and "undetermined_rhythm" not in found
+
+
+def test_irregular_or_wide_without_p_is_none_of_these():
+    for other in ({"rr_change_percent": 7.0}, {"qrs_ms": 140.0}):
+        assert "undetermined_rhythm" in said(context(**NO_P, heart_rate_bpm=80.0, **other))
+
+
+def inverted(mv: float) -> dict[str, dict[str, float]]:
+    return {lead: {"p_mv": mv} for lead in ("II", "III", "aVF")}
+
+
+def test_inverted_p_comes_from_the_atria_or_the_junction_by_its_distance():
+    assert "atrial_rhythm" in said(context(p_axis_deg=-80.0, pr_ms=140.0, by_lead=inverted(-0.1)))
+    assert "accelerated_junctional_rhythm" in said(context(p_axis_deg=-80.0, pr_ms=100.0, by_lead=inverted(-0.1)))
+    assert "sinus_rhythm" in said(context(p_axis_deg=-80.0, pr_ms=140.0, by_lead=inverted(-0.02))), "it shows no axis"
+
+
+@pytest.mark.parametrize(("longest", "holds"), [(2000.0, True), (1990.0, False)])
+def test_sinus_pause(longest, holds):
+    found = said(context(rr_max_ms=longest, rr_cv_percent=12.0))
+    assert ("sinus_pause" in found) is holds and ("sinus_arrhythmia" in found) is not holds
