@@ -169,6 +169,15 @@ def decode(
             help="Facts of the patient: id, name, birth_date, age_years, sex, pacemaker, complaint, drugs.",
         ),
     ] = None,
+    complaint: Annotated[
+        str | None, typer.Option("--complaint", metavar="TEXT", help="What brings the patient.")
+    ] = None,
+    drugs: Annotated[
+        str | None, typer.Option("--drugs", metavar="A,B", help="Drugs that the patient takes, by name.")
+    ] = None,
+    pacemaker: Annotated[
+        bool | None, typer.Option("--pacemaker/--no-pacemaker", help="Whether the patient has a pacemaker.")
+    ] = None,
     previous: Annotated[
         Path | None,
         typer.Option(
@@ -225,7 +234,14 @@ def decode(
             formats=() if out is None else wanted,
             lang=lang,
             page=PageSettings(speed_mm_s=speed, gain_mm_mv=gain, layout=layout),
-            patient=patient_settings(patient, age_years=age, sex=sex),
+            patient=patient_settings(
+                patient,
+                age_years=age,
+                sex=sex,
+                complaint=complaint,
+                drugs=_names(drugs),
+                pacemaker=pacemaker,
+            ),
             input_format=input_format,
             fs=fs,
             leads=_names(leads),
@@ -367,6 +383,7 @@ Examples:
   ecg-engine convert visit.dcm visit.edf
   ecg-engine convert strip.csv strip.hea --fs 250
   ecg-engine convert visit.edf visit.out --format csv
+  ecg-engine convert visit.dcm one.dcm --anonymize --key-file hospital.key
 """
 )
 def convert(
@@ -374,6 +391,21 @@ def convert(
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; its suffix names the format.")],
     output_format: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help="Format to write, where the suffix does not say.")
+    ] = None,
+    anonymize: Annotated[
+        bool,
+        typer.Option(
+            "--anonymize",
+            help="Take the patient out: a pseudonym, dates shifted by patient, no names, numbers or free text.",
+        ),
+    ] = False,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--key-file",
+            metavar="FILE",
+            help="The key that pseudonyms and shifts are made with; else ECG_ENGINE_PSEUDONYM_KEY, else a new one.",
+        ),
     ] = None,
     fs: Fs = None,
     input_format: InputFormat = None,
@@ -388,6 +420,8 @@ def convert(
             source,
             target,
             output_format=output_format,
+            anonymize=anonymize,
+            key_file=key_file,
             input_format=input_format,
             fs=fs,
             leads=_names(leads),

@@ -12,6 +12,7 @@ from typing import Final
 
 from ecg_engine.batch.files import write_whole
 from ecg_engine.errors import EcgEngineError, InputError
+from ecg_engine.formats._sniff import HEAD_BYTES, is_json_recording
 
 __all__ = ["find_inputs", "make_folder", "result_names", "split_images", "write_whole"]
 
@@ -90,9 +91,16 @@ def _walk(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
             file = here / name
             if name.startswith(".") or name in parts or file.suffix.lower() not in suffixes:
                 continue
-            if name.lower().split(".")[0] in _NO_RECORDINGS:
+            if name.lower().split(".")[0] in _NO_RECORDINGS or (file.suffix.lower() == ".json" and not _is_ours(file)):
                 continue
             yield file
+
+
+def _is_ours(file: Path) -> bool:
+    """Tell whether a JSON file is a recording: reports and cards stand in folders too."""
+    with suppress(OSError), file.open("rb") as opened:
+        return is_json_recording(opened.read(HEAD_BYTES))
+    return False
 
 
 def _parts_of_records(folder: Path, headers: Sequence[str]) -> set[str]:

@@ -41,7 +41,15 @@ _RULES: Final[dict[str, tuple[str, Callable[[Any], bool]]]] = {
 }
 
 
-def patient_settings(path: Path | None, *, age_years: float | None = None, sex: str | None = None) -> PatientSettings:
+def patient_settings(
+    path: Path | None,
+    *,
+    age_years: float | None = None,
+    sex: str | None = None,
+    complaint: str | None = None,
+    drugs: tuple[str, ...] = (),
+    pacemaker: bool | None = None,
+) -> PatientSettings:
     """Return the patient's facts from a file, if any, and from the options, which win.
 
     Raises
@@ -59,7 +67,8 @@ def patient_settings(path: Path | None, *, age_years: float | None = None, sex: 
         if sex.upper() not in ("F", "M"):
             raise InputError("sex: give F or M", argument="sex")
         facts["sex"] = sex.upper()
-    return PatientSettings(**facts)
+    given = {"complaint": complaint, "drugs": drugs or None, "pacemaker": pacemaker}
+    return PatientSettings(**{**facts, **{key: value for key, value in given.items() if value is not None}})
 
 
 def read_patient(path: Path) -> dict[str, Any]:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import secrets
 import traceback
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ecg_engine.cli import INTERRUPTED
 from ecg_engine.cli.console import Talk, print_facts, print_json, print_table, shown
 from ecg_engine.cli.files import find_inputs
 from ecg_engine.errors import EcgEngineError, InputError
-from ecg_engine.formats import describe, read_ecg, write_ecg
+from ecg_engine.formats import Anonymizer, describe, read_ecg, write_ecg
+from ecg_engine.formats.anonymize import key_of_file, names_patient, read_key
 from ecg_engine.formats.registry import FORMATS, find_writer, format_named
 from ecg_engine.types.recording import check_fs
+
+#: The key of pseudonyms, as hexadecimal digits or any other text.
+KEY_VARIABLE: Final = "ECG_ENGINE_PSEUDONYM_KEY"
 
 
 def _check_usage(input_format: str | None, fs: float | None) -> None:
@@ -93,6 +98,8 @@ def convert_file(
     target: Path,
     *,
     output_format: str | None,
+    anonymize: bool,
+    key_file: Path | None,
     input_format: str | None,
     fs: float | None,
     leads: tuple[str, ...],
@@ -103,9 +110,12 @@ def convert_file(
     Raises
     ------
     InputError
-        Wrong usage: formats that do not exist, an impossible rate, a target that is the source or cannot be.
+        Wrong usage: formats that do not exist, an impossible rate, a target that is the source or cannot be, a key that
+        cannot be read or is too short.
     """
     _check_usage(input_format, fs)
+    if key_file is not None and not anonymize:
+        raise InputError("--key-file: only --anonymize uses a key", argument="key_file")
     row = _writer(target, output_format)
     if target.is_dir() or not target.parent.is_dir():
         raise InputError(f"OUT: {target}: name a file in an existing folder", argument="target")
@@ -113,16 +123,36 @@ def convert_file(
         raise InputError(f"OUT: {target} is the input; name another file", argument="target")
     talk = Talk()
     talk.show_warnings()
+    hide = _anonymizer(key_file, talk) if anonymize else None
 
     def work() -> None:
         recording = read_ecg(source, format=input_format, fs=fs, leads=leads or None)
+        if hide is not None:
+            if names_patient(target.name, recording.patient):
+                talk.say("note: the output's own name holds the patient's name or number; rename it")
+            recording = hide(recording)
         write_ecg(recording, target, format=row)
         talk.say(
             f"{target}: {recording.n_leads} leads, {recording.duration_s:g} s, {recording.fs:g} Hz, {row}; "
-            f"read as {recording.source.format}"
+            f"read as {recording.source.format}" + (f", anonymized: {recording.patient.id}" if hide is not None else "")
         )
 
     return 1 if _attempt(work, source, talk, debug=debug) else 0
+
+
+def _anonymizer(key_file: Path | None, talk: Talk) -> Anonymizer:
+    """Return what takes the patient out, with the key of the file, else of the environment, else a new one."""
+    said = os.environ.get(KEY_VARIABLE, "")
+    if key_file is not None:
+        return Anonymizer(key=key_of_file(key_file))
+    if said.strip():
+        return Anonymizer(key=read_key(said))
+    key = secrets.token_bytes(32)
+    talk.say(
+        f"note: no key was given, so a new one was made: {key.hex()}. Keep it secret, and give it again (--key-file or "
+        f"{KEY_VARIABLE}) where the same patient is to get the same pseudonym."
+    )
+    return Anonymizer(key=key)
 
 
 def _writer(target: Path, name: str | None) -> str:

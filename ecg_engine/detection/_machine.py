@@ -8,23 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.detection.parameters import QRS, odd_samples, samples
-from ecg_engine.kernels.bend import IN_GAP, MOVED, PLACE
-from ecg_engine.kernels.qrs import advance_into
+from ecg_engine.kernels.bend import IN_GAP, MOVED, ODD, PLACE
+from ecg_engine.kernels.qrs import GROUP, advance_into
 from ecg_engine.kernels.rules import (
-    BEAT_ROWS,
     BEATS,
-    CANDIDATE_ROWS,
     CANDIDATES,
     LAST_R,
+    RANKS,
     STATE_SIZE,
     TENT,
     BeatRules,
 )
+from ecg_engine.types.recording import MAX_MV, check_signal
 
 
 @lru_cache(maxsize=32)
 def rules_for(fs: float, floor_mv: float | None) -> tuple[BeatRules, NDArray[np.float64]]:
-    """Return the rules in samples of `fs`, and one arm of the bend's filter."""
+    """Return the rules in samples of `fs`, and one arm of the bend's filter, as weights of steps."""
     thin = max(1, round(fs / QRS.grid_hz))
     rate = fs / thin
 
@@ -62,10 +62,12 @@ def rules_for(fs: float, floor_mv: float | None) -> tuple[BeatRules, NDArray[np.
         soon_share=QRS.soon_share,
         no_vote=QRS.no_vote,
         floor=0.0 if floor_mv is None else float(floor_mv),
+        most=MAX_MV,
     )
-    taps = bend_taps(rate)
-    taps.setflags(write=False)
-    return rules, taps
+    # The tap k stands on the sum of the k first steps to either side: each step has the taps from its own on.
+    arms = np.ascontiguousarray(np.cumsum(bend_taps(rate)[::-1])[::-1])
+    arms.setflags(write=False)
+    return rules, arms
 
 
 def bend_taps(rate: float) -> NDArray[np.float64]:
@@ -91,24 +93,24 @@ class Machine:
     floor_mv : float or None
     """
 
-    __slots__ = ("_arrays", "_memory", "_rules", "_state", "_taps", "_twice")
+    __slots__ = ("_arms", "_arrays", "_memory", "_rules", "_state", "_twice")
 
     def __init__(self, n_leads: int, fs: float, floor_mv: float | None) -> None:
-        self._rules, self._taps = rules_for(fs, floor_mv)
-        rules, reach = self._rules, len(self._taps)
+        self._rules, self._arms = rules_for(fs, floor_mv)
+        rules, reach = self._rules, len(self._arms)
         room = int(rules.begin + rules.block + 2 * rules.width + 2 * rules.apart) + 4 * reach + 8
-        self._state = np.zeros(STATE_SIZE, np.int64)
+        self._state = np.zeros(STATE_SIZE + GROUP, np.int64)
         self._state[TENT] = self._state[LAST_R] = -1
         self._memory = np.zeros((n_leads, 4))
         self._memory[:, IN_GAP] = 1.0
         self._arrays = (
             np.zeros((n_leads, room)),
-            np.zeros((n_leads, room)),
+            np.zeros((n_leads + 2, room)),
             np.zeros((n_leads + 1, room)),
             np.ones(n_leads),
             np.zeros((n_leads, PLACE + 1)),
-            np.zeros((CANDIDATE_ROWS + BEAT_ROWS, CANDIDATES)),
-            np.empty(max(CANDIDATES, 2 * int(rules.locate) + 1)),
+            np.zeros((RANKS + 1, CANDIDATES)),
+            np.empty(max(CANDIDATES, 3 * (2 * int(rules.locate) + 1))),
         )
         self._twice = int(rules.twice)
 
@@ -117,13 +119,21 @@ class Machine:
         """The leads that ever moved."""
         return tuple(int(i) for i in np.flatnonzero(self._memory[:, MOVED]))
 
+    @property
+    def has_gaps(self) -> bool:
+        """Whether any sample was NaN."""
+        return bool(self._memory[:, ODD].any())
+
     def feed(self, x: NDArray[np.float64], base: int, stop: int, *, final: bool) -> NDArray[np.int64]:
         """Return the R peaks that follow from what stands in `x`, whose first sample is `base` of the recording.
 
-        Caller guarantees: `x` holds what came before for `KEPT_S`, and all from there to `stop`.
+        Caller guarantees: `x` holds what came before for `KEPT_S`, and all from there to `stop`. A sample that is
+        infinite or no voltage in any unit raises what `check_signal` says of it.
         """
-        out = np.empty((stop - base) // self._twice + 2 * BEATS, np.int64)
+        out = np.empty((stop - base) // self._twice + (GROUP + 1) * BEATS, np.int64)
         count = advance_into(
-            x, base, stop, int(final), self._rules, self._taps, self._state, self._memory, *self._arrays, out
+            x, base, stop, int(final), self._rules, self._arms, self._state, self._memory, *self._arrays, out
         )
+        if count < 0:
+            check_signal(x)
         return out[:count]

@@ -24,6 +24,11 @@ def leads_of(ecg: Any) -> NDArray[np.float64]:
     return signal
 
 
+def median_of_many(x: NDArray[np.float64]) -> float:
+    """Return the median, of a long array that of `_JUDGED` or more of its values, evenly spread."""
+    return float(np.median(x[:: max(1, len(x) // _JUDGED)]))
+
+
 def fill_gaps(signal: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a copy whose NaN are replaced by straight lines between their neighbours, zeros in an empty lead."""
     filled = np.ascontiguousarray(signal)

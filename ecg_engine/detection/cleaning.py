@@ -13,12 +13,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_engine.detection._prepare import median_of_many
 from ecg_engine.detection.parameters import CLEANING, odd_samples, samples
 from ecg_engine.kernels.cleaning import fit_sine_into, knots_into, spline_into, subtract_sine_into
 from ecg_engine.kernels.smoothing import moving_mean_into
 
 #: Harmonics of mains that are looked for.
 _HARMONICS: Final = (1, 2, 3)
+#: Of a recording of many windows one in so many is looked at first; with less than this share of the floor in them (or
+#: with so few of them) no more are.
+_PROBE, _FEW_WINDOWS, _PROBE_SHARE = 10, 10, 0.6
 #: Frequencies beside mains that its amplitude is held against, Hz.
 _BESIDE_HZ: Final = (-7.0, -4.0, 4.0, 7.0)
 
@@ -171,11 +175,16 @@ def _remove_one(row: NDArray[np.float64], mains_hz: float, fs: float) -> float:
     smooth = np.empty_like(row)
     moving_mean_into(np.ascontiguousarray(row), width, smooth)
     rest = row - smooth
-    usual = float(np.median(np.abs(rest)))
+    usual = median_of_many(np.abs(rest))
     weight = (np.abs(rest) <= 3.0 * usual).astype(np.float64)
     length = min(samples(CLEANING.mains_window_s, fs), len(row))
     hop = max(1, length // 2)
     n_windows = max(1, (len(row) - length) // hop + 1)
+    if n_windows > 2 * _PROBE * _FEW_WINDOWS:
+        # Most long recordings have none of it: every tenth window says so.
+        probe = _fit(rest, weight, mains_hz, fs, width, length, hop * _PROBE, n_windows // _PROBE)
+        if float(np.median(np.hypot(probe[:, 0], probe[:, 1]))) < _PROBE_SHARE * CLEANING.mains_floor_mv:
+            return 0.0
     taken = 0.0
     for harmonic in _HARMONICS:
         hz = harmonic * mains_hz

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of
+from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of, median_of_many
 from ecg_engine.detection.parameters import QRS, SCORES, WAVES, odd_samples, samples
 from ecg_engine.detection.wave_scores import STEP_S, LeadScores, Rhythm, WaveModel, score_lead, shared
 from ecg_engine.kernels.agreement import combine_marks_into
 from ecg_engine.kernels.smoothing import moving_mean_into
-from ecg_engine.kernels.wave_spans import SpanLimits, wave_spans_into
+from ecg_engine.kernels.wave_spans import SpanLimits, drop_flat_into, wave_spans_into
 from ecg_engine.kernels.waves import WaveShares, delineate_lead_into
 from ecg_engine.types import ABSENT, Delineation, LeadMarks
 from ecg_engine.types.marks import MARK_NAMES
@@ -72,23 +73,33 @@ def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
     if len(at):
         rhythm = Rhythm.of(at, fs)
         scores = shared([score_lead(row, at, fs, rhythm=rhythm) for row in signal])
-    table = np.stack(
-        [_without_flat(_marks_of(s, at, fs, len(row)), row) for s, row in zip(scores, signal, strict=True)]
-    )
-    by_lead = tuple(_as_marks(rows) for rows in table)
-    together = table[0] if len(table) == 1 else combine(table, fs, preferred=clearest_first(signal, at, fs))
-    return Delineation(**{name: together[:, k] for k, name in enumerate(MARK_NAMES)}, by_lead=by_lead)
+    table = np.stack([_marks_of(s, row, at, fs) for s, row in zip(scores, signal, strict=True)])
+    if len(table) == 1:
+        together = table[0]
+    else:
+        # Which lead is clearest tells only where one of two that contradict each other may be believed.
+        alone = least_agreeing(len(table)) <= 1
+        preferred = clearest_first(signal, at, fs) if alone else np.arange(len(table))
+        together = combine(table, fs, preferred=preferred)
+    by_lead = tuple(LeadMarks(**_named(rows)) for rows in table)
+    return Delineation(**_named(together), by_lead=by_lead)
 
 
 def mark_lead(
     row: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float, *, model: WaveModel | None = None
 ) -> NDArray[np.int64]:
     """Return the marks of one lead, shape (n_beats, 8), in the order of `MARK_NAMES`; as `score_lead`."""
-    return _without_flat(_marks_of(score_lead(row, r_peaks, fs, model=model), r_peaks, fs, len(row)), row)
+    return _marks_of(score_lead(row, r_peaks, fs, model=model), row, r_peaks, fs)
 
 
-def _marks_of(scores: LeadScores | None, r_peaks: NDArray[np.int64], fs: float, n_samples: int) -> NDArray[np.int64]:
-    """Return the marks that the scores of a lead give, all `ABSENT` where it has none."""
+def _marks_of(
+    scores: LeadScores | None, row: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float
+) -> NDArray[np.int64]:
+    """Return the marks that the scores of a lead give, all `ABSENT` where it has none.
+
+    Where the lead does not move there is no P and no T: a flat line has no wave, whatever the scores.
+    """
+    n_samples = len(row)
     if scores is None:
         return np.full((len(r_peaks), len(MARK_NAMES)), ABSENT, np.int64)
     places = np.empty((len(r_peaks), len(MARK_NAMES)))
@@ -99,22 +110,11 @@ def _marks_of(scores: LeadScores | None, r_peaks: NDArray[np.int64], fs: float, 
     onset, offset = MARK_NAMES.index("qrs_onset"), MARK_NAMES.index("qrs_offset")
     marks[:, onset] = np.maximum(np.minimum(marks[:, onset], r_peaks - 1), 0)
     marks[:, offset] = np.minimum(np.maximum(marks[:, offset], r_peaks + 1), n_samples - 1)
+    drop_flat_into(row, SCORES.least_swing, marks)
     return marks
 
 
-def _without_flat(marks: NDArray[np.int64], row: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the marks without P and T where the lead does not move: a flat line has no wave, whatever the scores."""
-    swing = {}
-    for name, onset, offset in (("p", 0, 2), ("qrs", 3, 4), ("t", 5, 7)):
-        ends = np.maximum(marks[:, [onset, offset]], 0)
-        ends[:, 1] += 1
-        ends = np.minimum(ends, len(row) - 1).ravel()
-        swing[name] = (np.maximum.reduceat(row, ends) - np.minimum.reduceat(row, ends))[::2]
-    for name, onset, offset in (("p", 0, 2), ("t", 5, 7)):
-        marks[swing[name] < SCORES.least_swing * swing["qrs"], onset : offset + 1] = ABSENT
-    return marks
-
-
+@cache
 def _limits() -> SpanLimits:
     return SpanLimits(
         qrs_before=SCORES.qrs_before_s / STEP_S,
@@ -140,10 +140,10 @@ def mark_leads(
     widths = (share * WAVES.fine_s, share * WAVES.middle_s, share * WAVES.coarse_s)
     table = np.empty((len(signal), len(r_peaks), len(MARK_NAMES)), np.int64)
     for row, marks in zip(signal, table, strict=True):
-        centred = np.ascontiguousarray(row - np.median(row))
+        centred = np.ascontiguousarray(row - median_of_many(row))
         fine, middle, coarse = (smooth_lead(centred, seconds, fs) for seconds in widths)
         rest = centred - fine
-        noise = 1.4826 * float(np.median(np.abs(rest)))
+        noise = 1.4826 * median_of_many(np.abs(rest))
         delineate_lead_into(fine, middle, coarse, r_peaks, noise, shares, marks)
     return table
 
@@ -181,8 +181,13 @@ def smooth_lead(row: NDArray[np.float64], seconds: float, fs: float) -> NDArray[
     return twice
 
 
-def _as_marks(rows: NDArray[np.int64]) -> LeadMarks:
-    return LeadMarks(**{name: rows[:, k] for k, name in enumerate(MARK_NAMES)})
+def _named(rows: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    return dict(zip(MARK_NAMES, np.ascontiguousarray(rows.T), strict=True))
+
+
+def least_agreeing(n_leads: int, agree_share: float = WAVES.agree_share) -> int:
+    """Return how many of the leads must have a wave at one place."""
+    return max(1, round(agree_share * n_leads))
 
 
 def combine(
@@ -206,7 +211,7 @@ def combine(
     """
     out = np.empty((table.shape[1], len(MARK_NAMES)), np.int64)
     reach = np.array([WAVES.agree_p_s, WAVES.agree_qrs_s, WAVES.agree_t_s]) * fs
-    combine_marks_into(np.ascontiguousarray(table), preferred, reach, max(1, round(agree_share * len(table))), out)
+    combine_marks_into(np.ascontiguousarray(table), preferred, reach, least_agreeing(len(table), agree_share), out)
     return out
 
 

@@ -136,7 +136,7 @@ def find_fast_ventricular(
         likelihood=float(likelihood[first:last].max()),
         rate_bpm=60.0 * middle["rate_hz"],
         evenness=middle["evenness"],
-        usual_beat=_usual_beat_in(signal[leads], fs, beats, seen.starts_s[first:last]),
+        usual_beat=_usual_beat_in(signal, leads, fs, beats, seen.starts_s[first:last]),
         leakage=middle["leakage_low"],
     )
 
@@ -263,7 +263,7 @@ def _bands_into(
 
 
 def _usual_beat_in(
-    signal: NDArray[np.floating], fs: float, beats: Beats, starts_s: NDArray[np.float64]
+    signal: NDArray[np.floating], leads: NDArray[np.bool_], fs: float, beats: Beats, starts_s: NDArray[np.float64]
 ) -> float | None:
     """Return the median over the windows of the likeness to the usual beat at its best; None where there is none.
 
@@ -274,7 +274,7 @@ def _usual_beat_in(
     margin = VENTRICULAR.block_s / 2
     first = max(0, round((float(starts_s[0]) - margin) * fs))
     stop = round((float(starts_s[-1]) + VENTRICULAR.window_s + margin) * fs)
-    part = fill_gaps(np.array(signal[:, first:stop], dtype=np.float64))
+    part = fill_gaps(np.array(signal[:, first:stop][leads], dtype=np.float64))
     main = np.empty((len(part), part.shape[1] // thin))
     for row, target in zip(part, main, strict=True):
         _bands_into(row, thin, rate, target)

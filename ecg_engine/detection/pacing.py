@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_engine.detection._prepare import median_of_many
 from ecg_engine.detection.parameters import samples
 from ecg_engine.kernels.pacing import bridge_into, spikes_into
 
@@ -48,7 +49,7 @@ def find_pacing_spikes(signal: NDArray[np.float64], *, fs: float) -> NDArray[np.
             if len(row) < 200_000
             else np.abs(np.diff(row[:200_000]))
         )
-        usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+        usual = median_of_many(steps[steps > 0]) if (steps > 0).any() else 0.0
         out = np.empty(len(row) // width + 1, np.int64)
         height = max(SPIKE_MV, SPIKE_NOISE * usual)
         found.append(out[: spikes_into(np.ascontiguousarray(row), width, height, out)])

@@ -11,7 +11,19 @@ from typing import ClassVar, Final
 
 from ecg_engine.kernels.waves import WaveShares
 
-__all__ = ["ATRIA", "CLASSES", "CLEANING", "QRS", "QUALITY", "SCORES", "VENTRICULAR", "WAVES", "odd_samples", "samples"]
+__all__ = [
+    "ATRIA",
+    "CLASSES",
+    "CLEANING",
+    "EPISODES",
+    "QRS",
+    "QUALITY",
+    "SCORES",
+    "VENTRICULAR",
+    "WAVES",
+    "odd_samples",
+    "samples",
+]
 
 
 def samples(seconds: float, fs: float) -> int:
@@ -388,6 +400,41 @@ class VentricularParameters:
 
 
 ATRIA: Final = AtrialParameters()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeParameters:
+    """Episodes of long recordings.
+
+    Irregularity, its window, tolerance and threshold are those of Petrenas et al. 2015
+    (doi:10.1016/j.compbiomed.2015.01.019), as published; ``af_smooth`` stands for their slow average, so that an
+    episode of half a minute is seen. 30 s make an episode of atrial fibrillation (ESC 2020,
+    doi:10.1093/eurheartj/ehaa612). Three beats at 100 per minute make a run, slower ventricular ones are
+    idioventricular (AHA/ACC/HRS 2017, doi:10.1161/CIR.0000000000000549). Pauses of 2 and 3 s are those that Holter
+    reports list (ISHNE/HRS 2017, doi:10.1111/anec.12447).
+    """
+
+    af_window: int = 8  #: intervals that are compared with each other
+    af_tolerance_s: float = 0.030  #: two intervals that differ by less are alike
+    af_threshold: float = 0.725  #: irregularity against the mean interval, 1/s
+    af_bigeminy: float = 2e-4  #: regular alternation leaves less than this between the medians and the means
+    af_smooth: int = 31  #: intervals that the decision is averaged over: about half a minute
+    af_bridge_s: float = 30.0  #: two episodes so near are one
+    af_least_s: float = 30.0  #: a shorter one is none
+    p_share: float = 0.6  #: where so many of its ordinary beats have a P wave
+    p_spread_s: float = 0.020  #: at so even a distance from QRS (median absolute deviation) it is none either
+    pause_s: tuple[float, float] = (2.0, 3.0)  #: the lesser and the greater pause
+    run_beats: int = 3
+    run_bpm: float = 100.0
+    geminy_least: int = 3  #: so many ectopic beats at an even place make a bigeminy or trigeminy
+    slow_bpm: float = 50.0  #: of an adult, day and night (ACC/AHA/HRS 2018, doi:10.1161/CIR.0000000000000628)
+    rate_intervals: int = 8  #: a rate is that of so many intervals
+    rate_least_s: float = 30.0  #: a slow or fast rate that lasts less is no episode
+    rate_bridge_s: float = 10.0  #: two episodes so near are one
+    noise_share: float = 0.2  #: an interval of which more is noise in every lead is no pause
+
+
+EPISODES: Final = EpisodeParameters()
 QRS: Final = QrsParameters()
 CLEANING: Final = CleaningParameters()
 QUALITY: Final = QualityParameters()

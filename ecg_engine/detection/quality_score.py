@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -33,6 +34,8 @@ from ecg_engine.kernels.seconds import (
 __all__ = ["FAULTS", "ScoreWeights", "coarse", "lead_faults", "load_weights", "quality_score", "score_of", "seconds_of"]
 
 _FILE: Final = "quality_score.toml"
+#: The score of a long recording is that of so many of its pieces, or of up to twice as many.
+_PIECES: Final = 20
 #: What may be wrong with a lead, the higher the worse: share of its seconds that are flat; log10 of noise over swing;
 #: log10 of the wander, mV; log10 of the usual slope over that of the QRS (nothing stands out); log10 of the noise of
 #: its noisiest tenth, mV; log10 of the inverse of its swing, 1/mV.
@@ -138,7 +141,8 @@ def quality_score(rows: NDArray[np.float64], fs: float, seconds: NDArray[np.floa
     Returns
     -------
     float
-        The mean over pieces of about 10 s, the length of the recordings whose labels the weights were fitted to.
+        The mean over pieces of about 10 s, the length of the recordings whose labels the weights were fitted to; of a
+        long recording over twenty of them or more, evenly spread.
     """
     n = rows.shape[1]
     if n < fs:
@@ -146,7 +150,7 @@ def quality_score(rows: NDArray[np.float64], fs: float, seconds: NDArray[np.floa
     count = max(1, round(seconds.shape[1] / QUALITY.piece_s))
     edges = np.linspace(0, seconds.shape[1], count + 1).round().astype(np.int64)
     scores = []
-    for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+    for a, b in list(pairwise(edges.tolist()))[:: max(1, count // _PIECES)]:
         piece = np.ascontiguousarray(rows[:, round(a * fs) : n if b == edges[-1] else round(b * fs)])
         scores.append(score_of(lead_faults(piece, fs, seconds[:, a:b]), load_weights()))
     return float(np.mean(scores))

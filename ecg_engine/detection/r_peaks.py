@@ -14,7 +14,7 @@ from ecg_engine.detection.parameters import QRS, samples
 from ecg_engine.detection.streaming import Feed
 from ecg_engine.errors import SignalError
 from ecg_engine.types import Beats
-from ecg_engine.types.recording import check_fs, check_signal
+from ecg_engine.types.recording import as_signal, check_fs, check_signal
 
 
 def detect_r_peaks(ecg: Any, *, fs: float, amplitude_floor_mv: float | None = QRS.floor_mv) -> NDArray[np.int64]:
@@ -71,16 +71,17 @@ def detect_beats(ecg: Any, *, fs: float, amplitude_floor_mv: float | None = QRS.
         Its `kinds` is None: see `classify_beats`.
     """
     fs = check_fs(fs)
-    signal = check_signal(ecg)
+    signal = as_signal(ecg)
     if np.isnan(signal[:, 0]).all() and np.isnan(signal).all():
         raise SignalError("signal: every sample is NaN; there is nothing to analyse", argument="ecg")
     n_leads, n = signal.shape
-    if signal.dtype == np.float64 and fs < MIN_FS:
+    if signal.dtype == np.float64 and fs < MIN_FS:  # the machine looks at each sample itself: no pass for that alone
         machine = Machine(n_leads, fs, amplitude_floor_mv)
-        r_peaks, spikes, leads = machine.feed(signal, 0, n, final=True), np.zeros(0, np.int64), machine.moved
+        r_peaks, spikes = machine.feed(signal, 0, n, final=True), np.zeros(0, np.int64)
+        leads, has_gaps = machine.moved, machine.has_gaps
     else:
         feed = Feed(n_leads, fs, amplitude_floor_mv)
-        r_peaks = np.concatenate([feed.push(signal), feed.finish()])
-        spikes, leads = feed.spikes, feed.moved
-    gaps = gaps_of(signal, samples(QRS.refractory_s, fs))
+        r_peaks = np.concatenate([feed.push(check_signal(signal)), feed.finish()])
+        spikes, leads, has_gaps = feed.spikes, feed.moved, True
+    gaps = gaps_of(signal, samples(QRS.refractory_s, fs)) if has_gaps else ()
     return Beats(r_peaks=r_peaks, pacing_spikes=spikes, gaps=gaps, leads=leads)

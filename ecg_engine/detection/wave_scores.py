@@ -8,7 +8,7 @@ beats that are alike: a P wave that is in all of them is one, a wiggle that is i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -18,15 +18,20 @@ from numpy.typing import NDArray
 
 from ecg_engine.detection.parameters import SCORES, samples
 from ecg_engine.errors import ModelError
+from ecg_engine.kernels.smoothing import median_in_place
 from ecg_engine.kernels.wave_net import (
-    add_places_into,
+    add_rectify_into,
     boxes_into,
     features_into,
     grid_into,
+    likeness_into,
     log_odds_into,
     neighbours_into,
+    phases_into,
+    places_into,
     rectify_into,
     shifted_into,
+    usual_swing,
 )
 
 __all__ = ["STEP_S", "LeadScores", "Rhythm", "WaveModel", "load_model", "scale_of", "score_lead", "shared"]
@@ -68,17 +73,36 @@ class Network:
     third: _Floats
     biases: tuple[_Floats, _Floats, _Floats]
 
-    def __call__(self, inputs: _Floats, rhythm: Rhythm, start: int) -> _Floats:
-        """Return the sums of the last layer, without its bias, (n, 4), for (inputs, n) features."""
-        hidden: _Floats = inputs.T @ self.first
-        add_places_into(
-            rhythm.beats, rhythm.usual, STEP_S, start, SINCE, UNTIL, SHARE, INTERVAL,
-            self.places, self.biases[0], hidden,
-        )  # fmt: skip
+    def __call__(self, inputs: _Floats, places: _Floats) -> _Floats:
+        """Return the sums of the last layer, without its bias, (4, n), for (inputs, n) features.
+
+        `places` is what `of_places` gives for these points. Where `inputs` has fewer rows than `first`, the rest is in
+        `places` already.
+        """
+        hidden: _Floats = inputs.T @ self.first[: len(inputs)]
+        add_rectify_into(places, hidden)
         hidden = hidden @ self.second
         rectify_into(self.biases[1], hidden)
-        hidden = hidden @ self.third
-        return hidden
+        logits: _Floats = np.dot(self.third.T, hidden.T)
+        return logits
+
+    def of_places(self, rhythm: Rhythm, start: int, stop: int, more: _Floats | None = None) -> _Floats:
+        """Return what the places of points ``start .. stop-1`` between the beats add to the first sums, and the bias.
+
+        `more` are the last inputs, where they are the same at every point. What a recording's leads share is kept.
+        """
+        key = (id(self), start, stop)
+        if key not in rhythm.kept:
+            bias = self.biases[0] if more is None else self.biases[0] + more @ self.first[-len(more) :]
+            out = np.empty((stop - start, len(bias)), np.float32)
+            places_into(
+                rhythm.beats, rhythm.usual, STEP_S, start, SINCE, UNTIL, SHARE, INTERVAL,
+                self.places, bias, np.empty_like(bias), out,
+            )  # fmt: skip
+            if stop - start < _PIECE:  # a short recording's only piece
+                rhythm.kept[key] = out
+            return out
+        return rhythm.kept[key]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,23 +131,24 @@ class LeadScores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rhythm:
-    """R peaks, s; the usual RR, s; how uneven RR is: its median change against its median."""
+    """R peaks, s; the usual RR, s; how uneven RR is: its median change against its median; what is made of them."""
 
     beats: NDArray[np.float64]
     usual: float
     uneven: float
+    kept: dict[tuple[int, int, int], _Floats] = field(default_factory=dict)
 
     @classmethod
     def of(cls, r_peaks: NDArray[np.int64], fs: float) -> Rhythm:
         """Return what the R peaks (samples, at least one) say."""
         beats = r_peaks / fs
-        rr = np.diff(beats)
+        rr = beats[1:] - beats[:-1]
         if not len(rr):
             return cls(beats, SCORES.usual_s, SCORES.irregular[1])
-        usual = float(np.median(rr))
+        usual = float(median_in_place(rr.copy()))
         if len(rr) < 3:
             return cls(beats, usual, SCORES.irregular[1])
-        return cls(beats, usual, float(np.median(np.abs(np.diff(rr)))) / max(usual, SCORES.fine_s))
+        return cls(beats, usual, float(median_in_place(np.abs(rr[1:] - rr[:-1]))) / max(usual, SCORES.fine_s))
 
 
 @cache
@@ -146,10 +171,10 @@ def _network(stored: np.lib.npyio.NpzFile, name: str) -> Network:
 
 def scale_of(row: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float) -> float:
     """Return the usual swing of the QRS, in the lead's unit; 0 where it does not move. `fs` in Hz."""
-    half = samples(SCORES.swing_s, fs)
-    part = r_peaks[:: max(1, len(r_peaks) // SCORES.swings)]
-    around = row[np.clip(part[:, None] + np.arange(-half, half + 1), 0, len(row) - 1)]
-    return float(np.median(around.max(axis=1) - around.min(axis=1))) if len(part) else 0.0
+    if not len(r_peaks):
+        return 0.0
+    step = max(1, len(r_peaks) // SCORES.swings)
+    return float(usual_swing(row, r_peaks, step, samples(SCORES.swing_s, fs), np.empty(len(r_peaks))))
 
 
 def boxes_of(row: NDArray[np.float64], scale: float, fs: float) -> _Floats:
@@ -172,58 +197,74 @@ def points_of(boxes: _Floats, step: int) -> int:
     return (int(boxes.shape[1]) - 2 * SCORES.pad + step - 1) // step
 
 
-def shape_features(boxes: _Floats, start: int, stop: int, step: int) -> _Floats:
+def phases_of(boxes: _Floats, step: int) -> _Floats:
+    """Return the smoothed leads dealt out for reading every `step`-th point."""
+    if step == 1:
+        return boxes
+    phases = np.empty((len(boxes) * step, -(-boxes.shape[1] // step)), np.float32)
+    phases_into(boxes, step, phases)
+    return phases
+
+
+def shape_features(phases: _Floats, start: int, stop: int, step: int) -> _Floats:
     """Return what the first network sees of points ``start .. stop-1``, `step` fine ones apart: (features, points)."""
     out = np.empty((len(TABLE), stop - start), np.float32)
-    features_into(boxes, TABLE, GAINS, SCORES.pad + step * start, step, out)
+    features_into(phases, TABLE, GAINS, SCORES.pad + step * start, step, out)
     return out
 
 
-def shape_odds(boxes: _Floats, rhythm: Rhythm, network: Network) -> _Floats:
-    """Return the log odds by the first network, (3, n)."""
-    n = points_of(boxes, SCORES.finer)
+def shape_odds(phases: _Floats, n: int, rhythm: Rhythm, network: Network) -> _Floats:
+    """Return the log odds of `n` points by the first network, (3, n)."""
     odds = np.empty((3, n), np.float32)
     for start in range(0, n, _PIECE):
-        inputs = shape_features(boxes, start, min(n, start + _PIECE), SCORES.finer)
-        logits = network(inputs, rhythm, start)
-        log_odds_into(logits, network.biases[2], start, odds)
+        stop = min(n, start + _PIECE)
+        inputs = shape_features(phases, start, stop, SCORES.finer)
+        log_odds_into(network(inputs, network.of_places(rhythm, start, stop)), network.biases[2], start, odds)
     return odds
 
 
 def neighbourhood(odds: _Floats, boxes: _Floats, rhythm: Rhythm) -> tuple[_Floats, _Floats]:
     """Return what the second network draws on: bent log odds (3, n), those of the neighbours (6, n)."""
-    bent = np.tanh(odds * np.float32(1 / SCORES.bend))
+    bent: _Floats = np.tanh(odds * np.float32(1 / SCORES.bend))
     near = np.empty((6, bent.shape[1]), np.float32)
     before, after = (round(s / SCORES.fine_s) for s in SCORES.alike_s)
-    neighbours_into(
-        bent, lead_of(boxes, 0), rhythm.beats / STEP_S, SCORES.finer, SCORES.near, before, after,
-        SCORES.unlike, SCORES.least_weight, near,
+    beats = rhythm.beats / STEP_S
+    alike = np.empty((len(beats), SCORES.near))
+    likeness_into(
+        lead_of(boxes, 0), beats, SCORES.finer, SCORES.near, before, after, SCORES.unlike,
+        np.empty((len(beats), before + after + 1)), alike,
     )  # fmt: skip
+    neighbours_into(bent, alike, beats, SCORES.near, SCORES.least_weight, near)
     return bent, near
 
 
-def context_features(bent: _Floats, near: _Floats, boxes: _Floats, uneven: float, start: int, stop: int) -> _Floats:
-    """Return what the second network sees of the points ``start .. stop-1``: (features, points)."""
-    own, others = len(bent) * len(SHIFTS), len(near) * len(NEAR_SHIFTS)
+def evenness_of(rhythm: Rhythm) -> _Floats:
+    """Return the last inputs of the second network, which are the same at every point: how uneven RR is, by knots."""
     knots = SCORES.irregular
-    out = np.empty((own + others + len(KEPT) + len(knots), stop - start), np.float32)
+    place = float(np.interp(rhythm.uneven, knots, range(len(knots))))
+    hats: _Floats = np.maximum(0.0, 1.0 - np.abs(np.arange(len(knots)) - place)).astype(np.float32)
+    return hats
+
+
+def context_features(bent: _Floats, near: _Floats, phases: _Floats, start: int, stop: int) -> _Floats:
+    """Return what the second network sees of points ``start .. stop-1``, but for `evenness_of`: (features, points)."""
+    own, others = len(bent) * len(SHIFTS), len(near) * len(NEAR_SHIFTS)
+    out = np.empty((own + others + len(KEPT), stop - start), np.float32)
     shifted_into(bent, SHIFTS, start, 0, out)
     shifted_into(near, NEAR_SHIFTS, start, own, out)
-    seen = out[own + others : own + others + len(KEPT)]
-    features_into(boxes, KEPT_TABLE, KEPT_GAINS, SCORES.pad + SCORES.finer * start, SCORES.finer, seen)
-    place = float(np.interp(uneven, knots, range(len(knots))))
-    hat = np.maximum(0.0, 1.0 - np.abs(np.arange(len(knots)) - place))
-    out[own + others + len(KEPT) :] = hat[:, None]
+    features_into(phases, KEPT_TABLE, KEPT_GAINS, SCORES.pad + SCORES.finer * start, SCORES.finer, out[own + others :])
     return out
 
 
-def context_odds(odds: _Floats, boxes: _Floats, rhythm: Rhythm, network: Network) -> _Floats:
+def context_odds(odds: _Floats, boxes: _Floats, phases: _Floats, rhythm: Rhythm, network: Network) -> _Floats:
     """Return the log odds by the second network, (3, n)."""
     bent, near = neighbourhood(odds, boxes, rhythm)
+    even = evenness_of(rhythm)
     out = np.empty_like(odds)
     for start in range(0, odds.shape[1], _PIECE):
-        inputs = context_features(bent, near, boxes, rhythm.uneven, start, min(odds.shape[1], start + _PIECE))
-        logits = network(inputs, rhythm, start)
+        stop = min(odds.shape[1], start + _PIECE)
+        inputs = context_features(bent, near, phases, start, stop)
+        logits = network(inputs, network.of_places(rhythm, start, stop, even))
         log_odds_into(logits, network.biases[2], start, out)
     return out
 
@@ -266,9 +307,10 @@ def score_lead(
         return None
     rhythm = Rhythm.of(r_peaks, fs) if rhythm is None else rhythm
     boxes = boxes_of(row, scale, fs)
-    odds = shape_odds(boxes, rhythm, model.shape)
+    phases = phases_of(boxes, SCORES.finer)
+    odds = shape_odds(phases, points_of(boxes, SCORES.finer), rhythm, model.shape)
     if model.context is not None:
-        second = context_odds(odds, boxes, rhythm, model.context)
+        second = context_odds(odds, boxes, phases, rhythm, model.context)
         for wave in SCORES.mixed:
             odds[wave] = 0.5 * (odds[wave] + second[wave])
     return LeadScores(odds, lead_of(boxes, 1))

@@ -35,6 +35,9 @@ WHOLE_S: Final = 1200.0
 #: A longer one in blocks of so long, s, or of so many samples over all leads if those are fewer (64 MB of float64).
 BLOCK_S: Final = 600.0
 BLOCK_SAMPLES: Final = 1 << 23
+#: Up to so long every beat's waves are marked by learnt scores, s. In a longer one the rule marks them, at a tenth of
+#: the cost: nothing but P before the ordinary beats is read from single beats there, and the rule sees that too.
+LEARNT_S: Final = 3600.0
 #: Seen beyond a block's ends, so that it ends as it would in the whole, s: the local level of a beat reaches 8 s.
 MARGIN_S: Final = 15.0
 #: Of a long recording so much goes into the median beat, evenly spread, s.
@@ -152,7 +155,7 @@ def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequenc
         derived = derive_limb_leads(piece, leads)
         names = (*leads, *derived)
         piece = np.ascontiguousarray(np.vstack([piece, *derived.values()]) if derived else piece)
-        block = _see_block(piece, first, fs, names, kinds)
+        block = _see_block(piece, first, fs, names, kinds, learnt=n <= LEARNT_S * fs)
         cut = n if stop == n else first + _between_beats(block.beats.r_peaks, stop - first)
         kept = replace(_kept(block, kept_to, cut), quality=_quality_within(block, kept_to / fs, cut / fs, fs))
         parts.append(kept)
@@ -182,14 +185,38 @@ def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequenc
 def dead_stretches(signal: NDArray[Any], fs: float) -> tuple[tuple[int, int], ...]:
     """Return the stretches ``[start, stop)`` in which no lead moves at all; none where none ever does."""
     n = signal.shape[1]
-    still = np.ones(n - 1, dtype=bool)
+    shortest = samples(DEAD_S, fs)
+    step = shortest // 2
+    if n < 2:
+        return ()
+    if step < 2 or n < 2 * shortest:
+        return _still(signal, 0, n, shortest)
+    # A stretch that is long enough holds two neighbours of these places, alike in every lead: only there is it looked.
+    alike = np.ones((n - 1) // step, dtype=bool)
     for row in signal:
-        still &= (row[1:] == row[:-1]) | np.isnan(row[1:])
-    if n < 2 or still.all() or not still.any():
+        places = np.asarray(row[::step])[: len(alike) + 1]
+        alike &= (places[1:] == places[:-1]) | np.isnan(places[1:])
+    if alike.all():
+        return _still(signal, 0, n, shortest)
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], alike.view(np.int8), [0])))).reshape(-1, 2)
+    found: list[tuple[int, int]] = []
+    for a, b in edges.tolist():
+        first = max(found[-1][1] - 1 if found else 0, a * step - step)
+        found += [dead for dead in _still(signal, first, min(n, b * step + step + 1), shortest) if dead not in found]
+    return tuple(found)
+
+
+def _still(signal: NDArray[Any], start: int, stop: int, shortest: int) -> tuple[tuple[int, int], ...]:
+    """Return the stretches of `signal[:, start:stop]` in which no lead moves, in samples of the whole."""
+    still = np.ones(stop - start - 1, dtype=bool)
+    for row in signal:
+        part = row[start:stop]
+        still &= (part[1:] == part[:-1]) | np.isnan(part[1:])
+    whole = start == 0 and stop == signal.shape[1]
+    if (whole and still.all()) or not still.any():
         return ()
     edges = np.flatnonzero(np.diff(np.concatenate(([0], still.view(np.int8), [0])))).reshape(-1, 2)
-    shortest = samples(DEAD_S, fs)
-    return tuple((int(a), int(b) + 1) for a, b in edges if b + 1 - a >= shortest)
+    return tuple((int(a) + start, int(b) + 1 + start) for a, b in edges if b + 1 - a >= shortest)
 
 
 def _blocks(n: int, n_leads: int, fs: float) -> Iterator[tuple[int, int]]:
@@ -204,9 +231,18 @@ def _blocks(n: int, n_leads: int, fs: float) -> Iterator[tuple[int, int]]:
 
 
 def _see_block(
-    signal: NDArray[np.float64], start: int, fs: float, leads: tuple[str, ...], known: Sequence[tuple[int, str]] = ()
+    signal: NDArray[np.float64],
+    start: int,
+    fs: float,
+    leads: tuple[str, ...],
+    known: Sequence[tuple[int, str]] = (),
+    *,
+    learnt: bool,
 ) -> _Block:
-    """See one block: `signal` (n_leads, n_samples) with its gaps; `known` are classes of beats by their samples."""
+    """See one block: `signal` (n_leads, n_samples) with its gaps; `known` are classes of beats by their samples.
+
+    Waves are marked by learnt scores, or by rule alone.
+    """
     n_leads, n = signal.shape
     none = np.zeros(0, np.int64)
     gap = Beats(r_peaks=none, kinds=np.zeros(0, "<U1"), gaps=((0, n),))
@@ -237,13 +273,15 @@ def _see_block(
         k = beat_near(beats.r_peaks, at - start, fs)
         if k is not None:
             kinds[k] = kind
-    marks = delineate(votes, fs=fs, r_peaks=beats.r_peaks)
-    table, each = _table(marks), np.array([_table(one) for one in marks.by_lead])
     rule, rule_each = marks_by_rule(votes, beats.r_peaks, fs)
-    ordinary = table[kinds == "N", MARK_NAMES.index("p_peak")] != ABSENT
-    if ordinary.size and ordinary.mean() < LEAST_P:
-        # Whether these are P waves is judged later, by how even and how alike they are.
-        table, each = with_p_of(table, rule), with_p_of(each, rule_each)
+    table, each = rule, rule_each
+    if learnt:
+        marks = delineate(votes, fs=fs, r_peaks=beats.r_peaks)
+        table, each = _table(marks), np.array([_table(one) for one in marks.by_lead])
+        ordinary = table[kinds == "N", MARK_NAMES.index("p_peak")] != ABSENT
+        if ordinary.size and ordinary.mean() < LEAST_P:
+            # Whether these are P waves is judged later, by how even and how alike they are.
+            table, each = with_p_of(table, rule), with_p_of(each, rule_each)
     by_lead = np.full((n_leads, len(beats.r_peaks), len(MARK_NAMES)), ABSENT, np.int64)
     by_lead[used] = each
     # The rule's onset is the sharp rise itself; cardiologists mark a little before it, where P may still be.

@@ -64,6 +64,8 @@ class Group:
     channels: tuple[Channel, ...]
     samples: NDArray[Any]
     padding: int | None
+    #: When it begins, ms after the object's time.
+    offset_ms: float = 0.0
 
     @property
     def duration_s(self) -> float:
@@ -73,7 +75,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WaveformFile:
-    """What an ECG waveform object holds; `main` is the group that is the recording."""
+    """What an ECG waveform object holds; `main` is the group that is the recording, with the others of `joined`."""
 
     kind: str
     groups: tuple[Group, ...]
@@ -85,6 +87,8 @@ class WaveformFile:
     measurements: dict[str, float]
     annotations: tuple[Annotation, ...]
     details: dict[str, Any] = field(default_factory=dict)
+    #: All groups that hold leads of the recording, in the order of the file.
+    joined: tuple[int, ...] = ()
 
 
 def read_waveforms(path: Path) -> WaveformFile:
@@ -117,7 +121,8 @@ def read_waveforms(path: Path) -> WaveformFile:
         if not groups:
             raise CorruptFormatError("its waveform sequence is empty; export again", path=path)
         main = _longest(groups)
-        marks, statements, measurements, others = _annotations(data, main, groups[main])
+        joined = _beside(groups, main)
+        marks, statements, measurements, others = _annotations(data, main, groups, joined)
         details: dict[str, Any] = {"sop_class": kind or _text(data, "SOPClassUID")}
         if others:
             details["device_measurements"] = others
@@ -136,6 +141,7 @@ def read_waveforms(path: Path) -> WaveformFile:
             measurements=measurements,
             annotations=marks,
             details=details,
+            joined=joined,
         )
 
 
@@ -194,6 +200,7 @@ def _group(item: Any, index: int, little: bool, path: Path) -> Group:
         channels=tuple(_channel(one, i) for i, one in enumerate(described)),
         samples=np.frombuffer(raw, dtype=dtype, count=n_channels * n_samples).reshape(n_samples, n_channels),
         padding=_padding(padding, dtype),
+        offset_ms=_float(item, "MultiplexGroupTimeOffset") or 0.0,
     )
 
 
@@ -240,8 +247,23 @@ def _longest(groups: tuple[Group, ...]) -> int:
     return max(range(len(groups)), key=lambda i: (groups[i].is_original, groups[i].duration_s, -i))
 
 
+def _beside(groups: tuple[Group, ...], main: int) -> tuple[int, ...]:
+    """Return the groups whose leads stand beside those of the main one: the same time, rate, length and originality."""
+    own, out = groups[main], []
+    names = {channel.label for channel in own.channels}
+    for i, group in enumerate(groups):
+        same = (group.fs, len(group.samples), group.offset_ms, group.is_original) == (
+            own.fs, len(own.samples), own.offset_ms, own.is_original,
+        )  # fmt: skip
+        labels = {channel.label for channel in group.channels}
+        if i == main or (same and not labels & names):
+            names |= labels
+            out.append(i)
+    return tuple(out)
+
+
 def _annotations(
-    data: Any, main: int, group: Group
+    data: Any, main: int, groups: tuple[Group, ...], joined: tuple[int, ...]
 ) -> tuple[tuple[Annotation, ...], tuple[str, ...], dict[str, float], list[str]]:
     """Return marks in time, statements (texts without a time), measurements by our codes, and the other ones."""
     marks: list[Annotation] = []
@@ -252,7 +274,7 @@ def _annotations(
         concept = _first(item, "ConceptNameCodeSequence")
         text, meaning = _text(item, "UnformattedTextValue"), _text(concept, "CodeMeaning")
         value, unit = _float(item, "NumericValue"), _text(_first(item, "MeasurementUnitsCodeSequence"), "CodeValue")
-        mark = _mark(item, main, group, text or meaning)
+        mark = _mark(item, main, groups, joined, text or meaning)
         if mark is not None:
             marks.append(mark)
         elif value is not None and meaning:
@@ -266,12 +288,14 @@ def _annotations(
     return tuple(sorted(marks, key=lambda m: m.sample)), tuple(statements), measurements, others
 
 
-def _mark(item: Any, main: int, group: Group, text: str) -> Annotation | None:
+def _mark(item: Any, main: int, groups: tuple[Group, ...], joined: tuple[int, ...], text: str) -> Annotation | None:
     where = _ints(item, "ReferencedWaveformChannels")
+    named = where[0] - 1 if len(where) >= 2 else main
+    group = groups[named if named in joined else main]
     at = [position - 1 for position in _ints(item, "ReferencedSamplePositions")]  # DICOM counts from 1
     if not at:
         at = [round(t * 1e-3 * group.fs) for t in _floats(item, "ReferencedTimeOffsets")]
-    if not at or (len(where) >= 2 and where[0] != main + 1) or not 0 <= at[0] < len(group.samples):
+    if not at or named not in joined or not 0 <= at[0] < len(group.samples):
         return None
     channel = where[1] - 1 if len(where) == 2 else -1
     is_range = _text(item, "TemporalRangeType") in ("SEGMENT", "MULTISEGMENT") and len(at) > 1

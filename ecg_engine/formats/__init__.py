@@ -5,6 +5,7 @@
 
 from ecg_engine.formats._describe import describe
 from ecg_engine.formats._reading import RecordingReader, open_ecg, read_ecg, write_ecg
+from ecg_engine.formats.anonymize import Anonymizer
 from ecg_engine.formats.registry import FORMATS, Format
 
-__all__ = ["FORMATS", "Format", "RecordingReader", "describe", "open_ecg", "read_ecg", "write_ecg"]
+__all__ = ["FORMATS", "Anonymizer", "Format", "RecordingReader", "describe", "open_ecg", "read_ecg", "write_ecg"]

@@ -23,6 +23,7 @@ MV_PER_UNIT: Final = {
     "mv": 1.0, "millivolt": 1.0, "millivolts": 1.0, "mvolt": 1.0,
     "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "microvolt": 1e-3, "microvolts": 1e-3, "uvolt": 1e-3, "ìv": 1e-3,
     "v": 1e3, "volt": 1e3, "volts": 1e3,
+    "мв": 1.0, "мкв": 1e-3, "в": 1e3, "нв": 1e-6,
     "nv": 1e-6, "nanovolt": 1e-6, "nanovolts": 1e-6,
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -56,16 +57,16 @@ def describe(recording: Recording, *, phi: bool = False) -> dict[str, Any]:
         "duration_s": recording.duration_s,
         "unit": "mV",
         "lsb_mv": None if source.lsb_mv is None else [float(x) for x in source.lsb_mv],
-        "start": _plain(recording.start),
+        "start": plain(recording.start),
         "device": source.device,
-        "filters": None if source.filters is None else _plain(asdict(source.filters)),
-        "measurements": _plain(source.measurements),
+        "filters": None if source.filters is None else plain(asdict(source.filters)),
+        "measurements": plain(source.measurements),
         "statements": list(source.statements),
         "device_beat": _beat(source.beat),
         "annotations": dict(Counter(mark.symbol for mark in recording.annotations)),
         "gaps": {name: share for name, share in gaps.items() if share > 0},
-        "details": _plain(details),
-        "patient": _plain(asdict(recording.patient)) if phi else None,
+        "details": plain(details),
+        "patient": plain(asdict(recording.patient)) if phi else None,
     }
 
 
@@ -73,17 +74,20 @@ def _beat(beat: DeviceBeat | None) -> dict[str, Any] | None:
     if beat is None:
         return None
     return {
-        "fs": beat.fs, "leads": list(beat.leads), "n_samples": int(beat.signal.shape[1]), "marks": _plain(beat.marks),
+        "fs": beat.fs, "leads": list(beat.leads), "n_samples": int(beat.signal.shape[1]), "marks": plain(beat.marks),
     }  # fmt: skip
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value in plain JSON types: dates as ISO texts, sets and tuples as lists, NaN as None, else text."""
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, (datetime, date)):
         return value.isoformat()
     if isinstance(value, np.generic):
-        return value.item()
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

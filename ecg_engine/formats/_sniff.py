@@ -10,7 +10,9 @@ HEAD_BYTES: Final = 4096
 #: Those of XML whose root does not stand among them: comments may be long.
 XML_HEAD_BYTES: Final = 2**18
 
-_EDF_HEADER: Final = re.compile(rb"0 {7}.{160}[ -~]{8}[ -~]{8}[ \d]{8}.{44}[ \d-]{8}[ -~]{8}[ \d]{4}", re.DOTALL)
+_EDF_FIELDS: Final = rb".{160}[ -~]{8}[ -~]{8}[ \d]{8}.{44}[ \d-]{8}[ -~]{8}[ \d]{4}"
+_EDF_HEADER: Final = re.compile(rb"0 {7}" + _EDF_FIELDS, re.DOTALL)
+_BDF_HEADER: Final = re.compile(rb"\xffBIOSEMI" + _EDF_FIELDS, re.DOTALL)
 #: Name, number of signals, then as many as there are of: rate (with a counter's), samples, time, date.
 _WFDB_RECORD: Final = re.compile(
     r"[^\s,;#/]+(?P<segments>/\d+)?[ \t]+\d+"
@@ -39,12 +41,18 @@ FOREIGN: Final = (
     (b"\x1f\x8b", "gzip-compressed; unpack it first"),
     (b"Rar!", "a RAR archive; unpack it first"),
     (b"7z\xbc\xaf", "a 7z archive; unpack it first"),
+    (b"ANN  1.0", "a list of beats of an ISHNE Holter; name the file of its samples (.ecg)"),
 )
 
 
 def is_edf(head: bytes) -> bool:
     """EDF, EDF+C, EDF+D: version ``0``, then fixed fields of ASCII digits."""
     return _EDF_HEADER.match(head) is not None
+
+
+def is_bdf(head: bytes) -> bool:
+    """BDF, BDF+C, BDF+D: EDF but for the version and three bytes a sample."""
+    return _BDF_HEADER.match(head) is not None
 
 
 def is_dicom(head: bytes) -> bool:
@@ -120,9 +128,36 @@ def is_schiller(head: bytes) -> bool:
     return root is not None and root.rpartition(".")[2] == "SchillerEDI"
 
 
+def is_mortara(head: bytes) -> bool:
+    """Mortara ELI."""
+    return xml_root(head) == "ECG"
+
+
 def is_kardia(head: bytes) -> bool:
     """AliveCor Kardia."""
     return head[:8] == b"ALIVE\0\0\0"
+
+
+def is_ishne(head: bytes) -> bool:
+    """ISHNE Holter."""
+    return head[:8] == b"ISHNE1.0"
+
+
+def is_json_recording(head: bytes) -> bool:
+    """Our own JSON: an object that names its schema at its beginning."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return start[:1] == b"{" and b'"ecg_engine.recording"' in start
+
+
+def is_npz(head: bytes) -> bool:
+    """Archive of NumPy: a ZIP whose first file is an array."""
+    length = int.from_bytes(head[26:28], "little")
+    return head[:4] == b"PK\x03\x04" and head[30 : 30 + length].endswith(b".npy")
+
+
+def is_mat(head: bytes) -> bool:
+    """MATLAB, version 5 and up, 7.3 too, which the reader refuses in its own words."""
+    return head.startswith((b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file"))
 
 
 def is_never(head: bytes) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Final
 
-from ecg_engine.types import Filters, Patient, Recording
+from ecg_engine.types import Annotation, Filters, Patient, Recording
 
 #: ``# Age: 61``, ``#<age>: 61``, ``# age = 61``.
 _LINE: Final = re.compile(r"^#?\s*<?\s*([A-Za-z][\w /.-]{0,30}?)\s*>?\s*[:=]\s*(.*)$")
@@ -112,3 +112,50 @@ def words_of(recording: Recording) -> dict[str, str]:
 
 def _hz(value: float | None) -> str | None:
     return None if value is None else f"{value:g} Hz"
+
+
+def mark_line(mark: Annotation) -> str:
+    """Return an annotation as a line, ``# annotation: sample,duration,symbol,lead,text``."""
+    # A comma would end the cell, and nothing means a comment.
+    symbol = "" if mark.symbol in (",", '"') else mark.symbol
+    return f"# annotation: {mark.sample},{mark.duration},{symbol},{mark.lead or ''},{' '.join(mark.text.split())}"
+
+
+def marks_of(marks: Iterable[str], n_samples: int) -> tuple[Annotation, ...]:
+    """Return the annotations of lines, without what stands in front of the sample; what is none is left out."""
+    out = []
+    for mark in marks:
+        parts = [part.strip() for part in mark.split(",", 4)]
+        if len(parts) == 5 and re.fullmatch(r"\d{1,12}", parts[0]) and re.fullmatch(r"\d{1,12}", parts[1]):
+            sample = int(parts[0])
+            if sample < n_samples:
+                out.append(
+                    Annotation(
+                        sample=sample,
+                        duration=int(parts[1]),
+                        symbol=parts[2] or '"',
+                        lead=parts[3] or None,
+                        text=parts[4],
+                    )
+                )
+    return tuple(out)
+
+
+def split_text(text: str) -> tuple[dict[str, str], list[str], list[str]]:
+    """Return what lines of text say by our keys, the annotations among them, and all other lines."""
+    words: dict[str, str] = {}
+    marks: list[str] = []
+    comments: list[str] = []
+    for line in text.splitlines():
+        plain = line.strip().lstrip("#").strip()
+        value = plain.partition(":")[2]
+        known = split_line(plain)
+        if line.startswith("# annotation:"):
+            marks.append(value.strip())
+        elif line.startswith("# leads:"):
+            words["leads"] = value.strip()
+        elif line.startswith("#") and known:
+            words.setdefault(*known)
+        elif plain:
+            comments.append(plain)
+    return words, marks, comments

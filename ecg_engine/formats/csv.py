@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from csv import reader
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -12,16 +13,21 @@ from numpy.typing import NDArray
 
 from ecg_engine.errors import CorruptFormatError, InputError, UnsupportedFormatError
 from ecg_engine.formats import _words
-from ecg_engine.formats._common import Opened, Options, choose_leads, contradicted_fs, mv_per_unit, name_leads
+from ecg_engine.formats._arrays import scale_mv
+from ecg_engine.formats._common import Opened, Options, choose_leads, contradicted_fs, name_leads
 from ecg_engine.leads import STANDARD_LEADS
-from ecg_engine.types import Annotation, Source
+from ecg_engine.types import Source
 
 #: Above this a table is refused: it would take some ten times as much memory while it is read.
 _MAX_BYTES: Final = 1 << 30
-#: Robust range, mV, above which numbers without a unit are raw counts or microvolts, no ECG.
-_MAX_RANGE_MV: Final = 20.0
+_NAME_THE_UNIT: Final = '"# unit: uV" as its first line, or "II [uV]" in its header'
 _ABSENT: Final = frozenset(("", "nan", "na", "n/a", "null", "none", "-", "--"))
-_HEADING: Final = re.compile(r"^\s*\"?(?P<name>.*?)\"?\s*(?:[\[(]\s*(?P<unit>[^\])]*?)\s*[\])])?\s*\"?\s*$")
+#: ``II [uV]``, ``II (uV)``, ``II, uV``.
+_HEADING: Final = re.compile(
+    r"^\s*\"?(?P<name>.*?)\"?\s*(?:[\[(]\s*(?P<unit>[^\])]*?)\s*[\])]|,\s*(?P<behind>[^\s,]{1,12}))?\s*\"?\s*$"
+)
+#: What Excel writes, and reads, in front of a table to name its delimiter.
+_SEPARATOR: Final = re.compile(r"\"?sep=(.)\"?\s*", re.IGNORECASE)
 _TIME: Final = re.compile(r"^(?:time|t|sec(?:onds)?|elapsed(?: time)?|время)$", re.IGNORECASE)
 _SECONDS: Final = {"": 1.0, "s": 1.0, "sec": 1.0, "seconds": 1.0, "с": 1.0, "ms": 1e-3, "мс": 1e-3, "us": 1e-6}
 _INDEX: Final = re.compile(r"^(?:sample|samples|index|#|n|no|№)$", re.IGNORECASE)
@@ -70,7 +76,7 @@ def open_file(path: Path, options: Options) -> Opened:
     n_samples = signal.shape[1]
     if np.isnan(signal).all():
         raise CorruptFormatError("no numbers in it; export it again", path=path)
-    scale = _scale([columns.units[i] for i in kept], signal, leads, path)
+    scale = scale_mv([columns.units[i] for i in kept], signal, leads, path=path, remedy=_NAME_THE_UNIT)
     signal *= scale[:, np.newaxis]
     fs = _rate(table, columns, values, options, path)
     step = table.words.get("lsb_mv", "")
@@ -91,20 +97,14 @@ def open_file(path: Path, options: Options) -> Opened:
             lsb_mv=tuple(steps[i] for i in kept) if len(steps) == len(names) else None,
             details=details,
         ),
-        annotations=_annotations(table.marks, n_samples),
+        annotations=_words.marks_of(table.marks, n_samples),
     )
 
 
 def _split(path: Path) -> _Table:
     if path.stat().st_size > _MAX_BYTES:
         raise UnsupportedFormatError("a text table above 1 GiB; convert it to EDF or WFDB first", path=path)
-    raw = path.read_bytes()
-    if b"\0" in raw and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise CorruptFormatError("not a text, although its suffix says so; give it its own suffix", path=path)
-    try:
-        text = raw.decode("utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("cp1251", errors="replace")
+    text = _text(path.read_bytes(), path)
     table, body = _Table(), []
     for number, line in enumerate(text.splitlines(), start=1):
         if line.lstrip().startswith("#"):
@@ -113,7 +113,11 @@ def _split(path: Path) -> _Table:
             body.append((number, line))
     if not body:
         raise CorruptFormatError("no rows; export it again", path=path)
-    table.delimiter = _delimiter([line for _, line in body[:50]])
+    named = _SEPARATOR.fullmatch(body[0][1])
+    if named:
+        body = body[1:] or body
+    table.delimiter = named[1] if named else _delimiter([line for _, line in body[:50]])
+    body = _plain_rows(body, table.delimiter)
     first = table.cells(body[0][1])
     if not all(_is_number(cell) for cell in first):
         table.headings, body = first, body[1:]
@@ -129,6 +133,50 @@ def _split(path: Path) -> _Table:
     if not table.rows:
         raise CorruptFormatError("a header without rows; export it again", path=path)
     return table
+
+
+def _text(raw: bytes, path: Path) -> str:
+    """Return the text of a file in UTF-8, UTF-16 (with its mark or without) or CP1251."""
+    start = raw[:1024]
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        name = "utf-16"
+    elif b"\0" not in raw:
+        name = "utf-8-sig"
+    elif start[1::2].count(0) > 0.8 * len(start[1::2]) and 0 not in start[::2]:
+        name = "utf-16-le"
+    elif start[::2].count(0) > 0.8 * len(start[::2]) and 0 not in start[1::2]:
+        name = "utf-16-be"
+    else:
+        raise CorruptFormatError("not a text, although its suffix says so; give it its own suffix", path=path)
+    try:
+        return raw.decode(name)
+    except UnicodeDecodeError:
+        return raw.decode("cp1251", errors="replace")
+
+
+def _plain_rows(body: list[tuple[int, str]], delimiter: str) -> list[tuple[int, str]]:
+    """Return rows without quotes; columns that blanks keep apart get the delimiter in their place."""
+    lines = [line for _, line in body]
+    if any('"' in line for line in lines[:50]):
+        inside = "." if delimiter == "," else " "
+        rows = reader(lines, delimiter=delimiter)
+        plain = [delimiter.join(cell.replace(delimiter, inside) for cell in row) for row in rows]
+        if len(plain) == len(lines):  # else a cell goes over lines, which no table of samples has
+            lines = plain
+    elif _is_spaced(lines[:50], delimiter):
+        lines = [delimiter.join(line.split()) for line in lines]
+    return [(number, line) for (number, _), line in zip(body, lines, strict=True)]
+
+
+def _is_spaced(lines: list[str], delimiter: str) -> bool:
+    """Tell whether blanks alone stand between columns: as many numbers in each line behind the first."""
+    rows = [line.split() for line in lines[1:]]
+    return (
+        len(rows) > 1
+        and len(rows[0]) > 1
+        and not any(delimiter in line for line in lines)
+        and all(len(row) == len(rows[0]) and all(map(_is_number, row)) for row in rows)
+    )
 
 
 def _comment(table: _Table, line: str) -> None:
@@ -213,7 +261,7 @@ def _columns(table: _Table, values: NDArray[np.float64]) -> _Columns:
     width = values.shape[1]
     found = [_HEADING.match(text) for text in table.headings] if table.headings else [None] * width
     names = [match["name"].strip() if match else "" for match in found]
-    units = [(match["unit"] or "").strip() if match else "" for match in found]
+    units = [(match["unit"] or match["behind"] or "").strip() if match else "" for match in found]
     time = next((i for i, name in enumerate(names) if _TIME.match(name)), None)
     unit_s = _SECONDS.get(units[time].lower(), 1.0) if time is not None else 1.0
     leads = [i for i, name in enumerate(names) if i != time and not _INDEX.match(name)]
@@ -250,30 +298,6 @@ def _check_ends(ends: list[int], leads: tuple[str, ...], path: Path) -> None:
                 path=path,
                 lead=name,
             )
-
-
-def _scale(units: list[str], signal: NDArray[np.float64], leads: tuple[str, ...], path: Path) -> NDArray[np.float64]:
-    """Return mV for each lead's unit; numbers without a unit that can be no mV are an error."""
-    scale = np.ones(len(units))
-    for i, (unit, name) in enumerate(zip(units, leads, strict=True)):
-        if unit:
-            mv = mv_per_unit(unit)
-            if mv is None:
-                raise UnsupportedFormatError(
-                    f"lead {name}: its unit is no voltage; write uV, mV or V in the header", path=path, lead=name
-                )
-            scale[i] = mv
-            continue
-        row = signal[i][~np.isnan(signal[i])]
-        low, high = np.percentile(row, [1, 99]) if row.size else (0.0, 0.0)
-        if high - low > _MAX_RANGE_MV:
-            raise UnsupportedFormatError(
-                f"lead {name}: no unit, and a range of {high - low:.4g} can be no mV; name the unit in the file: "
-                '"# unit: uV" as its first line, or "II [uV]" in its header',
-                path=path,
-                lead=name,
-            )
-    return scale
 
 
 def _rate(table: _Table, columns: _Columns, values: NDArray[np.float64], options: Options, path: Path) -> float:
@@ -317,23 +341,3 @@ def _clock_rate(seconds: NDArray[np.float64], lines: list[int], path: Path) -> f
     nearest = round(rate * 2) / 2
     # A rate that rounding of the cells alone explains is the whole (or half) number beside it.
     return nearest if nearest and abs(rate - nearest) <= 1e-3 * rate else rate
-
-
-def _annotations(marks: list[str], n_samples: int) -> tuple[Annotation, ...]:
-    """Return marks of lines ``annotation: sample, duration, symbol, lead, text``."""
-    out = []
-    for mark in marks:
-        parts = [part.strip() for part in mark.split(",", 4)]
-        if len(parts) == 5 and re.fullmatch(r"\d{1,12}", parts[0]) and re.fullmatch(r"\d{1,12}", parts[1]):
-            sample = int(parts[0])
-            if sample < n_samples:
-                out.append(
-                    Annotation(
-                        sample=sample,
-                        duration=int(parts[1]),
-                        symbol=parts[2] or '"',
-                        lead=parts[3] or None,
-                        text=parts[4],
-                    )
-                )
-    return tuple(out)

@@ -26,9 +26,7 @@ def write_file(recording: Recording, path: Path) -> None:
     if recording.start is not None:
         lines.append(f"# start: {recording.start.replace(tzinfo=None).isoformat()}")
     lines += [f"# {key}: {value}" for key, value in _words.words_of(recording).items()]
-    for mark in recording.annotations:
-        text = " ".join(mark.text.split())
-        lines.append(f"# annotation: {mark.sample},{mark.duration},{_symbol(mark.symbol)},{mark.lead or ''},{text}")
+    lines += [_words.mark_line(mark) for mark in recording.annotations]
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     lines.append(separator.join(f"{' '.join(lead.split()).replace(separator, ' ')} [mV]" for lead in recording.leads))
     decimals = _decimals(steps)
@@ -36,11 +34,6 @@ def write_file(recording: Recording, path: Path) -> None:
         file.write("\n".join(lines) + "\n")
         for start in range(0, recording.n_samples, _BLOCK_ROWS):
             file.write(_rows(recording.signal[:, start : start + _BLOCK_ROWS], separator, decimals))
-
-
-def _symbol(symbol: str) -> str:
-    # A comma would end the cell, and nothing means a comment.
-    return "" if symbol in (",", '"') else symbol
 
 
 def _decimals(steps: list[float]) -> int:

@@ -27,23 +27,24 @@ from ecg_engine.types import Recording, Source
 
 
 def open_file(path: Path, options: Options) -> Opened:
-    """Open a DICOM ECG object; its longest group as acquired is the recording."""
+    """Open a DICOM ECG object; its longest group as acquired is the recording, with those beside it in time."""
     from ecg_engine.dicom.waveforms import filters_of, read_waveforms
 
     file = read_waveforms(path)
     group = file.groups[file.main]
+    every = [(i, k, c) for i in file.joined for k, c in enumerate(file.groups[i].channels)]
     why = {
         c.label: "no ECG by its name" if is_other_signal(c.label) else f"unit {c.unit}" if c.unit else "no unit"
-        for c in group.channels
+        for _, _, c in every
         if is_other_signal(c.label) or mv_per_unit(c.unit) is None
     }
-    ecg = [i for i, c in enumerate(group.channels) if c.label not in why]
+    ecg = [(i, k, c) for i, k, c in every if c.label not in why]
     if not ecg:
-        raise no_ecg([c.label for c in group.channels], path=path)
-    names = name_leads([group.channels[i].label for i in ecg])
+        raise no_ecg([c.label for _, _, c in every], path=path)
+    names = name_leads([c.label for _, _, c in ecg])
     kept = choose_leads(names, options.leads, path=path)
-    leads, columns = tuple(names[i] for i in kept), [ecg[i] for i in kept]
-    channels = [group.channels[i] for i in columns]
+    leads, chosen = tuple(names[i] for i in kept), [ecg[i] for i in kept]
+    channels = [c for _, _, c in chosen]
     for name, channel in zip(leads, channels, strict=True):
         if not (math.isfinite(channel.step) and channel.step):
             raise CorruptFormatError(
@@ -54,10 +55,14 @@ def open_file(path: Path, options: Options) -> Opened:
     zero = np.array([c.zero for c in channels])[:, np.newaxis] * mv
 
     def fetch(start: int, stop: int) -> NDArray[np.float64]:
-        raw = group.samples[start:stop, columns].T
-        out: NDArray[np.float64] = raw * step + zero
-        if group.padding is not None:
-            out[raw == group.padding] = np.nan
+        out = np.empty((len(leads), stop - start))
+        for i in file.joined:
+            rows = [row for row, (of, _, _) in enumerate(chosen) if of == i]
+            raw = file.groups[i].samples[start:stop, [chosen[row][1] for row in rows]].T
+            piece = raw * step[rows] + zero[rows]
+            if file.groups[i].padding is not None:
+                piece[raw == file.groups[i].padding] = np.nan
+            out[rows] = piece
         return out
 
     details = dict(file.details)
@@ -66,7 +71,7 @@ def open_file(path: Path, options: Options) -> Opened:
     others = [
         f"{g.label or 'group'}: {len(g.channels)} leads, {g.duration_s:g} s{'' if g.is_original else ', derived'}"
         for i, g in enumerate(file.groups)
-        if i != file.main
+        if i not in file.joined
     ]
     if others:
         details["other_groups"] = others

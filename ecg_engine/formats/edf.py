@@ -1,4 +1,4 @@
-"""EDF and EDF+ files, read by data record.
+"""EDF, EDF+ and BDF files, read by data record.
 
 The reader is our own, since of the common ones one takes an interrupted file (EDF+D) for one without gaps and a file
 that was cut off for a shorter one, and the other refuses both, and files of recorders that were never closed (-1
@@ -36,7 +36,6 @@ from ecg_engine.types import Annotation, Patient, Source
 ENDS: Final = "Recording ends"
 #: Gaps of an interrupted file may make it this much longer than its samples.
 _MOST_GAP: Final = 100
-_BYTES_A_WORD: Final = 2
 _TAL: Final = re.compile(rb"([+-]\d{1,12}(?:\.\d*)?)(?:\x15(\d{1,12}(?:\.\d*)?))?\x14(.*)", re.DOTALL)
 _SYMBOLS: Final = frozenset("NLRBAaJSVrFejnE/fQ?[!]xpt+~|")
 
@@ -49,7 +48,7 @@ class _Mark:
 
 
 def open_file(path: Path, options: Options) -> Opened:
-    """Open an EDF or EDF+ file."""
+    """Open an EDF, EDF+ or BDF file."""
     header = read_header(path)
     ecg, channels_left_out = _ecg_channels(header, path)
     names = name_leads([signal.label for signal in ecg])
@@ -89,7 +88,7 @@ def open_file(path: Path, options: Options) -> Opened:
         patient=patient or Patient(),
         source=Source(
             path=str(path),
-            format="edf",
+            format="edf" if header.sample_bytes == 2 else "bdf",
             device=device_of(header.recording_field),
             filters=filters_of([signal.prefiltering for signal in ecg]),
             lsb_mv=tuple(abs(signal.step) * _mv(signal) for signal in ecg),
@@ -172,17 +171,29 @@ class _Fetcher:
         return out
 
     def _records(self, first: int, last: int) -> NDArray[np.float64]:
-        words = self.header.record_samples
+        words, width = self.header.record_samples, self.header.sample_bytes
         with self.path.open("rb") as file:
-            file.seek(self.header.header_bytes + first * words * _BYTES_A_WORD)
-            raw = np.fromfile(file, dtype="<i2", count=(last - first) * words)
-        records = raw.reshape(last - first, words)
+            file.seek(self.header.header_bytes + first * words * width)
+            raw = np.fromfile(file, dtype=np.uint8, count=(last - first) * words * width)
+        records = raw.reshape(last - first, words * width)
         out = np.empty((len(self.ecg), (last - first) * self.a_record))
         for row, signal in zip(out, self.ecg, strict=True):
-            row[:] = records[:, signal.offset : signal.offset + signal.n_samples].reshape(-1)
+            row[:] = _integers(records[:, signal.offset * width : (signal.offset + signal.n_samples) * width], width)
         out *= self.step
         out += self.zero
         return out
+
+
+def _integers(raw: NDArray[np.uint8], width: int) -> NDArray[np.int16] | NDArray[np.int32]:
+    """Return little-endian integers of two or three bytes."""
+    flat = np.ascontiguousarray(raw).reshape(-1)
+    if width == 2:
+        return flat.view("<i2")
+    wide = np.zeros((flat.size // 3, 4), dtype=np.uint8)
+    wide[:, 1:] = flat.reshape(-1, 3)
+    # The three bytes stand in the upper ones, so that shifting down brings the sign along.
+    shifted: NDArray[np.int32] = wide.view("<i4")[:, 0] >> 8
+    return shifted
 
 
 def _texts(path: Path, header: EdfHeader) -> tuple[NDArray[np.float64] | None, list[_Mark]]:
@@ -195,13 +206,15 @@ def _texts(path: Path, header: EdfHeader) -> tuple[NDArray[np.float64] | None, l
         if header.kind == "EDF+D":
             raise CorruptFormatError("interrupted (EDF+D), but without its times; export again", path=path)
         return None, []
-    words = np.memmap(
-        path, dtype="<i2", mode="r", offset=header.header_bytes, shape=(header.n_records, header.record_samples)
-    )
+    width = header.sample_bytes
+    records = np.memmap(
+        path, dtype=np.uint8, mode="r", offset=header.header_bytes,
+        shape=(header.n_records, header.record_samples * width),
+    )  # fmt: skip
     onsets = np.full(header.n_records, np.nan)
     marks: list[_Mark] = []
     for k, channel in enumerate(channels):
-        texts = np.ascontiguousarray(words[:, channel.offset : channel.offset + channel.n_samples])
+        texts = np.ascontiguousarray(records[:, channel.offset * width : (channel.offset + channel.n_samples) * width])
         for i, row in enumerate(texts):
             for j, entry in enumerate(row.tobytes().rstrip(b"\0").split(b"\0")):
                 found = _TAL.fullmatch(entry)

@@ -1,7 +1,7 @@
-"""The header of EDF and EDF+ as records, every field checked before it is used.
+"""The header of EDF, EDF+ and BDF as records, every field checked before it is used.
 
 Field widths and meanings: Kemp et al. 1992 (doi:10.1016/0013-4694(92)90009-7), Kemp and Olivan 2003
-(doi:10.1016/S1388-2457(03)00123-8).
+(doi:10.1016/S1388-2457(03)00123-8). BDF differs in its first eight bytes and in samples of 24 bits (BioSemi).
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ SIGNAL_FIELDS: Final = (
     ("digital_max", 8), ("prefiltering", 80), ("samples", 8), ("reserved", 32),
 )  # fmt: skip
 ANNOTATIONS_LABEL: Final = "EDF Annotations"
+#: First bytes of a file whose samples have 24 bits.
+_BDF: Final = b"\xffBIOSEMI"
 MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _MAX_SIGNALS: Final = 4096
 
@@ -48,7 +50,7 @@ class EdfSignal:
     @property
     def is_annotations(self) -> bool:
         """Whether it holds texts, not samples."""
-        return self.label == ANNOTATIONS_LABEL
+        return self.label in (ANNOTATIONS_LABEL, "BDF Annotations")
 
     @property
     def step(self) -> float:
@@ -74,10 +76,12 @@ class EdfHeader:
     n_records: int
     record_s: Fraction
     signals: tuple[EdfSignal, ...]
+    #: 2, or 3 in BDF.
+    sample_bytes: int = 2
 
     @property
     def record_samples(self) -> int:
-        """16-bit words of a data record, over all channels."""
+        """Samples of a data record, over all channels; what holds texts counts too."""
         return sum(signal.n_samples for signal in self.signals)
 
 
@@ -104,7 +108,8 @@ def read_header(path: Path) -> EdfHeader:
         described = file.read(FIXED_BYTES * n_signals)
     signals = _signals(described, n_signals, path)
     header_bytes = FIXED_BYTES * (n_signals + 1)
-    record_bytes = 2 * sum(signal.n_samples for signal in signals)
+    sample_bytes = 3 if fixed.startswith(_BDF) else 2
+    record_bytes = sample_bytes * sum(signal.n_samples for signal in signals)
     n_records = _n_records(fixed[236:244], size - header_bytes, record_bytes, path)
     recording_field = text_of(fixed[88:168])
     return EdfHeader(
@@ -112,11 +117,17 @@ def read_header(path: Path) -> EdfHeader:
         recording_field=recording_field,
         start=_start(fixed[168:176].decode("latin-1"), fixed[176:184].decode("latin-1"), recording_field),
         header_bytes=header_bytes,
-        kind=text_of(fixed[192:236])[:5],
+        kind=_kind(text_of(fixed[192:236])),
         n_records=n_records,
         record_s=_duration(fixed[244:252].decode("latin-1").strip(), path),
         signals=signals,
+        sample_bytes=sample_bytes,
     )
+
+
+def _kind(text: str) -> str:
+    """Return ``EDF+C`` or ``EDF+D`` where the file says so, in either spelling."""
+    return text[:5].replace("BDF+", "EDF+")
 
 
 def text_of(raw: bytes) -> str:

@@ -20,6 +20,7 @@ from ecg_engine.errors import (
 )
 from ecg_engine.formats import _sniff
 from ecg_engine.formats._common import Opened, Options
+from ecg_engine.formats._mfer_tags import looks_like_mfer
 from ecg_engine.types import Recording
 
 __all__ = ["FORMATS", "Format", "find_format", "find_writer", "format_named", "load"]
@@ -75,6 +76,13 @@ FORMATS: Final[tuple[Format, ...]] = (
         writer="ecg_engine.formats.edf_writer:write_file",
     ),
     Format(
+        name="bdf",
+        title="BDF, BDF+ (24 bits)",
+        suffixes=(".bdf",),
+        sniff=_sniff.is_bdf,
+        reader="ecg_engine.formats.edf:open_file",
+    ),
+    Format(
         name="wfdb",
         title="WFDB (PhysioNet)",
         suffixes=(".hea", ".dat"),
@@ -127,11 +135,56 @@ FORMATS: Final[tuple[Format, ...]] = (
         reader="ecg_engine.formats.schiller:open_file",
     ),
     Format(
+        name="mortara",
+        title="Mortara ELI XML (ELI 250, ELI 280)",
+        suffixes=(".xml",),
+        sniff=_sniff.is_mortara,
+        reader="ecg_engine.formats.mortara:open_file",
+    ),
+    Format(
         name="kardia",
         title="AliveCor Kardia",
         suffixes=(".atc",),
         sniff=_sniff.is_kardia,
         reader="ecg_engine.formats.kardia:open_file",
+    ),
+    Format(
+        name="ishne",
+        title="ISHNE Holter",
+        suffixes=(".hol", ".ishne"),
+        sniff=_sniff.is_ishne,
+        reader="ecg_engine.formats.ishne:open_file",
+        writer="ecg_engine.formats.ishne_writer:write_file",
+    ),
+    Format(
+        name="mfer",
+        title="MFER (ISO 22077-1)",
+        suffixes=(".mwf", ".mfer", ".mfr"),
+        sniff=looks_like_mfer,
+        reader="ecg_engine.formats.mfer:open_file",
+    ),
+    Format(
+        name="json",
+        title="JSON of our own, without loss",
+        suffixes=(".json",),
+        sniff=_sniff.is_json_recording,
+        reader="ecg_engine.formats.json_recording:open_file",
+        writer="ecg_engine.formats.json_recording:write_file",
+    ),
+    Format(
+        name="npz",
+        title="NumPy archive (signal, fs, leads, units)",
+        suffixes=(".npz",),
+        sniff=_sniff.is_npz,
+        reader="ecg_engine.formats.npz:open_file",
+        writer="ecg_engine.formats.npz:write_file",
+    ),
+    Format(
+        name="mat",
+        title="MATLAB, versions 4 to 7",
+        suffixes=(".mat",),
+        sniff=_sniff.is_mat,
+        reader="ecg_engine.formats.mat:open_file",
     ),
     Format(
         name="csv",
@@ -219,10 +272,12 @@ def find_format(path: Path) -> Format:
     head = _head(path)
     if _sniff.looks_like_xml(head) and _sniff.xml_root(head) is None:
         head = _head(path, _sniff.XML_HEAD_BYTES)
+    suffix = path.suffix.lower()
+    if beside and suffix == ".mat":  # the header knows the scale and the leads; the arrays do not
+        return wfdb
     for row in FORMATS:
         if row.sniff(head):
             return row
-    suffix = path.suffix.lower()
     if beside and suffix in ("", ".dat", ".mat"):
         return wfdb
     if not head:
@@ -233,8 +288,8 @@ def find_format(path: Path) -> Format:
     root = _sniff.xml_root(head)
     if root is not None:
         raise UnknownFormatError(
-            f"is XML with the root <{root[:60]}>, which no reader knows; known are aECG, MUSE, Sierra, CardioSoft and "
-            "Schiller: export the ECG as one of them",
+            f"is XML with the root <{root[:60]}>, which no reader knows; known are aECG, MUSE, Sierra, CardioSoft, "
+            "Schiller and Mortara: export the ECG as one of them",
             path=path,
         )
     for row in FORMATS:

@@ -160,15 +160,15 @@ def _st(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[EcgChange
 def _said(lacking: Mapping[str, Any], having: Mapping[str, Any], kind: str) -> Iterator[EcgChange]:
     """Yield the statements that one report has and the other lacks though it could have made them."""
     technical = {r.code for r in RULES if r.family == _TECHNICAL}
-    there = {s["code"] for s in lacking["statements"]}
+    there = {(s["code"], s.get("age")) for s in lacking["statements"]}
     usable = {name for name, lead in lacking["quality"]["by_lead"].items() if lead["usable"]}
     for statement in having["statements"]:
-        code = statement["code"]
-        if code in there | technical | _NOT_COMPARED:
+        code, age = statement["code"], statement.get("age")
+        if (code, age) in there or code in technical | _NOT_COMPARED:
             continue
         leads = {e["lead"] for e in statement["evidence"] if e.get("lead") is not None}
         if leads <= usable:
-            yield EcgChange(code=code, kind=kind, beyond_error=_has_moved(statement, lacking, having))
+            yield EcgChange(code=code, kind=kind, age=age, beyond_error=_has_moved(statement, lacking, having))
 
 
 def _has_moved(statement: Mapping[str, Any], lacking: Mapping[str, Any], having: Mapping[str, Any]) -> bool:

@@ -31,6 +31,16 @@ from ecg_engine.interpretation.context import RULES, Context
 from ecg_engine.types import Statement
 from ecg_engine.vocabulary import statements as statement_order
 
+_PREMATURE: Final = frozenset({
+    "premature_ventricular_complex", "premature_atrial_complex", "ventricular_bigeminy", "ventricular_trigeminy",
+    "ventricular_couplet", "atrial_bigeminy", "atrial_couplet", "atrial_run",
+})  # fmt: skip
+
+#: What is told by where P points.
+_BY_P_AXIS: Final = frozenset({
+    "undetermined_rhythm", "atrial_rhythm", "junctional_rhythm", "accelerated_junctional_rhythm",
+})  # fmt: skip
+
 #: What the shape of the QRS says of conduction and of the ventricles.
 _SHAPES: Final = frozenset(
     {
@@ -55,16 +65,6 @@ _SHAPES: Final = frozenset(
 _FRONTAL: Final = frozenset(
     {"axis_left", "axis_right", "axis_extreme", "bifascicular_block", "lafb", "lpfb", "lvh", "rvh"}
 )
-_PREMATURE: Final = frozenset({
-    "premature_ventricular_complex", "premature_atrial_complex", "ventricular_bigeminy", "ventricular_trigeminy",
-    "ventricular_couplet", "atrial_bigeminy", "atrial_couplet", "atrial_run",
-})  # fmt: skip
-
-#: What is told by where P points.
-_BY_P_AXIS: Final = frozenset({
-    "undetermined_rhythm", "atrial_rhythm", "junctional_rhythm", "accelerated_junctional_rhythm",
-})  # fmt: skip
-
 #: What Q, ST and T say where the ventricles are activated as usual.
 _SCARS: Final = frozenset({"infarction_anterior", "infarction_inferior", "infarction_lateral", "infarction_posterior"})
 _CALM_ST_T: Final = frozenset({"t_inversion", "st_t_nonspecific", "early_repolarization", "juvenile_t", "brugada_2"})
@@ -131,8 +131,8 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
             "right_atrial_enlargement",
         }
     )
-    | _SHAPES
     | _PREMATURE
+    | _SHAPES
     | _ANY_ST_T,
     "ventricular_tachycardia": frozenset({"undetermined_rhythm", "bradycardia"}) | _PREMATURE | _ANY_ST_T,
     "asystole": frozenset({"pause", "undetermined_rhythm", "bradycardia"}) | _ANY_ST_T,

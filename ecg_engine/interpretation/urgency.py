@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from ecg_engine.interpretation.clinical import has_chest_pain
 from ecg_engine.interpretation.context import Context
 from ecg_engine.interpretation.repolarisation import qtc_of_width_ms
 from ecg_engine.types import EcgChange, Quality, Statement, Urgency
@@ -53,6 +54,10 @@ STATEMENT_LEVELS: Final[Mapping[str, str]] = {
 #: Level of a statement that an earlier ECG of the patient lacks: a new left bundle branch block may hide an infarction
 #: (fourth Universal Definition).
 NEW_LEVELS: Final[Mapping[str, str]] = {"lbbb_complete": "urgent"}
+
+#: Level of a statement in a patient with pain in the chest: with ST elevation it is an acute occlusion until proved
+#: otherwise (ESC 2023, doi:10.1093/eurheartj/ehad191).
+CHEST_PAIN_LEVELS: Final[Mapping[str, str]] = {"st_elevation": "critical"}
 
 _WALLS: Final = ("anterior", "inferior", "lateral", "posterior")
 #: Statements whose level hangs on their age or certainty. Acute infarction of any wall: as `st_elevation_mi`; what
@@ -112,18 +117,24 @@ def judge_urgency(
     qtc = qtc_of_width_ms(context)
     if qtc is not None and qtc >= context.limits.qtc_critical_ms and any(s.code == "qt_prolonged" for s in statements):
         reasons["urgent"].append("qt_prolonged")
-    _add_changes(changes, reasons)
+    if has_chest_pain(context.patient.complaint):
+        for code in (s.code for s in statements if s.code in CHEST_PAIN_LEVELS):
+            reasons[CHEST_PAIN_LEVELS[code]] += [code, "chest_pain"]
+    _add_changes(context, changes, reasons)
     reasons["unscored"].extend(judged)
     level = next((name for name in LEVELS if reasons[name]), "routine")
     return Urgency(level=level, because=tuple(reasons[level]), repeat_recording=_repeat(context.quality, statements))
 
 
-def _add_changes(changes: Sequence[EcgChange], reasons: dict[str, list[str]]) -> None:
+def _add_changes(context: Context, changes: Sequence[EcgChange], reasons: dict[str, list[str]]) -> None:
+    wide = (context.get("qrs_ms") or 0.0) >= context.limits.qrs_wide_ms
     for change in changes:
         if change.beyond_error and change.kind == "new" and change.code in NEW_LEVELS:
             reasons[NEW_LEVELS[change.code]].append(change.code)
-        if change.beyond_error and change.code == "qtc_fridericia_ms" and (change.difference or 0.0) > 0:
-            # 60 ms more call for action even below 500 ms (AHA/ACCF 2010, doi:10.1161/CIRCULATIONAHA.109.192704).
+        longer = change.code == "qtc_fridericia_ms" and (change.difference or 0.0) > 0
+        if change.beyond_error and longer and not wide:
+            # 60 ms more call for action even below 500 ms (AHA/ACCF 2010, doi:10.1161/CIRCULATIONAHA.109.192704); but a
+            # wide QRS lengthens QT by itself.
             reasons["urgent"].append("qtc_longer")
 
 

@@ -11,8 +11,8 @@ from ecg_engine.kernels.smoothing import median_of
 #: Blocks by which a lead is judged for its vote, and blocks a segment: a segment has a beat at 60 a minute.
 BLOCKS = 16
 SEGMENT = 4
-#: Columns of a lead's memory: the value held, what is added since a gap, whether in a gap, whether it ever moved.
-HELD, OFFSET, IN_GAP, MOVED = range(4)
+#: Columns of a lead's memory: its last mean, whether in a gap, whether it ever moved, how many samples were odd.
+HELD, IN_GAP, MOVED, ODD = range(4)
 #: A lead's vote, at least and at most.
 LEAST_VOTE, MOST_VOTE = 1e-3, 20.0
 #: Column of a lead's statistics that holds its usual swing.
@@ -27,56 +27,69 @@ def move(line: NDArray[np.float64], by: int, n: int) -> None:
 
 
 @helper
-def _thin_plainly(row: NDArray[np.float64], thin: int, have: int, line: NDArray[np.float64], at: int) -> bool:
-    """Write `have` means of `thin` samples into ``line[at:]``; return whether there is a gap."""
+def odd_ones(row: NDArray[np.float64], most: float) -> tuple[int, bool]:
+    """Return how many samples are NaN, infinite or beyond `most`, and whether any of them is no NaN."""
+    odd = 0
+    for i in range(len(row)):
+        odd += not abs(row[i]) <= most
+    beyond = False
+    if odd > 0:
+        for i in range(len(row)):
+            beyond = beyond or abs(row[i]) > most
+    return odd, beyond
+
+
+@helper
+def _means_into(row: NDArray[np.float64], thin: int, have: int, means: NDArray[np.float64]) -> None:
+    """Write `have` means of `thin` samples."""
     share = 1.0 / thin
     if thin == 1:
         for j in range(have):
-            line[at + j] = row[j]
+            means[j] = row[j]
     elif thin == 2:  # written out, the sums of neighbours become vectors: half the time
         for j in range(have):
-            line[at + j] = (row[2 * j] + row[2 * j + 1]) * share
+            means[j] = (row[2 * j] + row[2 * j + 1]) * share
     elif thin == 3:
         for j in range(have):
-            line[at + j] = (row[3 * j] + row[3 * j + 1] + row[3 * j + 2]) * share
+            means[j] = (row[3 * j] + row[3 * j + 1] + row[3 * j + 2]) * share
     elif thin == 4:
         for j in range(have):
-            line[at + j] = (row[4 * j] + row[4 * j + 1] + row[4 * j + 2] + row[4 * j + 3]) * share
+            means[j] = (row[4 * j] + row[4 * j + 1] + row[4 * j + 2] + row[4 * j + 3]) * share
     elif thin == 5:
         for j in range(have):
             k = 5 * j
-            line[at + j] = (row[k] + row[k + 1] + row[k + 2] + row[k + 3] + row[k + 4]) * share
+            means[j] = (row[k] + row[k + 1] + row[k + 2] + row[k + 3] + row[k + 4]) * share
     else:
         for j in range(have):
             value = 0.0
             for m in range(j * thin, (j + 1) * thin):
                 value += row[m]
-            line[at + j] = value * share
-    gaps = 0
-    for j in range(at, at + have):
-        gaps += line[j] != line[j]
-    return gaps > 0
+            means[j] = value * share
 
 
 @helper
-def thin_into(
+def steps_into(
     row: NDArray[np.float64],
     thin: int,
     have: int,
-    want: int,
     memory: NDArray[np.float64],
-    line: NDArray[np.float64],
-    at: int,
+    clean: bool,
+    means: NDArray[np.float64],
+    steps: NDArray[np.float64],
 ) -> int:
-    """Write `want` thinned samples, of which `row` has `have`, into ``line[at:]``; the rest repeats the last one.
+    """Write the steps from each thinned sample to the next, the mean of `thin` samples, and 0 behind the `have` first.
 
-    A gap holds the value before it, and what comes after it is moved there: a bend of the gap's making is none of the
-    heart's. Return how many thinned samples have nothing but gap.
+    Over a gap there is no step, nor behind it: what a gap makes is none of the heart's. `clean` says that `row` has
+    no NaN and no gap is open. Return how many thinned samples have nothing but gap. `means` is working room.
     """
-    gaps = _thin_plainly(row, thin, have, line, at)
-    share = 1.0 / thin
     empty = 0
-    if gaps or memory[IN_GAP] > 0.0:
+    if clean and have > 0:
+        _means_into(row, thin, have, means)
+        steps[0] = means[0] - memory[HELD]
+        for j in range(1, have):
+            steps[j] = means[j] - means[j - 1]
+        memory[HELD] = means[have - 1]
+    else:
         for j in range(have):
             value = 0.0
             n = 0
@@ -84,59 +97,129 @@ def thin_into(
                 if not np.isnan(row[m]):
                     value += row[m]
                     n += 1
+            steps[j] = 0.0
             if n == 0:
                 memory[IN_GAP] = 1.0
                 empty += 1
-            else:
-                value *= share if n == thin else 1.0 / n
-                if memory[IN_GAP] > 0.0:
-                    memory[OFFSET] = memory[HELD] - value
-                    memory[IN_GAP] = 0.0
-                memory[HELD] = value + memory[OFFSET]
-            line[at + j] = memory[HELD]
-    elif have > 0:
-        for j in range(at, at + have):
-            line[j] += memory[OFFSET]
-        memory[HELD] = line[at + have - 1]
-    for j in range(at + have, at + want):
-        line[j] = memory[HELD]
+                continue
+            value /= n
+            if memory[IN_GAP] == 0.0:
+                steps[j] = value - memory[HELD]
+            memory[IN_GAP] = 0.0
+            memory[HELD] = value
+    for j in range(have, len(steps)):
+        steps[j] = 0.0
     return empty
 
 
 @helper
-def bend_square_into(
-    line: NDArray[np.float64], taps: NDArray[np.float64], n: int, out: NDArray[np.float64], at: int
-) -> None:
-    """Write the squared bend: ``out[at + i]`` is that of ``line[i + len(taps)]``.
+def bend_square_into(steps: NDArray[np.float64], arms: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Write the squared bend: ``out[i]`` is that around ``i + len(arms)``.
 
-    The bend is the sum of ``taps[k] * (line[c + k + 1] + line[c - k - 1] - 2 * line[c])``: a level has none, exactly.
+    The bend is the sum of ``arms[k] * (steps[c + k + 1] - steps[c - k])``: a level and a slope have none, exactly.
+    Four arms go together: a pass for each writes and reads `out` more often, at twice the time.
     """
-    reach = len(taps)
-    goal = out[at : at + n]
-    centre = line[reach : reach + n]
-    for i in range(n):
-        goal[i] = taps[0] * ((line[reach + 1 + i] - centre[i]) + (line[reach - 1 + i] - centre[i]))
-    for k in range(1, reach):
-        tap = taps[k]
-        ahead = line[reach + 1 + k : reach + 1 + k + n]
-        behind = line[reach - 1 - k : reach - 1 - k + n]
+    reach = len(arms)
+    n = len(out)
+    out[:] = 0.0
+    k = 0
+    while k + 4 <= reach:
+        c = reach - k
+        up0, up1, up2, up3 = (
+            steps[reach + k + 1 : reach + k + 1 + n],
+            steps[reach + k + 2 : reach + k + 2 + n],
+            steps[reach + k + 3 : reach + k + 3 + n],
+            steps[reach + k + 4 : reach + k + 4 + n],
+        )
+        down0, down1, down2, down3 = (
+            steps[c : c + n],
+            steps[c - 1 : c - 1 + n],
+            steps[c - 2 : c - 2 + n],
+            steps[c - 3 : c - 3 + n],
+        )
         for i in range(n):
-            goal[i] += tap * ((ahead[i] - centre[i]) + (behind[i] - centre[i]))
+            out[i] += (arms[k] * (up0[i] - down0[i]) + arms[k + 1] * (up1[i] - down1[i])) + (
+                arms[k + 2] * (up2[i] - down2[i]) + arms[k + 3] * (up3[i] - down3[i])
+            )
+        k += 4
+    while k < reach:
+        up0 = steps[reach + k + 1 : reach + k + 1 + n]
+        down0 = steps[reach - k : reach - k + n]
+        for i in range(n):
+            out[i] += arms[k] * (up0[i] - down0[i])
+        k += 1
     for i in range(n):
-        goal[i] *= goal[i]
+        out[i] *= out[i]
 
 
 @helper
-def energy_into(square: NDArray[np.float64], width: int, n: int, out: NDArray[np.float64], at: int) -> None:
-    """Write the mean of `square` over `width` samples: ``out[at + i]`` is that of ``square[i : i + width]``."""
-    total = 0.0
-    for k in range(width):
-        total += square[k]
+def energy_into(square: NDArray[np.float64], width: int, room: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Write the mean of `square` over `width` samples: ``out[i]`` is that of ``square[i : i + width]``.
+
+    Sums over 1, 2, 4 ... samples are made of each other, and those that `width` has in binary taken: no sum runs, so
+    none drifts, each is the same wherever a block begins, and all are vectors (a third of the time). `room`, two rows
+    as long as `square`, is where they stand.
+    """
+    n = len(out)
+    m = n + width - 1
+    sums = square[:m]
     share = 1.0 / width
-    out[at] = total * share
-    for i in range(1, n):
-        total += square[i + width - 1] - square[i - 1]
-        out[at + i] = total * share if total > 0.0 else 0.0
+    taken = 0
+    span = 1
+    turn = 0
+    out[:] = 0.0
+    while span <= width:
+        if width & span:
+            part = sums[taken : taken + n]
+            for i in range(n):
+                out[i] += part[i]
+            taken += span
+        if 2 * span <= width:
+            m -= span
+            ahead, longer = sums[span : span + m], room[turn, :m]
+            for i in range(m):
+                longer[i] = sums[i] + ahead[i]
+            sums = longer
+            turn = 1 - turn
+        span *= 2
+    for i in range(n):
+        out[i] *= share
+
+
+@helper
+def extremes(line: NDArray[np.float64], start: int, stop: int) -> tuple[float, float]:
+    """Return the least and the greatest of ``line[start:stop]``, one value at least, no NaN.
+
+    Four of each are followed side by side: one alone waits for itself, four times as long.
+    """
+    a = b = c = d = line[start]
+    e = f = g = h = a
+    k = start
+    while k + 4 <= stop:
+        a = min(a, line[k])
+        b = min(b, line[k + 1])
+        c = min(c, line[k + 2])
+        d = min(d, line[k + 3])
+        e = max(e, line[k])
+        f = max(f, line[k + 1])
+        g = max(g, line[k + 2])
+        h = max(h, line[k + 3])
+        k += 4
+    while k < stop:
+        a = min(a, line[k])
+        e = max(e, line[k])
+        k += 1
+    return min(min(a, b), min(c, d)), max(max(e, f), max(g, h))
+
+
+@helper
+def highest(line: NDArray[np.float64], start: int, stop: int) -> int:
+    """Return the place of the greatest of ``line[start:stop]``, the first of equals; one value at least, no NaN."""
+    _, best = extremes(line, start, stop)
+    k = start
+    while k < stop - 1 and line[k] != best:
+        k += 1
+    return k
 
 
 @helper
@@ -158,11 +241,7 @@ def weigh(
     votes = 0.0
     count = min(blocks + 1, BLOCKS)
     for lead in range(len(weights)):
-        greatest = 0.0
-        least = np.inf
-        for i in range(at, at + n):
-            greatest = max(greatest, energies[lead, i])
-            least = min(least, energies[lead, i])
+        least, greatest = extremes(energies[lead], at, at + n)
         stats[lead, blocks % BLOCKS] = greatest
         stats[lead, BLOCKS + blocks % BLOCKS] = least
         segments = 0

@@ -6,25 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.kernels._jit import helper
-from ecg_engine.kernels.bend import move
+from ecg_engine.kernels.bend import highest, move
 from ecg_engine.kernels.rules import (
     CANDIDATE_ROWS,
     CANDIDATES,
     DECIDE,
     HEIGHT,
     HIGH,
-    LEVEL,
     LOW,
     N_CANDS,
+    N_RANKS,
+    RANKS,
     SPARE,
     TENT,
     TIME,
     TOP,
     TOPS,
-    TOPS_USED,
     BeatRules,
 )
-from ecg_engine.kernels.smoothing import median_of
 
 
 @helper
@@ -45,27 +44,26 @@ def seek(
     stop = end if final else end - apart
     i = start
     while i < stop:
-        p = i - first
+        # Of a piece that is no longer than the reach only the highest can be one.
+        until = min(i + apart + 1, stop)
+        p = highest(energy, i - first, until - first)
         value = energy[p]
-        if not (value > 0.0 and (i == 0 or value > energy[p - 1]) and (i == end - 1 or value >= energy[p + 1])):
-            i += 1
-            continue
-        highest = True
-        k = max(0, p - apart)
-        while highest and k < p:
-            highest = energy[k] < value
+        alone = value > 0.0 and count < CANDIDATES
+        k = i - first - 1
+        while alone and k >= max(0, p - apart):
+            alone = energy[k] < value
+            k -= 1
+        k = until - first
+        while alone and k < min(end - first, p + apart + 1):
+            alone = energy[k] <= value
             k += 1
-        k = p + 1
-        while highest and k < min(end - first, p + apart + 1):
-            highest = energy[k] <= value
-            k += 1
-        if highest and count < CANDIDATES:
-            cands[TIME, count] = i
+        i = until
+        if alone:
+            cands[TIME, count] = p + first
             cands[HEIGHT, count] = np.sqrt(value)
             cands[TOP, count] = 0.0
             count += 1
-            i += apart
-        i += 1
+            i = p + first + apart + 1
     return i, count
 
 
@@ -90,32 +88,50 @@ def judge_tops(cands: NDArray[np.float64], state: NDArray[np.int64], front: floa
 
 
 @helper
-def level(
-    cands: NDArray[np.float64], state: NDArray[np.int64], i: int, rules: BeatRules, work: NDArray[np.float64]
-) -> float:
-    """Return the usual height of a beat at candidate `i`: the median of the tops before it, or in the beginning."""
-    until = max(cands[TIME, i] - rules.top, rules.begin)
-    same = i > 0
-    low = state[LOW]
+def _put_in(ranks: NDArray[np.float64], count: int, value: float) -> None:
+    """Put `value` into its place among the first `count` values, which increase."""
+    k = count
+    while k > 0 and ranks[k - 1] > value:
+        ranks[k] = ranks[k - 1]
+        k -= 1
+    ranks[k] = value
+
+
+@helper
+def _take_away(ranks: NDArray[np.float64], count: int, value: float) -> None:
+    """Take `value`, which is one of them, from the first `count` values, which increase."""
+    k = 0
+    while k < count - 1 and ranks[k] < value:
+        k += 1
+    move(ranks[k:], 1, count - 1 - k)
+
+
+@helper
+def level(cands: NDArray[np.float64], state: NDArray[np.int64], i: int, rules: BeatRules) -> float:
+    """Return the usual height of a beat at candidate `i`: the median of the tops before it, or in the beginning.
+
+    The tops that count are kept in the order of their heights: to find their median anew each time is dear.
+    """
+    ranks = cands[RANKS]
+    count = state[N_RANKS]
+    low, high = state[LOW], state[HIGH]
     while low < i and cands[TIME, low] < cands[TIME, i] - rules.span:
-        same = same and cands[TOP, low] == 0.0
+        if low < high and cands[TOP, low] > 0.0:
+            _take_away(ranks, count, cands[HEIGHT, low])
+            count -= 1
         low += 1
-    high = state[HIGH]
+    until = max(cands[TIME, i] - rules.top, rules.begin)
     while high < state[TOPS] and cands[TIME, high] <= until:
-        same = same and cands[TOP, high] == 0.0
+        if high >= low and cands[TOP, high] > 0.0:
+            _put_in(ranks, count, cands[HEIGHT, high])
+            count += 1
         high += 1
     state[LOW] = low
     state[HIGH] = high
-    if same and cands[TOPS_USED, i - 1] > 0.0:  # a median is dear: only where the tops are others
-        cands[TOPS_USED, i] = cands[TOPS_USED, i - 1]
-        return float(cands[LEVEL, i - 1])
-    count = 0
-    for j in range(low, high):
-        if cands[TOP, j] > 0.0 and count < len(work):
-            work[count] = cands[HEIGHT, j]
-            count += 1
-    cands[TOPS_USED, i] = float(count)
-    return median_of(work, count) if count > 0 else float(cands[HEIGHT, i])
+    state[N_RANKS] = count
+    if count == 0:
+        return float(cands[HEIGHT, i])
+    return 0.5 * (ranks[(count - 1) // 2] + ranks[count // 2])
 
 
 @helper
@@ -127,6 +143,10 @@ def forget(cands: NDArray[np.float64], state: NDArray[np.int64], until: float) -
         limit = min(limit, state[TENT])
     while drop < limit and (cands[TIME, drop] < until or drop < SPARE):
         drop += 1
+    for j in range(state[LOW], min(drop, state[HIGH])):
+        if cands[TOP, j] > 0.0:
+            _take_away(cands[RANKS], state[N_RANKS], cands[HEIGHT, j])
+            state[N_RANKS] -= 1
     for row in range(CANDIDATE_ROWS):
         move(cands[row], drop, state[N_CANDS] - drop)
     for place in (N_CANDS, TOPS, DECIDE):

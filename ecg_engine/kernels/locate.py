@@ -6,28 +6,73 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.kernels._jit import helper
-from ecg_engine.kernels.bend import PLACE
+from ecg_engine.kernels.bend import PLACE, extremes, highest
 from ecg_engine.kernels.rules import BeatRules
 
 #: A lead's usual swing follows that of each beat by this share.
 SWING_PACE = 0.1
+#: Values that differ by no more than this share are equal.
+ROUNDING = 1e-9
 
 
 @helper
-def _level(row: NDArray[np.float64], start: int, stop: int) -> float:
-    """Return the mean of ``row[start:stop]`` without its gaps; NaN where there is nothing else."""
-    total = 0.0
-    for k in range(start, stop):
-        total += row[k]
+def _level(row: NDArray[np.float64], start: int, stop: int) -> tuple[float, bool]:
+    """Return the mean of ``row[start:stop]`` without its gaps, NaN where there is nothing else; and if it has none."""
+    a = b = c = d = 0.0
+    k = start
+    while k + 4 <= stop:  # four sums side by side: one alone waits for itself
+        a += row[k]
+        b += row[k + 1]
+        c += row[k + 2]
+        d += row[k + 3]
+        k += 4
+    while k < stop:
+        a += row[k]
+        k += 1
+    total = (a + b) + (c + d)
     if total == total:
-        return total / (stop - start)
+        return total / (stop - start), True
     total = 0.0
     count = 0
     for k in range(start, stop):
         if not np.isnan(row[k]):
             total += row[k]
             count += 1
-    return total / count if count > 0 else np.nan
+    return total / count if count > 0 else np.nan, False
+
+
+@helper
+def _smoothed_into(row: NDArray[np.float64], start: int, smooth: int, out: NDArray[np.float64]) -> None:
+    """Write the mean over `smooth` samples either side of each from `start` on; at the ends of `row` over fewer."""
+    n = len(row)
+    m = len(out)
+    if start >= smooth and start + m + smooth <= n:
+        out[:] = 0.0
+        for s in range(-smooth, smooth + 1):
+            part = row[start + s : start + s + m]
+            for k in range(m):
+                out[k] += part[k]
+        share = 1.0 / (2 * smooth + 1)
+        for k in range(m):
+            out[k] *= share
+        return
+    for k in range(m):
+        low, high = max(0, start + k - smooth), min(n, start + k + smooth + 1)
+        value = 0.0
+        for j in range(low, high):
+            value += row[j]
+        out[k] = value / (high - low)
+
+
+@helper
+def _swing(line: NDArray[np.float64], first: float, tilt: float, over: NDArray[np.float64]) -> float:
+    """Return how far `line` goes above and below the straight line from `first` on; NaN are left out."""
+    n = len(line)
+    for k in range(n):
+        value = line[k] - first - tilt * k
+        over[k] = value if value == value else 0.0
+    least, most = extremes(over, 0, n)
+    return max(most, 0.0) - min(least, 0.0)
 
 
 @helper
@@ -39,52 +84,43 @@ def locate(
     stats: NDArray[np.float64],
     rules: BeatRules,
     work: NDArray[np.float64],
-    found: NDArray[np.float64],
-) -> None:
-    """Write R near thinned sample `time` and the largest QRS swing of a lead into `found`.
+) -> tuple[int, float]:
+    """Return R near thinned sample `time`, and the largest QRS swing of a lead.
 
     R is where the leads together, each in units of its usual swing, stand farthest, either way, from their level, each
     smoothed by a short mean; so it keeps its place from beat to beat. `stats` holds the usual swings. The
-    swing is taken over the line from end to end of the window: drift is no QRS.
+    swing is taken over the line from end to end of the window: drift is no QRS. `work` has room for three windows.
     """
     thin = int(rules.thin)
     n = stop - base
     half, smooth, around = int(rules.locate), int(rules.locate_smooth), int(rules.level)
     centre = min(int(time) * thin + thin // 2 - base, n - 1)
     start, end = max(0, centre - half), min(n, centre + half + 1)
-    for k in range(end - start):
-        work[k] = 0.0
+    m = end - start
+    far, line, over = work[:m], work[m : 2 * m], work[2 * m : 3 * m]
+    far[:] = 0.0
     swing = 0.0
     for lead in range(x.shape[0]):
-        row = x[lead]
-        level = _level(row, max(0, centre - around), min(n, centre + around + 1))
+        row = x[lead, :n]
+        level, clean = _level(row, max(0, centre - around), min(n, centre + around + 1))
         if level != level:
             continue
         first = row[start] if row[start] == row[start] else level
         last = row[end - 1] if row[end - 1] == row[end - 1] else level
-        tilt = (last - first) / max(1, end - 1 - start)
-        lowest = 0.0
-        highest = 0.0
+        _smoothed_into(row, start, smooth, line)
+        largest = _swing(line, first, (last - first) / max(1, m - 1), over)
         usual = stats[lead, PLACE]
         weight = 1.0 / (usual * usual) if usual > 0.0 else 1.0
-        for k in range(start, end):
-            low, high = max(0, k - smooth), min(n, k + smooth + 1)
-            value = 0.0
-            for j in range(low, high):
-                value += row[j]
-            value /= high - low
-            if value == value:  # not in a gap
-                over = value - first - tilt * (k - start)
-                lowest = min(lowest, over)
-                highest = max(highest, over)
-                away = value - level
-                work[k - start] += weight * away * away
-        swing = max(swing, highest - lowest)
+        for k in range(m):
+            away = line[k] - level
+            away *= away
+            far[k] += weight * away if clean or away == away else 0.0
+        swing = max(swing, largest)
         pace = SWING_PACE if usual > 0.0 else 1.0
-        stats[lead, PLACE] += pace * (highest - lowest - usual)
-    best = 0
-    for k in range(end - start):
-        if work[k] > work[best]:
-            best = k
-    found[0] = base + start + best
-    found[1] = swing
+        stats[lead, PLACE] += pace * (largest - usual)
+    # Of equals the first: rounding, which scale and level decide, must not choose.
+    best = far[highest(far, 0, m)] * (1.0 - ROUNDING)
+    k = 0
+    while far[k] < best:
+        k += 1
+    return base + start + k, swing

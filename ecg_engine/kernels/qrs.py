@@ -10,7 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.kernels._jit import f8_2d_read, f8_2d_write, f8_named, f8_read, f8_write, helper, i8, i8_write, kernel
-from ecg_engine.kernels.bend import MOVED, PLACE, bend_square_into, energy_into, fuse_into, move, thin_into, weigh
+from ecg_engine.kernels.bend import (
+    IN_GAP,
+    MOVED,
+    ODD,
+    PLACE,
+    bend_square_into,
+    energy_into,
+    fuse_into,
+    move,
+    odd_ones,
+    steps_into,
+    weigh,
+)
 from ecg_engine.kernels.candidates import forget, judge_tops, level, seek
 from ecg_engine.kernels.locate import locate
 from ecg_engine.kernels.rules import (
@@ -35,6 +47,7 @@ from ecg_engine.kernels.rules import (
     SEEN,
     SPARE,
     SPLIT,
+    STATE_SIZE,
     TENT,
     TIME,
     USUAL_BEATS,
@@ -43,6 +56,8 @@ from ecg_engine.kernels.rules import (
 )
 from ecg_engine.kernels.smoothing import median_of
 
+#: Blocks whose energies are made together, at most: 4 s, in which all that is between stays in the first cache.
+GROUP = 16
 #: Beats are tall whose usual swing is so many times the floor: then the floor is half as high again (0.15 mV, which
 #: IEC 60601-2-27 lets be none).
 TALL = 5.0
@@ -59,6 +74,20 @@ def _usual_rr(beats: NDArray[np.float64], stop: int, work: NDArray[np.float64]) 
             count += 1
         q -= 1
     return median_of(work, count) if count > 0 else 0.0
+
+
+@helper
+def _is_soon(beats: NDArray[np.float64], stop: int, gap: float, late: float) -> bool:
+    """Return whether `gap` is no more than `late` times most of the last (up to) ten RR: then of their median too."""
+    count = 0
+    longer = 0
+    q = stop - 1
+    while q >= 0 and count < USUAL_RR:
+        if beats[RR, q] > 0.0:
+            count += 1
+            longer += gap <= late * beats[RR, q]
+        q -= 1
+    return longer > count // 2
 
 
 @helper
@@ -91,6 +120,8 @@ def _search_back(
     n = state[N_BEATS]
     time = cands[TIME, i]
     if n == 0 or beats[TIME, n - 1] < state[SPLIT] <= time:
+        return
+    if _is_soon(beats, n, time - beats[TIME, n - 1], rules.late):
         return
     usual = _usual_rr(beats, n, work)
     if usual == 0.0:
@@ -195,7 +226,7 @@ def _decide(
         state[DECIDE] = i + 1
         time = cands[TIME, i]
         height = cands[HEIGHT, i]
-        cands[LEVEL, i] = level(cands, state, i, rules, work)
+        cands[LEVEL, i] = level(cands, state, i, rules)
         k = state[TENT]
         if k >= 0 and time - cands[TIME, k] >= max(rules.p_window, rules.refractory):
             _confirm(cands, beats, state, rules, work)
@@ -230,42 +261,62 @@ def _decide(
 def _energies(
     x: NDArray[np.float64],
     base: int,
+    stop: int,
     n: int,
     have: int,
+    each: int,
     n_energy: int,
     rules: BeatRules,
-    taps: NDArray[np.float64],
+    arms: NDArray[np.float64],
     state: NDArray[np.int64],
     memory: NDArray[np.float64],
-    thinned: NDArray[np.float64],
+    lines: NDArray[np.float64],
     squares: NDArray[np.float64],
     energies: NDArray[np.float64],
-) -> int:
-    """Write each lead's energy of the next block behind its history; return how much of it is gap in every lead."""
+    empty: NDArray[np.int64],
+) -> bool:
+    """Write each lead's energy of the next `n` thinned samples behind its history; `x` has `have` of them, to `stop`.
+
+    Write into `empty` how much of each block of `each` samples is gap in every lead. Return whether a sample is none.
+    """
     n_leads = x.shape[0]
     thin, width = int(rules.thin), int(rules.width)
-    reach = len(taps)
+    reach = len(arms)
     history = 2 * int(rules.apart) + 2
     at = state[RAW] - base
-    empty = n
+    empty[:] = each
+    room = squares[n_leads:]
     for lead in range(n_leads):
-        line, square = thinned[lead], squares[lead]
+        line, square = lines[lead], squares[lead]
         energy = energies[lead] if n_leads > 1 else energies[1]
-        gap = thin_into(x[lead, at : at + have * thin], thin, have, n, memory[lead], line, 2 * reach)
-        empty = min(empty, gap)
-        bend_square_into(line, taps, n, square, width - 1)
+        row = x[lead, at : stop - base]
+        odd, beyond = odd_ones(row, rules.most)
+        if beyond:
+            return True
+        memory[lead, ODD] += odd
+        steps = line[2 * reach : 2 * reach + n]
+        clean = odd == 0 and memory[lead, IN_GAP] == 0.0
+        size = n if clean else each
+        for block in range(n // size):
+            done = block * size
+            left = min(size, have - done)
+            gap = steps_into(row[done * thin :], thin, left, memory[lead], clean, room[0], steps[done : done + size])
+            empty[block] = min(empty[block], gap)
+        if clean:
+            empty[:] = 0
+        bend_square_into(line, arms, square[width - 1 : width - 1 + n])
         move(line, n, 2 * reach)
         if state[SEEN] == 0:  # the first window's beginning lies before the recording
             move(square, n - n_energy, n_energy + width - 1)
         if n_energy > 0:
-            energy_into(square, width, n_energy, energy, history)
+            energy_into(square, width, room, energy[history : history + n_energy])
             move(square, n_energy, width - 1)
         k = history
         while memory[lead, MOVED] == 0.0 and k < history + n_energy:
             memory[lead, MOVED] = 1.0 if energy[k] > 0.0 else 0.0
             k += 1
     state[RAW] += have * thin
-    return empty
+    return False
 
 
 @helper
@@ -294,7 +345,6 @@ def _give_out(
     count: int,
 ) -> int:
     """Write the R peaks of the beats that nothing can change any more behind the `count` there are; return how many."""
-    found = np.empty(2)
     while state[EMIT] < state[N_BEATS]:
         q = state[EMIT]
         n = state[N_BEATS]
@@ -315,11 +365,13 @@ def _give_out(
                 rr = beats[RR, 1]
             if 0.0 < rr < rules.soon_share * _usual_rr(beats, n, work):
                 continue
-        locate(x, base, stop, beats[TIME, q], stats, rules, work, found)
-        r_peak = int(found[0])
+        r_peak, swing = locate(x, base, stop, beats[TIME, q], stats, rules, work)
         # Where beats are tall, what is a little above the floor is a P wave or noise in a pause.
-        floor = rules.floor * (1.5 if stats[:, PLACE].max() >= TALL * rules.floor else 1.0)
-        if found[1] >= floor and (state[LAST_R] < 0 or r_peak - state[LAST_R] >= rules.twice):
+        tallest = 0.0
+        for lead in range(len(stats)):
+            tallest = max(tallest, stats[lead, PLACE])
+        floor = rules.floor * (1.5 if tallest >= TALL * rules.floor else 1.0)
+        if swing >= floor and (state[LAST_R] < 0 or r_peak - state[LAST_R] >= rules.twice):
             state[LAST_R] = r_peak
             out[count] = r_peak
             count += 1
@@ -329,17 +381,17 @@ def _give_out(
 @kernel((
     f8_2d_read, i8, i8, i8, f8_named(BeatRules), f8_read, i8_write, f8_2d_write, f8_2d_write, f8_2d_write, f8_2d_write,
     f8_write, f8_2d_write, f8_2d_write, f8_write, i8_write,
-))  # fmt: skip
+), allocates=False)  # fmt: skip
 def advance_into(
     x: NDArray[np.float64],
     base: int,
     stop: int,
     final: int,
     rules: BeatRules,
-    taps: NDArray[np.float64],
+    arms: NDArray[np.float64],
     state: NDArray[np.int64],
     memory: NDArray[np.float64],
-    thinned: NDArray[np.float64],
+    lines: NDArray[np.float64],
     squares: NDArray[np.float64],
     energies: NDArray[np.float64],
     weights: NDArray[np.float64],
@@ -351,20 +403,27 @@ def advance_into(
     """Go on as far as whole blocks of `x` reach, to the end if `final`; write the R peaks found, return how many.
 
     ``x[:, 0]`` is sample `base` of the recording, `stop` the sample after the last. Rows of `energies`: one a lead, and
-    their fusion; `cands` holds the candidates in its first 4 rows, the beats in 3 more.
+    their fusion; the last two rows of `squares` are working room; `cands` holds the candidates in its first rows, the
+    beats in 3 more, and the heights that count. Return -1 where a sample is infinite or beyond ``rules.most``.
+
+    What is decided is decided block by block; energies are made for as many blocks at once as there are, GROUP at
+    most: that short loops end and begin so often costs half of all the time.
     """
     n_leads = x.shape[0]
     thin, width, apart = int(rules.thin), int(rules.width), int(rules.apart)
-    delay = len(taps) + width // 2
+    delay = len(arms) + width // 2
     history = 2 * apart + 2
+    block = int(rules.block)
+    group = max(1, min(GROUP, int(rules.begin) // block))
     beats = cands[CANDIDATE_ROWS:]
     fused = energies[n_leads]
+    empty = state[STATE_SIZE:]
     count = 0
     ends = False
-    while not ends and count < len(out) - BEATS:
+    while not ends and count < len(out) - GROUP * BEATS:
         first = state[SEEN] == 0
         left = (stop - state[RAW]) // thin
-        n = int(rules.begin) + delay if first else int(rules.block)
+        n = int(rules.begin) + delay if first else block
         ends = final == 1 and left <= n
         if left <= n and not ends:
             break
@@ -372,23 +431,32 @@ def advance_into(
             n = left + delay
         # The energy of a sample is known `delay` samples later.
         n_energy = n - delay if first else n
-        empty = _energies(x, base, n, min(n, left), n_energy, rules, taps, state, memory, thinned, squares, energies)
-        if n_leads > 1 and n_energy > 0:
-            votes = weigh(
-                energies, history, n_energy, stats, weights, state[SEEN], rules.no_vote, n_energy >= rules.block, work
+        blocks = 1 if first or ends else min(group, (left - 1) // n)
+        have = min(blocks * n, left)
+        until = stop if ends else state[RAW] + have * thin
+        if _energies(
+            x, base, until, blocks * n, have, n, blocks * n_energy, rules, arms, state, memory, lines, squares,
+            energies, empty,
+        ):  # fmt: skip
+            return -1
+        begun = state[END]
+        for b in range(blocks):
+            at = history + b * n_energy
+            if n_leads > 1 and n_energy > 0:
+                votes = weigh(
+                    energies, at, n_energy, stats, weights, state[SEEN], rules.no_vote, n_energy >= rules.block, work
+                )
+                fuse_into(energies, at, n_energy, weights, votes, fused)
+            _count_gap(state, empty[b], min(n, left), rules.split)
+            state[END] += n_energy
+            state[SEEN] += 1
+            state[SEEK], state[N_CANDS] = seek(
+                fused, begun - history, state[SEEK], state[END], apart, ends, cands, state[N_CANDS]
             )
-            fuse_into(energies, history, n_energy, weights, votes, fused)
-        _count_gap(state, empty, min(n, left), rules.split)
-        start = state[END]
-        state[END] = start + n_energy
-        state[SEEN] += 1
-        state[SEEK], state[N_CANDS] = seek(
-            fused, start - history, state[SEEK], state[END], apart, ends, cands, state[N_CANDS]
-        )
-        move(fused, n_energy, history)
-        judge_tops(cands, state, float(state[END] - apart), rules.top, ends)
-        _decide(cands, beats, state, rules, ends, work)
-        count = _give_out(x, base, stop, ends, beats, stats, rules, state, work, out, count)
-        if state[N_CANDS] > CANDIDATES - SPARE:
-            forget(cands, state, state[END] - max(rules.span, rules.back_reach) - 2.0 * rules.top)
+            judge_tops(cands, state, float(state[END] - apart), rules.top, ends)
+            _decide(cands, beats, state, rules, ends, work)
+            count = _give_out(x, base, stop, ends, beats, stats, rules, state, work, out, count)
+            if state[N_CANDS] > CANDIDATES - SPARE:
+                forget(cands, state, state[END] - max(rules.span, rules.back_reach) - 2.0 * rules.top)
+        move(fused, blocks * n_energy, history)
     return count

@@ -94,6 +94,15 @@ def median_of(values: NDArray[np.float64], count: int) -> float:
     return 0.5 * (lower + upper)
 
 
+@kernel((f8_write,), allocates=False)
+def median_in_place(values: NDArray[np.float64]) -> float:
+    """Return the median of `values`, which are reordered.
+
+    Caller guarantees: one value at least, no NaN.
+    """
+    return median_of(values, len(values))
+
+
 @kernel((f8_read, i8, i8, f8_write, f8_write))
 def moving_median_into(
     x: NDArray[np.float64], width: int, step: int, work: NDArray[np.float64], out: NDArray[np.float64]

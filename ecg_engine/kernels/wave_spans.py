@@ -7,7 +7,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import f4_2d_read, f4_read, f8_2d_write, f8_named, f8_read, helper, i8, kernel
+from ecg_engine.kernels._jit import (
+    f4_2d_read,
+    f4_read,
+    f8,
+    f8_2d_write,
+    f8_named,
+    f8_read,
+    helper,
+    i8,
+    i8_2d_write,
+    kernel,
+)
+from ecg_engine.kernels.bend import extremes
 from ecg_engine.kernels.smoothing import clamp
 from ecg_engine.kernels.waves import P_OFFSET, P_ONSET, QRS_OFFSET, QRS_ONSET, T_OFFSET, T_ONSET
 
@@ -112,7 +124,7 @@ def _mark(
     marks[1] = _peak(x, finer, marks[0], marks[2])
 
 
-@kernel((f4_2d_read, f4_read, i8, f8_read, f8_named(SpanLimits), f8_2d_write))
+@kernel((f4_2d_read, f4_read, i8, f8_read, f8_named(SpanLimits), f8_2d_write), allocates=False)
 def wave_spans_into(
     odds: NDArray[np.float32],
     x: NDArray[np.float32],
@@ -159,3 +171,23 @@ def wave_spans_into(
         total, first, last = _best_span(odds[P], start, int(row[QRS_ONSET]) - 1)
         if total > w.p_least:
             _mark(odds[P], x, finer, first, last, row[P_ONSET : P_OFFSET + 1])
+
+
+@kernel((f8_read, f8, i8_2d_write), allocates=False)
+def drop_flat_into(x: NDArray[np.float64], least: float, marks: NDArray[np.int64]) -> None:
+    """Take P and T out of the marks (n_beats, 8) of a lead where it moves less than `least` of what it does in the QRS.
+
+    Caller guarantees: marks inside `x`, -1 where there is none, offsets not before onsets; no NaN.
+    """
+    for b in range(len(marks)):
+        row = marks[b]
+        if row[QRS_ONSET] < 0:
+            continue
+        low, high = extremes(x, row[QRS_ONSET], row[QRS_OFFSET] + 1)
+        for onset, offset in ((P_ONSET, P_OFFSET), (T_ONSET, T_OFFSET)):
+            if row[onset] < 0:
+                continue
+            lowest, highest = extremes(x, row[onset], row[offset] + 1)
+            if highest - lowest < least * (high - low):
+                for k in range(onset, offset + 1):
+                    row[k] = -1

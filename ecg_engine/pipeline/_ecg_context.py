@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
-from ecg_engine.detection.fibrillation import find_fast_ventricular, longest_ventricular_run
+from ecg_engine.detection.fibrillation import FastVentricular, find_fast_ventricular, longest_ventricular_run
 from ecg_engine.detection.whole import Seen
 from ecg_engine.interpretation import Context, interpret
 from ecg_engine.interpretation.limits import limits_for
 from ecg_engine.interpretation.normal_limits import normal_limits
 from ecg_engine.interpretation.ventricular import RUN_BPM
-from ecg_engine.leads import STANDARD_LEADS
+from ecg_engine.leads import PRECORDIAL_LEADS, STANDARD_LEADS
 from ecg_engine.measurement import measure_electrodes, measure_global, measure_leads, measure_voltages
 from ecg_engine.measurement.global_measures import P_COHERENCE_PERCENT
 from ecg_engine.types import ABSENT, Beats, Delineation, Measurements, Note, Quality, Recording, Statement
 
-__all__ = ["Judged", "judge", "statements_of", "ventricular"]
+__all__ = ["Judged", "fast_ventricular", "judge", "statements_of"]
 
 #: Shorter than this no rhythm is named and nothing is judged, s.
 MIN_DURATION_S: Final = 2.0
@@ -30,6 +30,8 @@ MIN_FS_HZ: Final = 100.0
 MAX_QRS_MV: Final = 20.0
 #: A QRS below it is no heart's, ms: that of a newborn lasts 50.
 MIN_QRS_MS: Final = 30.0
+#: The kind of a bundle branch block is told from these (AHA/ACCF/HRS 2009, part III).
+BLOCK_LEADS: Final = ("I", "V1", "V6")
 #: The highest high-pass corner that leaves ST as it was, Hz (AHA/ACC/HRS 2007, part I,
 #: doi:10.1161/CIRCULATIONAHA.106.180200).
 MAX_ST_HIGHPASS_HZ: Final = 0.05
@@ -59,7 +61,7 @@ class Judged:
     alike: bool
 
 
-def judge(recording: Recording, seen: Seen, *, finer: int = 1, fast: Mapping[str, float] | None = None) -> Judged:
+def judge(recording: Recording, seen: Seen, *, fast: FastVentricular | None, finer: int = 1) -> Judged:
     """Measure what is seen.
 
     Parameters
@@ -67,10 +69,10 @@ def judge(recording: Recording, seen: Seen, *, finer: int = 1, fast: Mapping[str
     recording : Recording
     seen : Seen
         What `detection.whole.see` found in it.
+    fast : FastVentricular, optional
+        What `fast_ventricular` says of it.
     finer : int
         The beats and marks of `seen` are counted in so small parts of a sample.
-    fast : mapping of str to float, optional
-        What `ventricular` says, where it is known.
 
     Returns
     -------
@@ -112,7 +114,7 @@ def judge(recording: Recording, seen: Seen, *, finer: int = 1, fast: Mapping[str
         judged += ("unit_implausible",)
     if seen.dead_s:
         notes.append(Note(stage="detection", code="no_signal_for", facts={"seconds": round(seen.dead_s, 1)}))
-    overall.update(ventricular(recording, quality, beats) if fast is None else fast)
+    overall.update(_ventricular(beats, fast, recording.fs * finer))
     overall.update(measure_voltages(by_lead, overall, sex=recording.patient.sex, drugs=recording.patient.drugs))
     limits = limits_for(recording.patient.age_years, recording.patient.sex)
     normal = normal_limits(recording.patient.age_years, recording.patient.sex)
@@ -143,11 +145,16 @@ def statements_of(judged: Judged) -> tuple[Statement, ...]:
     return statements
 
 
-def ventricular(recording: Recording, quality: Quality, beats: Beats) -> dict[str, float]:
+def fast_ventricular(recording: Recording, seen: Seen) -> FastVentricular | None:
+    """Return what the connected leads show of a fast rhythm of the ventricles."""
+    off = {name for name, lead in seen.quality.by_lead.items() if {"flat", "missing"} & set(lead.reasons)}
+    on = np.array([name not in off for name in recording.leads])
+    return find_fast_ventricular(recording.signal, fs=recording.fs, beats=seen.beats, leads=on)
+
+
+def _ventricular(beats: Beats, found: FastVentricular | None, fs: float) -> dict[str, float]:
     """Return what the leads and the classes of the beats say of a fast rhythm of the ventricles."""
     out: dict[str, float] = {}
-    on = np.array([not {"flat", "missing"} & set(quality.by_lead[name].reasons) for name in recording.leads])
-    found = find_fast_ventricular(recording.signal, fs=recording.fs, beats=beats, leads=on)
     if found is not None:
         out |= {
             "fast_ventricular_percent": 100 * found.likelihood,
@@ -158,7 +165,7 @@ def ventricular(recording: Recording, quality: Quality, beats: Beats) -> dict[st
         }
         if found.usual_beat is not None:
             out["usual_beat_percent"] = 100 * found.usual_beat
-    n_beats, bpm = longest_ventricular_run(beats, fs=recording.fs, least_bpm=RUN_BPM)
+    n_beats, bpm = longest_ventricular_run(beats, fs=fs, least_bpm=RUN_BPM)
     if n_beats >= 2:
         out |= {"ventricular_run_beats": float(n_beats), "ventricular_run_bpm": bpm}
     return out
@@ -241,6 +248,28 @@ def _cannot_judge(recording: Recording, quality: Quality, beats: Beats) -> tuple
     return tuple(found)
 
 
+def _of_missing_leads(context: Context) -> list[Note]:
+    """Say which of the twelve leads are not recorded, or not usable, and what is not said without them."""
+    usable = set(context.quality.usable_leads)
+    missing = [name for name in STANDARD_LEADS if name not in usable]
+    if not usable or not missing:
+        return []
+    facts = {"missing": _named(missing)}
+    notes = [Note(stage="interpretation", code="territory_needs_leads", facts=facts)]
+    lacking = [name for name in BLOCK_LEADS if name in missing]
+    if lacking and (context.get("qrs_ms") or 0.0) >= context.limits.qrs_wide_ms:
+        notes.append(Note(stage="interpretation", code="block_needs_leads", facts={"missing": _named(lacking)}))
+    return notes
+
+
+def _named(leads: Sequence[str]) -> str:
+    """Return the names of leads in one phrase, a whole row of chest leads by its ends."""
+    if set(PRECORDIAL_LEADS) <= set(leads):
+        ends = f"{PRECORDIAL_LEADS[0]}\N{EN DASH}{PRECORDIAL_LEADS[-1]}"
+        leads = [*(name for name in leads if name not in PRECORDIAL_LEADS), ends]
+    return ", ".join(leads)
+
+
 def _add_notes(notes: list[Note], context: Context, judged: tuple[str, ...]) -> None:
     """Say what could not be measured or judged, and why."""
     usable = len(context.quality.usable_leads)
@@ -259,11 +288,7 @@ def _add_notes(notes: list[Note], context: Context, judged: tuple[str, ...]) -> 
         elif "rate_too_low" in judged:
             absent.remove(("qt_ms", "no_t_wave"))
         notes.extend(Note(stage="measurement", code=code) for quantity, code in absent if quantity not in overall)
-    missing = [name for name in STANDARD_LEADS if name not in context.leads]
-    if missing:
-        notes.append(
-            Note(stage="interpretation", code="territory_needs_leads", facts={"leads": ", ".join(context.leads)})
-        )
+    notes.extend(_of_missing_leads(context))
     if context.patient.age_years is None:
         notes.append(Note(stage="interpretation", code="age_unknown"))
     elif not context.limits.adult:

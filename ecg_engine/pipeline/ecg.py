@@ -7,19 +7,23 @@ from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
 
+from ecg_engine.detection.fibrillation import FastVentricular
+from ecg_engine.detection.parameters import EPISODES
 from ecg_engine.detection.whole import Seen, see
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import judge_urgency
 from ecg_engine.interpretation.advice import advise
+from ecg_engine.interpretation.clinical import clinical_notes
 from ecg_engine.interpretation.ecg_comparison import compare_ecg
 from ecg_engine.interpretation.stability import with_stability
-from ecg_engine.pipeline._ecg_context import Judged, judge, statements_of
+from ecg_engine.measurement.long import LONG_S, summarise
+from ecg_engine.pipeline._ecg_context import Judged, fast_ventricular, judge, statements_of
 from ecg_engine.pipeline._plain import plain_patient
 from ecg_engine.pipeline.corrections import correction_notes, known_kinds, with_marks
 from ecg_engine.pipeline.previous import read_previous
 from ecg_engine.pipeline.stability import count_readings
 from ecg_engine.settings import Corrections, DecodeSettings, PatientSettings, check_stability_n
-from ecg_engine.types import EcgReport, Note, Outcome, Recording, Statement, Task
+from ecg_engine.types import EcgReport, LongSummary, Note, Outcome, Recording, Statement, Task
 from ecg_engine.types.corrections import corrected
 
 __all__ = ["analyze_ecg", "decode_file", "with_patient"]
@@ -72,11 +76,12 @@ def analyze_ecg(
     recording = corrected(recording, put_right)
     seen = see(recording.signal, fs=recording.fs, leads=recording.leads, kinds=known_kinds(put_right, recording.fs))
     seen = with_marks(seen, put_right, recording.fs)
-    judged = judge(recording, seen)
-    statements = statements_of(judged)
+    fast = fast_ventricular(recording, seen)
+    judged = judge(recording, seen, fast=fast)
+    said = statements = statements_of(judged)
     if stability_n:
-        said = count_readings(recording, seen, stability_n, corrections=put_right)
-        statements = with_stability(statements, said, stability_n)
+        counts = count_readings(recording, seen, stability_n, corrections=put_right)
+        statements = with_stability(said, counts, stability_n)
     report = EcgReport(
         fs=recording.fs,
         leads=recording.leads,
@@ -90,22 +95,25 @@ def analyze_ecg(
         median_beat=seen.beat,
         measurements=judged.context.measurements,
         statements=statements,
-        urgency=judge_urgency(judged.context, statements, judged=judged.judged),
+        # What altered readings do not say again presses as much: it may be there.
+        urgency=judge_urgency(judged.context, said, judged=judged.judged),
         notes=(
             *correction_notes(put_right),
+            *clinical_notes(judged.context, said),
             *judged.notes,
-            *_qtc_notes(judged, statements),
-            *advise(statements, seen.leads),
+            *_qtc_notes(judged, said),
+            *advise(said, seen.leads),
         ),
         filters_applied=_applied(seen),
         corrections=put_right if put_right else None,
         stability_n=stability_n,
+        long=_long(recording, judged, fast),
     )
     if previous is None:
         return report
     comparison, notes = compare_ecg(_plain_previous(previous, recording), report)
     changes = () if comparison is None else comparison.changes
-    urgency = judge_urgency(judged.context, statements, judged=judged.judged, changes=changes)
+    urgency = judge_urgency(judged.context, said, judged=judged.judged, changes=changes)
     return replace(report, comparison=comparison, notes=notes + report.notes, urgency=urgency)
 
 
@@ -120,6 +128,26 @@ def _plain_previous(previous: EcgReport | Recording | Mapping[str, Any], current
     age, sex = known.age_years, known.sex
     patient = replace(known, age_years=now.age_years if age is None else age, sex=now.sex if sex is None else sex)
     return analyze_ecg(replace(previous, patient=patient)).to_dict()
+
+
+def _long(recording: Recording, judged: Judged, found: FastVentricular | None) -> LongSummary | None:
+    """Return the tables of a long recording, None for a short one."""
+    if recording.duration_s < LONG_S:
+        return None
+    context, limits = judged.context, judged.context.limits
+    fast = [] if found is None else [(found.start_s, found.start_s + found.duration_s, found.rate_bpm)]
+    return summarise(
+        context.beats,
+        judged.marks,
+        context.quality,
+        leads=[name for name in context.quality.usable_leads if name in recording.leads],
+        fs=recording.fs,
+        n_samples=recording.n_samples,
+        slow_bpm=EPISODES.slow_bpm if limits.adult else limits.slow_bpm,
+        fast_bpm=limits.fast_bpm,
+        start=recording.start,
+        fast_ventricular=fast,
+    )
 
 
 def _qtc_notes(judged: Judged, statements: tuple[Statement, ...]) -> tuple[Note, ...]:

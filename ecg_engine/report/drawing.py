@@ -6,7 +6,8 @@ the SVG names it and tests find it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.report.typeface import printable, text_width_mm
 
-__all__ = ["MM_PER_PT", "Box", "Drawing", "Element", "Shape", "Strokes", "Text", "path_template", "segments"]
+__all__ = ["MM_PER_PT", "Box", "Drawing", "Element", "Shape", "Strokes", "Text", "path_template", "segments", "stacked"]
 
 MM_PER_PT: Final = 25.4 / 72
 #: Extent of a line of text above and below its base line, in ems of DejaVu Sans (accents of capitals included).
@@ -133,6 +134,27 @@ class Drawing:
     def texts(self) -> list[Text]:
         """Return every line of text."""
         return [e for e in self.elements if isinstance(e, Text)]
+
+
+def stacked(pages: Sequence[Drawing]) -> Drawing:
+    """Return pages one under the other on a single sheet, for formats that have no pages."""
+    if len(pages) == 1:
+        return pages[0]
+    first = pages[0]
+    out = Drawing(width=first.width, height=sum(p.height for p in pages), title=first.title, lang=first.lang)
+    top = 0.0
+    for page in pages:
+        out.elements += [_lowered(element, top) for element in page.elements]
+        top += page.height
+    return out
+
+
+def _lowered(element: Element, by: float) -> Element:
+    if isinstance(element, Strokes):
+        return replace(element, points=element.points + np.array([0.0, by]))
+    if isinstance(element, Shape):
+        return replace(element, points=tuple((x, y + by) for x, y in element.points))
+    return replace(element, y=element.y + by)
 
 
 def segments(pairs: NDArray[np.float64]) -> NDArray[np.float64]:

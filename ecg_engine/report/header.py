@@ -31,7 +31,7 @@ from ecg_engine.report.words import (
 from ecg_engine.types import EcgReport, Note, Statement
 from ecg_engine.vocabulary import page_text
 
-__all__ = ["draw_footer", "draw_header", "draw_signature"]
+__all__ = ["draw_footer", "draw_header", "draw_signature", "draw_top", "statement_paragraph"]
 
 LEFT, RIGHT = 11.0, 286.0
 #: The three columns of the header: measurements, conclusion, urgency and notes. x and width, mm.
@@ -66,16 +66,22 @@ _QUANTITIES: Final = (
 
 def draw_header(drawing: Drawing, report: EcgReport) -> None:
     """Draw the title, the patient, the measurements, the conclusion, the urgency and the notes."""
-    _draw_title(drawing, report)
-    _draw_patient(drawing, report)
+    draw_top(drawing, report, page_text("title", drawing.lang))
     _draw_measurements(drawing, report)
     _draw_conclusion(drawing, report)
     _draw_notes(drawing, report)
 
 
-def _draw_title(drawing: Drawing, report: EcgReport) -> None:
+def draw_top(drawing: Drawing, report: EcgReport, title: str) -> None:
+    """Draw what stands at the top of a first page: title, badges, patient."""
+    _draw_title(drawing, report, title)
+    _draw_patient(drawing, report)
+
+
+def _draw_title(drawing: Drawing, report: EcgReport, title: str) -> None:
     lang = drawing.lang
-    drawing.text("title", LEFT, _TITLE_Y + 5.2, page_text("title", lang), 14, bold=True)
+    title, size = shrunk(title, _CONCLUSION[0] - LEFT - 3, 14, 9, bold=True)
+    drawing.text("title", LEFT, _TITLE_Y + 5.2, title, size, bold=True)
     x, width = _CONCLUSION
     _draw_badge(drawing, "preliminary", page_text("preliminary", lang), x, width, "#ffffff", "#000000", 0.5)
     level = report.urgency.level
@@ -195,7 +201,7 @@ def _draw_conclusion(drawing: Drawing, report: EcgReport) -> None:
         draw_lines(drawing, "checked", lines, Place(x=x, y=bottom, width=width, height=0), size)
         bottom -= 0.6
     place = Place(x=x, y=_BODY_Y + 3.6, width=width, height=bottom - _BODY_Y - 3.6)
-    paragraphs = [_statement(s, lang, report.stability_n) for s in report.statements]
+    paragraphs = [statement_paragraph(s, lang, report.stability_n) for s in report.statements]
     if not paragraphs:
         paragraphs = [(Run(text=f"{DASH} {page_text('no_statement', lang)}"),)]
     keep = [s.code in report.urgency.because for s in report.statements] or [True]
@@ -211,7 +217,8 @@ def _more(n: int, lang: str) -> str:
     return page_text("more", lang, n=n)
 
 
-def _statement(statement: Statement, lang: str, readings: int) -> Paragraph:
+def statement_paragraph(statement: Statement, lang: str, readings: int = 0) -> Paragraph:
+    """Return a statement as the page says it: its name, certainty and leads, the facts behind it."""
     runs = [Run(text=vocabulary.statement(statement.code).text[lang], bold=True)]
     detail = statement_detail(statement, lang, readings=readings)
     if detail:

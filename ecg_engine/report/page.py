@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ecg_engine.errors import InputError
 from ecg_engine.leads import STANDARD_LEADS, derive_limb_leads, standard_name
-from ecg_engine.report.drawing import Drawing
+from ecg_engine.report.drawing import Drawing, stacked
 from ecg_engine.report.header import FOOTER_Y, SIGNATURE_Y, draw_footer, draw_header, draw_signature
+from ecg_engine.report.holter import HOLTER_S, draw_holter
 from ecg_engine.report.layout import Grid, Plan, plan_rows, with_bands
 from ecg_engine.report.traces import draw_grid, draw_traces
 from ecg_engine.report.words import date_text
@@ -23,7 +24,7 @@ from ecg_engine.types import ABSENT, EcgReport, Recording
 from ecg_engine.types.corrections import corrected
 from ecg_engine.vocabulary import LANGUAGES, page_text
 
-__all__ = ["draw_page", "render", "render_bytes"]
+__all__ = ["draw_page", "draw_pages", "render", "render_bytes"]
 
 #: A4, landscape, mm.
 SHEET_MM: Final = (297.0, 210.0)
@@ -43,6 +44,9 @@ def render(
     settings: PageSettings = PageSettings(),  # noqa: B008 - frozen
 ) -> None:
     """Draw the page to sign: traces on millimetre paper, measurements, preliminary conclusion, urgency.
+
+    A recording of five minutes and more has pages: summary, tables by the hour and by kind of episode, strips. PDF has
+    one sheet for each; SVG and PNG, which have none, show them one under the other.
 
     Parameters
     ----------
@@ -88,7 +92,7 @@ def render_bytes(
     lang: str = "en",
     settings: PageSettings = PageSettings(),  # noqa: B008 - frozen
 ) -> bytes:
-    """Return the page of `render` as bytes; the same report and recording give the same bytes.
+    """Return the pages of `render` as bytes; the same report and recording give the same bytes.
 
     Parameters
     ----------
@@ -104,28 +108,39 @@ def render_bytes(
     kind = format.lower()
     if kind not in PAGE_FORMATS:
         raise InputError(f"format: {format!r} is not one of {', '.join(PAGE_FORMATS)}", argument="format")
-    drawing = draw_page(report, recording, lang=lang, settings=settings)
+    pages = draw_pages(report, recording, lang=lang, settings=settings)
     if kind == "svg":
         from ecg_engine.report.to_svg import to_svg
 
-        return to_svg(drawing)
+        return to_svg(stacked(pages))
     from ecg_engine.report.to_pdf import to_pdf
 
-    pdf = to_pdf(drawing)
     if kind == "pdf":
-        return pdf
+        return to_pdf(*pages)
     from ecg_engine.report.to_png import to_png
 
-    return to_png(pdf, dpi=settings.png_dpi)
+    return to_png(to_pdf(stacked(pages)), dpi=settings.png_dpi)
 
 
-def draw_page(report: EcgReport, recording: Recording, *, lang: str, settings: PageSettings) -> Drawing:
-    """Return the display list of the page."""
+def draw_pages(report: EcgReport, recording: Recording, *, lang: str, settings: PageSettings) -> list[Drawing]:
+    """Return the display lists of the pages: one, or those of a long recording."""
+    _check(report, recording, lang)
+    if report.long is None or report.duration_s < HOLTER_S:
+        return [draw_page(report, recording, lang=lang, settings=settings)]
+    return draw_holter(report, recording, lang=lang, settings=settings)
+
+
+def _check(report: EcgReport, recording: Recording, lang: str) -> None:
     if lang not in LANGUAGES:
         raise InputError(f"lang: no texts in {lang!r}; choose one of {', '.join(LANGUAGES)}", argument="lang")
     recording = corrected(recording, report.corrections)
     if not set(recording.leads) <= set(report.leads) or report.fs != recording.fs:
         raise InputError("report: of another recording (its leads or rate differ)", argument="report")
+
+
+def draw_page(report: EcgReport, recording: Recording, *, lang: str, settings: PageSettings) -> Drawing:
+    """Return the display list of the page."""
+    _check(report, recording, lang)
     grid = Grid()
     names = _shown_names(recording.leads)
     derived = _derivable(recording, names)

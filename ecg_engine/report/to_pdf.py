@@ -20,15 +20,23 @@ _UNIT_MM: Final = 0.01
 _LOCK: Final = Lock()
 
 
-def to_pdf(drawing: Drawing) -> bytes:
-    """Return `drawing` as a PDF of one page; the same drawing gives the same bytes."""
+def to_pdf(*pages: Drawing) -> bytes:
+    """Return drawings as a PDF, one a page; the same drawings give the same bytes."""
     from reportlab.pdfgen.canvas import Canvas
 
     target = io.BytesIO()
-    size = (drawing.width / MM_PER_PT, drawing.height / MM_PER_PT)
-    canvas = Canvas(target, pagesize=size, pageCompression=1, invariant=1, lang=drawing.lang)
-    canvas.setTitle(drawing.title)
+    size = (pages[0].width / MM_PER_PT, pages[0].height / MM_PER_PT)
+    canvas = Canvas(target, pagesize=size, pageCompression=1, invariant=1, lang=pages[0].lang)
+    canvas.setTitle(pages[0].title)
     canvas.setCreator("ecg_engine")
+    for drawing in pages:
+        _page(canvas, drawing)
+    with _binary_streams():
+        canvas.save()
+    return target.getvalue()
+
+
+def _page(canvas: Any, drawing: Drawing) -> None:
     canvas.setLineJoin(1)
     canvas.setLineCap(1)
     for element in drawing.elements:
@@ -41,9 +49,6 @@ def to_pdf(drawing: Drawing) -> bytes:
         else:
             _shape(canvas, element, drawing.height)
     canvas.showPage()
-    with _binary_streams():
-        canvas.save()
-    return target.getvalue()
 
 
 @contextmanager

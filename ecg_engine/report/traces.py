@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.report.drawing import Drawing, Text, segments
 from ecg_engine.report.layout import Cell, Grid, Plan, Row
+from ecg_engine.report.proof import draw_proofs
 from ecg_engine.report.typeface import name_shrunk, shrunk, text_width_mm
 from ecg_engine.report.words import note_words
 from ecg_engine.types import ABSENT, EcgReport, LeadMarks, LeadQuality, Note
@@ -71,6 +72,7 @@ def draw_traces(
             drawing.strokes("trace", points, *INK, lead=cell.lead, start_s=f"{cell.start / fs:g}")
             clipped |= _draw_clipped(drawing, row, beyond)
             curves.append((row, cell, points))
+    draw_proofs(drawing, plan, report, curves, _marked_rows(plan))
     for row, cell, points in curves:
         _draw_names(drawing, row, cell, points, quality.get(cell.lead), grid)
     return clipped

@@ -23,6 +23,7 @@ __all__ = [
     "date_text",
     "day_text",
     "evidence_text",
+    "fact_text",
     "filters_text",
     "length_text",
     "normal_text",
@@ -103,13 +104,24 @@ def evidence_text(evidence: Iterable[Evidence], lang: str) -> str:
     return "; ".join(_fact(group, lang) for group in groups.values())
 
 
-def _fact(group: list[Evidence], lang: str) -> str:
-    first = group[0]
-    factor, unit, decimals = _scaled(first.measurement, lang)
+def fact_text(evidence: Evidence, lang: str) -> str:
+    """Return the value of one fact with its unit, as finely as `evidence_text` gives it."""
+    factor, unit, decimals = _fine(evidence.measurement, lang)
+    return _with_unit(number(evidence.value * factor, decimals, lang), unit)
+
+
+def _fine(code: str, lang: str) -> tuple[float, str, int]:
+    factor, unit, decimals = _scaled(code, lang)
     if unit == page_text("unit_s", lang) and factor != 1.0:
         decimals = 3  # a QRS of 0.118 s beside a limit of 0.12 s must not read as 0.12
     if unit == page_text("unit_mv", lang):
         decimals = 2
+    return factor, unit, decimals
+
+
+def _fact(group: list[Evidence], lang: str) -> str:
+    first = group[0]
+    factor, unit, decimals = _fine(first.measurement, lang)
     values = " / ".join(f"{e.lead or ''} {number(e.value * factor, decimals, lang)}".strip() for e in group)
     words = f"{vocabulary.quantity(first.measurement).text[lang]} {_with_unit(values, unit)}"
     if first.threshold is None:
@@ -194,7 +206,7 @@ def comparison_text(comparison: Comparison, lang: str) -> tuple[str, str]:
     if comparison.start:
         head = page_text("compared", lang, start=date_text(comparison.start, lang))
     words = [
-        vocabulary.change_text(c.code, c.kind, lang, difference=c.difference, lead=c.lead)
+        vocabulary.change_text(c.code, c.kind, lang, difference=c.difference, lead=c.lead, age=c.age)
         for c in comparison.changes
         if c.beyond_error
     ]

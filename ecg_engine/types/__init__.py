@@ -10,6 +10,7 @@ from ecg_engine.types.findings import (
     RadiographReport,
     StudyReport,
 )
+from ecg_engine.types.long import Episode, Extreme, HeartRateVariability, Hour, LongSummary
 from ecg_engine.types.marks import ABSENT, Beats, Delineation, LeadMarks
 from ecg_engine.types.radiograph import LookUpTable, Radiograph, Window
 from ecg_engine.types.recording import Annotation, DeviceBeat, Filters, Patient, Recording, Source
@@ -40,14 +41,19 @@ __all__ = [
     "DeviceBeat",
     "EcgChange",
     "EcgReport",
+    "Episode",
     "Evidence",
+    "Extreme",
     "Failure",
     "Filters",
     "Finding",
     "Gate",
+    "HeartRateVariability",
+    "Hour",
     "ImageQuality",
     "LeadMarks",
     "LeadQuality",
+    "LongSummary",
     "LookUpTable",
     "Measurements",
     "MedianBeat",

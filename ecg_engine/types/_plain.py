@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,7 @@ from ecg_engine.errors import InputError
 from ecg_engine.types.marks import ABSENT, MARK_NAMES, LeadMarks
 
 if TYPE_CHECKING:
+    from ecg_engine.types.long import LongSummary
     from ecg_engine.types.report import (
         Comparison,
         EcgReport,
@@ -76,6 +78,7 @@ def ecg_report_to_dict(report: EcgReport, lang: str) -> dict[str, Any]:
             }
             for n in report.notes
         ],
+        "long": None if report.long is None else _long(report.long),
     }
 
 
@@ -135,7 +138,8 @@ def _comparison(comparison: Comparison, lang: str) -> dict[str, Any]:
                 "limit": c.limit,
                 "beyond_error": c.beyond_error,
                 "source": _cited(c.source),
-                "text": vocabulary.change_text(c.code, c.kind, lang, difference=c.difference, lead=c.lead),
+                "age": c.age,
+                "text": vocabulary.change_text(c.code, c.kind, lang, difference=c.difference, lead=c.lead, age=c.age),
             }
             for c in comparison.changes
         ],
@@ -172,4 +176,26 @@ def _statement(s: Statement, lang: str) -> dict[str, Any]:
         "stability": s.stability,
         "evidence": [_evidence(e) for e in s.evidence],
         "codes": {"scp": term.scp, "aha": term.aha, "snomed": term.snomed, "minnesota": term.minnesota},
+    }
+
+
+def _long(tables: LongSummary) -> dict[str, Any]:
+    v = tables.variability
+    return {
+        "duration_s": tables.duration_s,
+        "analysed_s": tables.analysed_s,
+        "counts": dict(tables.counts),
+        "burden": {name: float(value) for name, value in tables.burden.items()},
+        "extremes": {name: asdict(e) for name, e in tables.extremes.items()},
+        "hours": [asdict(hour) for hour in tables.hours],
+        "episodes": [asdict(e) for e in tables.episodes],
+        "variability": None
+        if v is None
+        else {
+            "n_intervals": v.n_intervals,
+            "usable_s": v.usable_s,
+            "usable_percent": v.usable_percent,
+            "n_segments": v.n_segments,
+            "values": _quantities(v.values),
+        },
     }

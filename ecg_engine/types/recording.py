@@ -257,11 +257,8 @@ def check_fs(fs: float) -> float:
     return value
 
 
-def check_signal(signal: Any, leads: tuple[str, ...] | None = None) -> NDArray[Any]:
-    """Return `signal` as C-ordered (n_leads, n_samples) float32 or float64, or raise what is wrong with it.
-
-    A NaN is a gap and passes; an infinite sample, or one that is no voltage in any unit, does not.
-    """
+def as_signal(signal: Any) -> NDArray[Any]:
+    """Return `signal` as C-ordered (n_leads, n_samples) float32 or float64, or raise; the samples are not looked at."""
     array = np.asarray(signal)
     if array.dtype.kind in "iub":
         array = array.astype(np.float64)
@@ -273,6 +270,17 @@ def check_signal(signal: Any, leads: tuple[str, ...] | None = None) -> NDArray[A
         array = array[np.newaxis]
     if array.ndim != 2:
         raise SignalError(f"signal: {array.ndim} dimensions; give (n_samples,) or (n_leads, n_samples)")
+    if array.shape[0] == 0 or array.shape[1] == 0:
+        raise SignalError("signal: no samples; the file or array is empty")
+    return np.ascontiguousarray(array)
+
+
+def check_signal(signal: Any, leads: tuple[str, ...] | None = None) -> NDArray[Any]:
+    """Return `signal` as C-ordered (n_leads, n_samples) float32 or float64, or raise what is wrong with it.
+
+    A NaN is a gap and passes; an infinite sample, or one that is no voltage in any unit, does not.
+    """
+    array = as_signal(signal)
     if leads is not None:
         if len(leads) != array.shape[0]:
             raise InputError(
@@ -281,8 +289,6 @@ def check_signal(signal: Any, leads: tuple[str, ...] | None = None) -> NDArray[A
         doubled = sorted({name for name in leads if leads.count(name) > 1})
         if doubled:
             raise InputError(f"leads: {', '.join(doubled)} twice; give each lead a name of its own", argument="leads")
-    if array.shape[0] == 0 or array.shape[1] == 0:
-        raise SignalError("signal: no samples; the file or array is empty")
     for i, row in enumerate(array):
         # No temporary on the usual clean lead, and no product: libraries share that out to threads, which costs more.
         with np.errstate(invalid="ignore"):
@@ -291,4 +297,4 @@ def check_signal(signal: Any, leads: tuple[str, ...] | None = None) -> NDArray[A
             name = leads[i] if leads is not None else str(i)
             what = "infinite" if np.isinf(row[beyond[0]]) else f"{row[beyond[0]]:.3g} mV, which is no voltage,"
             raise SignalError(f"lead {name}: {what} at sample {beyond[0]}; mark gaps as NaN", lead=name)
-    return np.ascontiguousarray(array)
+    return array

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.settings import Corrections
 from ecg_engine.types._frozen import frozen_arrays, read_only
+from ecg_engine.types.long import LongSummary
 from ecg_engine.types.marks import Beats, Delineation, LeadMarks
 
 
@@ -264,6 +265,8 @@ class EcgChange:
         Key of the limit's source in `vocabulary`.
     lead : str, optional
         None for a global quantity or a statement.
+    age : {"acute", "old", "undetermined"}, optional
+        Of an infarction; one that only changes its age is new at the one and resolved at the other.
     """
 
     code: str
@@ -275,6 +278,7 @@ class EcgChange:
     limit: float | None = None
     source: str = ""
     lead: str | None = None
+    age: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,6 +316,8 @@ class EcgReport:
     stability_n: int = 0
     #: What differs from an earlier ECG; None where there was none, or of another patient.
     comparison: Comparison | None = None
+    #: The tables of a recording of a minute and more; None for a shorter one.
+    long: LongSummary | None = None
 
     def to_dict(self, lang: str = "en") -> dict[str, Any]:
         """Return the report in plain JSON types, texts in `lang` (``"en"`` or ``"ru"``).

@@ -1,7 +1,8 @@
 """Codes and their texts in English and Russian, units, and the codes of other systems: data tables, a leaf.
 
-The tables are the TOML files beside this module: ``statements``, ``quantities``, ``notes``, ``sources``, ``page``; of
-radiographs ``findings``, ``body_parts``, ``phrases``, whose words are put together in `wording`, and ``summary``.
+The tables are the TOML files beside this module: ``statements``, ``quantities``, ``notes``, ``sources``, ``page``,
+``drugs``, ``holter``; of radiographs ``findings``, ``body_parts``, ``phrases``, whose words are put together in
+`wording`, and ``summary``.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ __all__ = [
     "body_parts",
     "change_text",
     "decimal",
+    "drug_names",
     "finding",
     "findings",
+    "holter_text",
     "note_text",
     "page_text",
     "phrase_starts_line",
@@ -152,6 +155,12 @@ def source(key: str) -> SourceTerm:
 
 
 @cache
+def drug_names(group: str) -> tuple[str, ...]:
+    """Return how the names of a group of drugs begin, in lower case, or raise InputError; see ``drugs.toml``."""
+    return tuple(_entry("drugs", "drug group", group)["names"])
+
+
+@cache
 def finding(code: str) -> FindingTerm:
     """Return the term of a finding code; a code that is not in the table (a hospital's own model) is its own text.
 
@@ -216,7 +225,9 @@ def note_text(code: str, lang: str, facts: Mapping[str, Any] | None = None) -> s
         raise InputError(f"note {code}: its text needs a fact that is missing: {exc}", argument="facts") from exc
 
 
-def change_text(code: str, kind: str, lang: str, *, difference: float | None = None, lead: str | None = None) -> str:
+def change_text(
+    code: str, kind: str, lang: str, *, difference: float | None = None, lead: str | None = None, age: str | None = None
+) -> str:
     """Return what differs from an earlier ECG, in words.
 
     Parameters
@@ -228,6 +239,8 @@ def change_text(code: str, kind: str, lang: str, *, difference: float | None = N
     difference : float, optional
         Of the quantity, in its unit.
     lead : str, optional
+    age : {"acute", "old", "undetermined"}, optional
+        Of an infarction.
 
     Examples
     --------
@@ -237,10 +250,12 @@ def change_text(code: str, kind: str, lang: str, *, difference: float | None = N
     'появилось: Полная блокада левой ножки пучка Гиса'
     """
     if kind != "measurement":
-        return page_text(f"change_{kind}", lang, what=statement(code).text[lang])
+        what = statement(code).text[lang] + (f" ({page_text(f'age_{age}', lang)})" if age else "")
+        return page_text(f"change_{kind}", lang, what=what)
     assert difference is not None
     term = quantity(code)
-    what = term.text[lang] if lead is None else f"{term.text[lang]} {lead}"
+    name = page_text("st", lang) if code == "st_j_mv" else term.text[lang]
+    what = name if lead is None else f"{name} {lead}"
     size = wording.decimal(abs(difference), 2 if term.unit == "mV" else term.decimals, lang)
     unit = {"ms": "unit_ms", "mV": "unit_mv", "/min": "unit_bpm"}.get(term.unit)
     by = f"{size}\N{DEGREE SIGN}" if term.unit == "deg" else f"{size} {page_text(unit, lang) if unit else term.unit}"
@@ -283,6 +298,13 @@ def page_text(key: str, lang: str, **facts: Any) -> str:
     """Return a word or line of the printed page, its ``{facts}`` filled in."""
     _check_lang(lang)
     template: str = _entry("page", "page text", key)[lang]
+    return template.format(**facts) if facts else template
+
+
+def holter_text(key: str, lang: str, **facts: Any) -> str:
+    """Return a word or line of the pages of a long recording, its ``{facts}`` filled in."""
+    _check_lang(lang)
+    template: str = _entry("holter", "holter text", key)[lang]
     return template.format(**facts) if facts else template
 
 

@@ -17,11 +17,12 @@ from ecg_engine.formats import FORMATS, read_ecg, write_ecg
 from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.types import Annotation, Filters, Patient, Recording, Source
 
+DOCS = Path(__file__).parents[2] / "docs"
 WRITTEN = [row for row in FORMATS if row.writer is not None]
 #: What a format cannot say of the patient: EDF allows printable ASCII only, so names go in passport letters.
 NAMES = {"edf": "Shchukina Iuliia Petrovna"}
 #: Formats that keep the symbol of an annotation beside its text.
-KEEP_SYMBOLS = {"wfdb", "aecg", "csv"}
+KEEP_SYMBOLS = {"wfdb", "aecg", "csv", "ishne", "json", "npz"}
 #: Formats without annotations, and without fractions of a second.
 NO_ANNOTATIONS = WHOLE_SECONDS = {"scp"}
 LSB_MV = 0.005
@@ -198,6 +199,37 @@ def _ecgdatakit(path: Path) -> tuple[NDArray[np.float64], float, list[str]]:
     return np.stack([lead.samples for lead in record.leads]), fs, [lead.label for lead in record.leads]
 
 
+def _ecgdatakit_ishne(path: Path) -> tuple[NDArray[np.float64], float, list[str]]:
+    from ecgdatakit import FileParser
+
+    record = FileParser().parse(path)
+    assert (record.patient.sex, record.recording.date) == ("F", visit().start.replace(microsecond=0))
+    # Its texts are Latin-1: the letters are those of CP1251.
+    name = f"{record.patient.last_name} {record.patient.first_name}".encode("latin-1").decode("cp1251")
+    assert name == visit().patient.name
+    (fs,) = {lead.sampling_rate for lead in record.leads}
+    return np.stack([lead.samples for lead in record.leads]), fs, [lead.label for lead in record.leads]
+
+
+def _jsonschema(path: Path) -> tuple[NDArray[np.float64], float, list[str]]:
+    import base64
+    import json
+
+    import jsonschema
+
+    said = json.loads(path.read_bytes())
+    jsonschema.validate(said, json.loads((DOCS / "recording.schema.json").read_bytes()))
+    rows = [np.frombuffer(base64.b64decode(lead["data"]), "<i2") * lead["lsb_mv"] for lead in said["leads"]]
+    assert said["patient"]["name"] == visit().patient.name
+    return np.stack(rows), said["fs"], [lead["name"] for lead in said["leads"]]
+
+
+def _numpy(path: Path) -> tuple[NDArray[np.float64], float, list[str]]:
+    with np.load(path, allow_pickle=False) as arrays:
+        assert arrays["units"] == "mV"
+        return arrays["signal"], float(arrays["fs"]), list(arrays["leads"])
+
+
 PEERS: list[tuple[str, Callable[[Path], tuple[NDArray[np.float64], float, list[str]]]]] = [
     ("wfdb", _wfdb),
     ("edf", _pyedflib),
@@ -205,6 +237,9 @@ PEERS: list[tuple[str, Callable[[Path], tuple[NDArray[np.float64], float, list[s
     ("dicom", _pydicom),
     ("scp", _ecgdatakit),
     ("aecg", _ecgdatakit),
+    ("ishne", _ecgdatakit_ishne),
+    ("json", _jsonschema),
+    ("npz", _numpy),
     ("csv", _csv_module),
     ("csv", _loadtxt),
 ]

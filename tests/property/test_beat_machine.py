@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecg_engine import RPeakDetector, detect_beats, detect_r_peaks
-from ecg_engine.detection._machine import Machine, rules_for
+from ecg_engine.detection._machine import Machine, bend_taps, rules_for
+from ecg_engine.errors import SignalError
 from ecg_engine.kernels import bend
 from tests.reference import beat_machine_twin as twin
 
@@ -31,9 +32,9 @@ def ecg_like(seed, n, fs):
 @given(st.integers(0, 10_000), st.integers(100, 9000), st.sampled_from([100.0, 250.0, 360.0]))
 def test_twin(seed, n, fs):
     x = ecg_like(seed, n, fs)
-    rules, taps = rules_for(fs, 0.1)
+    rules, _ = rules_for(fs, 0.1)
     found = Machine(1, fs, 0.1).feed(x[np.newaxis], 0, n, final=True)
-    assert found.tolist() == twin.find_beats(x, rules, taps)
+    assert found.tolist() == twin.find_beats(x, rules, bend_taps(fs / rules.thin))
 
 
 def in_pieces(x, fs, rng, longest):
@@ -76,29 +77,75 @@ def test_stream_bridges_the_same_spikes(spike_mv):
     assert in_pieces(x, 500.0, rng, 99).tolist() == detect_r_peaks(x, fs=500.0).tolist()
 
 
-def test_a_level_has_no_bend_whatever_it_is():
-    line = np.full(50, 3.3)
-    out = np.full(40, np.nan)
-    bend.bend_square_into(line, np.array([0.1, -0.3, 0.7]), 40, out, 0)
+@given(st.integers(1, 12), st.integers(1, 70), st.integers(0, 99))
+def test_the_bend_is_a_symmetrical_filter(reach, n, seed):
+    rng = np.random.default_rng(seed)
+    taps, line = rng.standard_normal(reach), rng.standard_normal(n + 2 * reach)
+    steps, out = np.diff(line, prepend=line[0]), np.full(n, np.nan)
+    bend.bend_square_into(steps, np.cumsum(taps[::-1])[::-1].copy(), out)
+    kernel = np.concatenate([taps[::-1], [-2 * taps.sum()], taps])
+    np.testing.assert_allclose(out, np.convolve(line, kernel, mode="valid") ** 2, atol=1e-9)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.25])
+def test_a_level_or_slope_has_no_bend_whatever_it_is(slope):
+    steps, out = np.full(50, slope), np.full(40, np.nan)
+    bend.bend_square_into(steps, np.array([0.5, 0.4, 0.7]), out)
     assert (out == 0.0).all()
 
 
-@given(st.integers(1, 4), st.lists(st.sampled_from([1.0, 2.0, 5.0, np.nan]), min_size=4, max_size=40))
-def test_thinning_holds_the_value_over_a_gap(thin, values):
+@given(st.integers(1, 70), st.integers(1, 90), st.integers(0, 99))
+def test_the_energy_is_a_mean(width, n, seed):
+    square, out = np.random.default_rng(seed).random(n + width - 1), np.full(n, np.nan)
+    bend.energy_into(square, width, np.full((2, len(square)), np.nan), out)
+    np.testing.assert_allclose(out, np.convolve(square, np.full(width, 1 / width), mode="valid"), rtol=1e-12)
+
+
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=40), st.data())
+def test_extremes_and_the_first_highest(values, data):
+    line = np.array(values, float)
+    start = data.draw(st.integers(0, len(line) - 1))
+    stop = data.draw(st.integers(start + 1, len(line)))
+    part = line[start:stop]
+    assert bend.extremes(line, start, stop) == (part.min(), part.max())
+    assert bend.highest(line, start, stop) == start + int(np.argmax(part))
+
+
+@given(st.integers(1, 6), st.lists(st.sampled_from([1.0, 2.0, 5.0, np.nan]), min_size=6, max_size=40), st.booleans())
+def test_over_a_gap_there_is_no_step(thin, values, opened):
     row = np.array(values)
     have = len(row) // thin
-    memory = np.array([0.0, 0.0, 1.0, 0.0])
-    line = np.zeros(have + 2)
-    empty = bend.thin_into(row, thin, have, have + 2, memory, line, 0)
-    held, offset, gap, expected, gaps = 0.0, 0.0, True, [], 0
+    memory = np.array([0.0, 1.0, 0.0, 0.0]) if opened else np.array([3.0, 0.0, 0.0, 0.0])
+    steps = np.full(have + 2, np.nan)
+    clean = not opened and not np.isnan(row).any()
+    empty = bend.steps_into(row, thin, have, memory, clean, np.empty(have), steps)
+    held, gap, expected, gaps = 3.0, opened, [], 0
     for part in row[: have * thin].reshape(have, thin):
         known = part[~np.isnan(part)]
-        if known.size:
-            if gap:
-                offset = held - known.mean()
-            held, gap = known.mean() + offset, False
-        else:
-            gap, gaps = True, gaps + 1
-        expected.append(held)
-    np.testing.assert_allclose(line, [*expected, held, held], atol=1e-12)
+        expected.append(0.0 if gap or not known.size else known.mean() - held)
+        gap = not known.size
+        gaps += gap
+        held = known.mean() if known.size else held
+    np.testing.assert_allclose(steps, [*expected, 0.0, 0.0], atol=1e-12)
     assert empty == gaps
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e13])
+@pytest.mark.parametrize("at", [0, 4001, -1])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_no_voltage_is_refused_wherever_it_stands(value, at, dtype):
+    x = ecg_like(1, 9001, 250.0).astype(dtype)
+    x[300:400] = np.nan
+    x[at] = value
+    with pytest.raises(SignalError, match=f"at sample {at % 9001}"):
+        detect_r_peaks(x, fs=250.0)
+
+
+def test_the_first_of_equal_places_is_r_at_any_scale():
+    x = np.zeros(3000)
+    for at in range(300, 2900, 270):
+        x[at : at + 2] = 1.0
+    found = detect_r_peaks(x, fs=360.0)
+    assert len(found) == 10
+    for unit in (0.1, 3.0, 7.7, 1e-3 / 3):
+        assert detect_r_peaks(x * unit, fs=360.0, amplitude_floor_mv=None).tolist() == found.tolist()

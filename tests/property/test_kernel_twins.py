@@ -174,3 +174,8 @@ def test_combine_marks(table, least, random):
     out = np.empty(table.shape[1:], np.int64)
     agreement.combine_marks_into(table, np.array(preferred), reach, least, out)
     assert out.tolist() == wave_twin.combine(table, preferred, reach, least).tolist()
+
+
+@given(st.lists(st.floats(-5, 5), min_size=1, max_size=30))
+def test_median_in_place(values):
+    assert smoothing.median_in_place(np.array(values)) == np.median(values)

@@ -46,8 +46,9 @@ def test_features(seed):
     table = table.astype(np.int64)
     gains = rng.uniform(0.02, 0.2, 9).astype(np.float32)
     for step, n in ((1, 30), (2, 17)):
-        out = np.empty((9, n), np.float32)
-        wave_net.features_into(smoothed, table, gains, 12, step, out)
+        phases, out = np.empty((3 * step, -(-60 // step)), np.float32), np.empty((9, n), np.float32)
+        wave_net.phases_into(smoothed, step, phases)
+        wave_net.features_into(phases, table, gains, 12, step, out)
         np.testing.assert_allclose(out, twin.features(smoothed, table, gains, 12, step, n), rtol=1e-4, atol=1e-5)
 
 
@@ -57,25 +58,41 @@ def test_places(seed):
     beats = np.cumsum(rng.uniform(0.3, 1.5, 1 + seed))
     knots = [np.sort(rng.uniform(0, 1.5, size)) for size in (5, 4, 2, 3)]
     table, bias = rng.standard_normal((14, 6)).astype(np.float32), rng.standard_normal(6).astype(np.float32)
-    hidden = rng.standard_normal((200, 6)).astype(np.float32)
-    expected = twin.add_places(beats, 0.8, 0.016, 11, knots, table, bias, hidden)
-    wave_net.add_places_into(beats, 0.8, 0.016, 11, *knots, table, bias, hidden)
-    np.testing.assert_allclose(hidden, expected, atol=1e-4)
+    out = np.full((200, 6), np.nan, np.float32)
+    wave_net.places_into(beats, 0.8, 0.016, 11, *knots, table, bias, np.empty(6, np.float32), out)
+    np.testing.assert_allclose(out, twin.places(beats, 0.8, 0.016, 11, knots, table, bias, 200), atol=1e-4)
+
+
+@pytest.mark.parametrize("columns", [4, 11, 12])
+def test_phases(columns):
+    rows = np.arange(2.0 * columns, dtype=np.float32).reshape(2, columns)
+    for step in (1, 2, 3):
+        out = np.empty((2 * step, -(-columns // step)), np.float32)
+        wave_net.phases_into(rows, step, out)
+        padded = np.pad(rows, ((0, 0), (0, step)), mode="edge")
+        for r in range(2):
+            for phase in range(step):
+                assert out[r * step + phase].tolist() == padded[r, phase::step][: out.shape[1]].tolist()
 
 
 def test_rectify():
     hidden = np.array([[1.0, -1.0], [0.0, 3.0]], np.float32)
     wave_net.rectify_into(np.array([0.5, -2.0], np.float32), hidden)
     assert hidden.tolist() == [[1.5, 0.0], [0.5, 1.0]]
+    wave_net.add_rectify_into(np.array([[-1.0, -1.0], [2.0, 3.0]], np.float32), hidden)
+    assert hidden.tolist() == [[0.5, 0.0], [2.5, 4.0]]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_log_odds(seed):
     rng = np.random.default_rng(seed)
-    logits, bias = (6 * rng.standard_normal((20, 4))).astype(np.float32), rng.standard_normal(4).astype(np.float32)
-    out = np.zeros((3, 25), np.float32)
+    spread = 10.0 ** rng.uniform(-3, 3, (4, 1))
+    logits, bias = (spread * rng.standard_normal((4, 50))).astype(np.float32), rng.standard_normal(4).astype(np.float32)
+    out = np.zeros((3, 55), np.float32)
     wave_net.log_odds_into(logits, bias, 5, out)
-    np.testing.assert_allclose(out[:, 5:], twin.log_odds(logits.astype(np.float64), bias), atol=2e-3)
+    expected = twin.log_odds(logits, bias)
+    # A float32 of a thousand has steps of 6e-5.
+    np.testing.assert_allclose(out[:, 5:], expected, atol=2e-6 + 3e-7 * np.abs(logits).max())
     assert not out[:, :5].any()
 
 
@@ -85,8 +102,9 @@ def test_neighbours(seed):
     beats = 3.0 + np.cumsum(rng.uniform(15, 40, 1 + seed))
     n = int(beats[-1]) + 12
     scores, lead = smooth_noise(rng, 3, n), smooth_noise(rng, 2 * n)
-    out = np.empty((6, n), np.float32)
-    wave_net.neighbours_into(scores, lead, beats, 2, 2, 8, 12, 0.8, 0.3, out)
+    out, alike = np.empty((6, n), np.float32), np.full((len(beats), 2), np.nan)
+    wave_net.likeness_into(lead, beats, 2, 2, 8, 12, 0.8, np.empty((len(beats), 21)), alike)
+    wave_net.neighbours_into(scores, alike, beats, 2, 0.3, out)
     np.testing.assert_allclose(out, twin.neighbours(scores, lead, beats, 2, 2, 8, 12, 0.8, 0.3), atol=1e-4)
 
 
@@ -97,6 +115,25 @@ def test_shifted():
     wave_net.shifted_into(rows, shifts, 1, 1, out)
     assert out[1:].tolist() == twin.shifted(rows, shifts, 1, 4).tolist()
     assert (out[0] == -1).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_usual_swing(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal(300)
+    r = np.unique(rng.integers(0, 300, 1 + 3 * seed))
+    for step, half in ((1, 3), (2, 40)):
+        found = wave_net.usual_swing(x, r, step, half, np.empty(len(r)))
+        assert found == pytest.approx(np.median([np.ptp(x[max(0, at - half) : at + half + 1]) for at in r[::step]]))
+
+
+def test_waves_that_do_not_move_are_dropped():
+    x = np.zeros(100)
+    x[40], x[20], x[70] = 1.0, 0.01, 0.0001
+    rows = [[10, 20, 30, 35, 45, 60, 70, 80], [-1, -1, -1, 35, 45, 60, 70, 99], [-1] * 8]
+    marks = np.array(rows)
+    wave_spans.drop_flat_into(x, 0.003, marks)
+    assert marks.tolist() == [[*rows[0][:5], -1, -1, -1], [*rows[1][:5], -1, -1, -1], rows[2]]
 
 
 LIMITS = wave_spans.SpanLimits(

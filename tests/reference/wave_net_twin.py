@@ -35,9 +35,9 @@ def hats(values, knots):
     return np.stack([np.interp(values, knots, unit) for unit in np.eye(len(knots))], axis=1)
 
 
-def add_places(beats, usual, step, start, knots, table, bias, hidden):
-    out = hidden.astype(np.float64)
-    for k in range(len(hidden)):
+def places(beats, usual, step, start, knots, table, bias, n):
+    out = np.zeros((n, len(bias)))
+    for k in range(n):
         t = (start + k) * step
         past, future = beats[beats <= t], beats[beats > t]
         before = past[-1] if len(past) else beats[0] - usual
@@ -45,15 +45,14 @@ def add_places(beats, usual, step, start, knots, table, bias, hidden):
         gone, rr = max(t - before, 0.0), after - before
         values = (gone, max(after - t, 0.0), gone / max(rr, 0.05), rr)
         near = np.concatenate([hats(np.array([v]), one)[0] for v, one in zip(values, knots, strict=True)])
-        out[k] += near @ table + bias
-    return np.maximum(out, 0.0)
+        out[k] = near @ table + bias
+    return out
 
 
 def log_odds(logits, bias):
-    e = np.exp((logits + bias) - (logits + bias).max(axis=1, keepdims=True))
-    p = e / e.sum(axis=1, keepdims=True)
-    with np.errstate(divide="ignore"):
-        return np.clip(np.log(p[:, 1:] / (1 - p[:, 1:])).T, -9.21, 9.21)
+    z = logits.astype(np.float64) + bias[:, None].astype(np.float64)
+    rest = [np.logaddexp.reduce(np.delete(z, c, axis=0), axis=0) for c in (1, 2, 3)]
+    return np.clip(z[1:] - rest, -9.21, 9.21)
 
 
 def neighbours(scores, lead, beats, finer, near, before, after, unlike, least):

@@ -408,10 +408,10 @@ def test_work_grows_with_the_length_and_no_faster(monkeypatch: pytest.MonkeyPatc
     handed = 0
     see_block = whole._see_block
 
-    def counted(signal: np.ndarray, *args: Any) -> Any:
+    def counted(signal: np.ndarray, *args: Any, **settings: Any) -> Any:
         nonlocal handed
         handed += signal.size
-        return see_block(signal, *args)
+        return see_block(signal, *args, **settings)
 
     monkeypatch.setattr(whole, "_see_block", counted)
     monkeypatch.setattr(whole, "WHOLE_S", 60.0)

@@ -32,6 +32,13 @@ def test_options_win_over_the_file(tmp_path: Path) -> None:
     assert (got.age_years, got.sex, got.name) == (61, "F", None)
 
 
+def test_complaint_drugs_and_pacemaker_may_be_options(tmp_path: Path) -> None:
+    path = written(tmp_path, '{"complaint": "cough", "drugs": ["aspirin"], "pacemaker": true}')
+    assert patient_settings(path).drugs == ("aspirin",)
+    got = patient_settings(path, complaint="chest pain", drugs=("sotalol",), pacemaker=False)
+    assert (got.complaint, got.drugs, got.pacemaker) == ("chest pain", ("sotalol",), False)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import io
 import struct
 import zlib
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.io import savemat
 
 from ecg_engine.leads import STANDARD_LEADS
 
@@ -92,6 +95,25 @@ def muse(
 
     beat = "" if median is None else waveform("Median", median)
     return f"{doctype}<RestingECG>{more}{beat}{waveform('Rhythm', rows)}</RestingECG>"
+
+
+def mortara(
+    rows: NDArray[np.int64],
+    leads: Sequence[str] = STANDARD_LEADS,
+    *,
+    attributes: str = "",
+    channel: str = 'BITS="16" FORMAT="SIGNED" ENCODING="BASE64" OFFSET="0" UNITS_PER_MV="400" SAMPLE_FREQ="500"',
+    n: int | None = None,
+    more: str = "",
+) -> str:
+    def data(row: NDArray[np.int64]) -> str:
+        return base64.b64encode(row.astype("<i2").tobytes()).decode()
+
+    channels = "".join(
+        f'<CHANNEL NAME="{name.upper()}" {channel} DURATION="{len(row) if n is None else n}" DATA="{data(row)}"/>'
+        for name, row in zip(leads, rows, strict=True)
+    )
+    return f"<ECG {attributes}>{more}{channels}</ECG>"
 
 
 def lzw(data: bytes, *, bits: int = 10) -> bytes:
@@ -257,11 +279,87 @@ def kardia(
 
 
 #: A valid file of each format that is only read, for tests of what holds for all.
+def mat(arrays: dict[str, object], *, packed: bool = True) -> bytes:
+    """Variables as MATLAB saves them."""
+    out = io.BytesIO()
+    savemat(out, arrays, do_compression=packed)
+    return out.getvalue()
+
+
+def bdf(rows: NDArray[np.int64], leads: Sequence[str], *, kind: str = "BDF+C", note: bytes = b"") -> bytes:
+    """One data record of a second: three bytes a sample, some 0.03125 µV a step, as BioSemi's amplifiers have it."""
+    n, texts = rows.shape[1], (b"+0\x14\x14\0" + note).ljust(60, b"\0")
+    labels = [*(f"ECG {lead}" for lead in leads), "BDF Annotations"]
+    sizes = [n] * len(leads) + [len(texts) // 3]
+    fixed = ("X X X X", 80), ("Startdate X X X X", 80), ("02.01.03", 8), ("04.05.06", 8)
+    head = "".join(text.ljust(width) for text, width in fixed) + str(256 * (len(labels) + 1)).ljust(8) + kind.ljust(44)
+    head += "1".ljust(8) + "1".ljust(8) + str(len(labels)).ljust(4)
+    columns = (
+        (labels, 16), ([""] * len(labels), 80), (["uV"] * len(leads) + [""], 8), (["-262144"] * len(labels), 8),
+        (["262144"] * len(labels), 8), (["-8388608"] * len(labels), 8), (["8388607"] * len(labels), 8),
+        ([""] * len(labels), 80), (list(map(str, sizes)), 8), ([""] * len(labels), 32),
+    )  # fmt: skip
+    head += "".join(text.ljust(width) for texts_, width in columns for text in texts_)
+    data = b"".join(int(value).to_bytes(3, "little", signed=True) for value in rows.ravel())
+    return b"\xffBIOSEMI" + head.encode() + data + texts
+
+
+def tlv(tag: int, content: bytes, *, channel: int | None = None) -> bytes:
+    """One definition of MFER; lengths above 127 in four bytes."""
+    n = len(content)
+    head = bytes([tag]) if channel is None else bytes([tag, channel])
+    return head + (bytes([n]) if n < 128 else b"\x84" + n.to_bytes(4, "big")) + content
+
+
+def mfer(
+    rows: NDArray[np.int64],
+    leads: Sequence[int],
+    *,
+    order: Literal["big", "little"] = "big",
+    kind: int = 0,
+    dtype: str = "i2",
+    rate: bytes | None = None,
+    own: dict[int, bytes] | None = None,
+    more: bytes = b"",
+) -> bytes:
+    """Three sequences of blocks where the length allows it; 2.5 µV a step, 500 Hz."""
+    n_channels, n = rows.shape
+    n_sequences = 3 if n % 3 == 0 else 1
+
+    def number(value: int, size: int = 2) -> bytes:
+        return value.to_bytes(size, order)
+
+    when = number(2024) + bytes([3, 5, 11, 22, 33]) + number(250) + number(0)
+    attributes = b"".join(
+        tlv(0x3F, tlv(0x09, number(lead)) + (own or {}).get(i, b""), channel=i) for i, lead in enumerate(leads)
+    )
+    blocks = rows.reshape(n_channels, n_sequences, -1).transpose(1, 0, 2)
+    data = np.ascontiguousarray(blocks).astype(f"{'<' if order == 'little' else '>'}{dtype}").tobytes()
+    rate = b"\0\0" + number(500) if rate is None else rate
+    return (
+        tlv(0x40, b"MFR ECG".ljust(32)) + tlv(0x01, bytes([order == "little"])) + tlv(0x02, b"\1\5\0")
+        + tlv(0x03, b"UTF-8") + tlv(0x81, "山田^やまだ^太郎^たろう".encode()) + tlv(0x82, b"A-17")
+        + tlv(0x83, bytes([63]) + number(300) + number(1960) + bytes([5, 6])) + tlv(0x84, b"\1") + tlv(0x85, when)
+        + tlv(0x17, b"Acme^X1^1.0^77") + tlv(0x11, b"HPF=0.05") + tlv(0x11, b"BEF=50^Hum") + tlv(0x16, b"rest")
+        + tlv(0x08, number(1)) + tlv(0x0A, bytes([kind])) + (tlv(0x0B, rate) if rate else b"")
+        + tlv(0x0C, b"\0\xf9" + number(25)) + tlv(0x04, number(n // n_sequences, 4)) + tlv(0x05, number(n_channels))
+        + tlv(0x06, number(n_sequences)) + attributes + more
+        + tlv(0x41, number(7) + number(100, 4) + number(20, 4) + b"VPC") + tlv(0x1E, data) + b"\x80\0"
+    )  # fmt: skip
+
+
 SAMPLES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "aecg": (".xml", lambda: declared(aecg(counts()))),
     "muse": (".xml", lambda: declared(muse(counts(8)))),
     "sierra": (".xml", lambda: declared(sierra(counts()))),
     "cardiosoft": (".xml", lambda: declared(cardiosoft(counts()))),
     "schiller": (".xml", lambda: declared(schiller(counts()))),
+    "mortara": (".xml", lambda: declared(mortara(counts()))),
     "kardia": (".atc", lambda: kardia(counts(6))),
+    "bdf": (".bdf", lambda: bdf(counts(6, 250) * 900, STANDARD_LEADS[:6])),
+    "mfer": (".mwf", lambda: mfer(counts(6), (1, 2, 61, 62, 63, 64))),
+    "mat": (
+        ".mat",
+        lambda: mat({"signal": counts(), "units": "uV", "fs": 500.0, "leads": [*STANDARD_LEADS]}, packed=False),
+    ),
 }

@@ -50,6 +50,38 @@ def test_delimiters_decimal_signs_and_units(text: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(read.signal, [[0.125, 0.25], [-1.5, 2.0]])
 
 
+def german(value: float) -> str:
+    return f"{value:.4f}".replace(".", ",")
+
+
+ROWS = [(i / 500, 0.01 * (i % 7), 0.001 * i - 0.25) for i in range(100)]
+SEMICOLONS = "".join(";".join(map(german, row)) + "\r\n" for row in ROWS)
+TABS = SEMICOLONS.replace(";", "\t")
+QUOTED = [[f'"{german(value)}"' for value in row] for row in ROWS]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        ("sep=;\r\nTime;I;II\r\n" + SEMICOLONS).encode("cp1251"),
+        ("Time;I;II\r\n" + SEMICOLONS).encode("utf-8-sig"),
+        ('"Time";"I";"II"\r\n' + "".join(";".join(row) + "\r\n" for row in QUOTED)).encode(),
+        ("Time,I,II\r\n" + "".join(",".join(row) + "\r\n" for row in QUOTED)).encode("utf-8-sig"),
+        ("Время\tI\tII\r\n" + TABS).encode("utf-16"),
+        ("Time\tI\tII\r\n" + TABS).encode("utf-16-le"),
+        ("Time\tI\tII\r\n" + TABS).encode("utf-16-be"),
+        ("Время, с\tI, мВ\tII, мВ\r\n" + TABS).encode("cp1251"),
+        ("Time I II\n" + "".join("  ".join(f"{value:.4f}" for value in row) + "\n" for row in ROWS)).encode(),
+    ],
+    ids=["sep", "mark", "quotes", "quotes and commas", "utf-16", "le", "be", "units behind commas", "blanks"],
+)
+def test_texts_as_excel_and_its_like_write_them(raw: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(raw)
+    read = read_ecg(tmp_path / "a.csv")
+    assert (read.fs, read.leads) == (500.0, ("I", "II"))
+    np.testing.assert_allclose(read.signal, np.array(ROWS).T[1:], atol=1e-9)
+
+
 @pytest.mark.parametrize(("head", "scale"), [("time", 1), ("t [ms]", 1000), ("Time (s)", 1), ("Время [мс]", 1000)])
 def test_a_time_column_gives_the_rate(head: str, scale: float, tmp_path: Path) -> None:
     rows = "".join(f"{round(i / 360 * scale, 4)},{i / 1000}\n" for i in range(720))

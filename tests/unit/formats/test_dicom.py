@@ -85,6 +85,48 @@ def test_the_recording_is_the_longest_group_as_acquired(written: tuple[Path, Any
     assert read.source.details["other_groups"] == ["RHYTHM: 12 leads, 0.8 s", "TREND: 12 leads, 20 s, derived"]
 
 
+def parted(data: Any, *, offset_ms: float | None = None, samples: int | None = None, again: bool = False) -> None:
+    """Put limb and chest leads in groups of their own."""
+    whole = data.WaveformSequence[0]
+    counts = np.frombuffer(whole.WaveformData, "<i2").reshape(-1, 12)
+    groups = []
+    for columns in (slice(0, 6), slice(0 if again else 6, 6 if again else 12)):
+        group = Dataset()
+        group.update(whole)
+        group.ChannelDefinitionSequence = list(whole.ChannelDefinitionSequence)[columns]
+        group.NumberOfWaveformChannels = 6
+        group.add_new("WaveformData", "OW", np.ascontiguousarray(counts[:, columns]).tobytes())
+        groups.append(group)
+    if offset_ms is not None:
+        groups[1].MultiplexGroupTimeOffset = offset_ms
+    if samples is not None:
+        groups[1].NumberOfWaveformSamples = samples
+    data.WaveformSequence = groups
+
+
+def test_leads_in_several_groups_of_one_time_are_joined(recording: Recording, written: tuple[Path, Any]) -> None:
+    path, data = written
+    parted(data)
+    data.WaveformAnnotationSequence[0].ReferencedWaveformChannels = [2, 3]
+    data.save_as(path)
+    read = read_ecg(path)
+    assert read.leads == recording.leads and "other_groups" not in read.source.details
+    np.testing.assert_allclose(read.signal, recording.signal, atol=1e-9)
+    np.testing.assert_allclose(read_ecg(path, leads=("V5", "I")).signal, recording.signal[[10, 0]], atol=1e-9)
+    assert [m.lead for m in read.annotations] == ["V3"]
+
+
+@pytest.mark.parametrize("how", [{"offset_ms": 2000.0}, {"samples": 900}, {"again": True}])
+def test_groups_of_another_time_length_or_of_the_same_leads_are_named(
+    how: dict[str, Any], recording: Recording, written: tuple[Path, Any]
+) -> None:
+    path, data = written
+    parted(data, **how)
+    data.save_as(path)
+    read = read_ecg(path)
+    assert read.leads == recording.leads[:6] and len(read.source.details["other_groups"]) == 1
+
+
 @pytest.mark.parametrize(
     ("scheme", "value", "lead"),
     [("MDC", "2:1", "I"), ("SCPECG", "5.6.3-9-61", "III"), ("MDC", "131136", "aVF"), ("MDC", "2:38", "V6"),

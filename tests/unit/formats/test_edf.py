@@ -13,6 +13,7 @@ from ecg_engine.errors import CorruptFormatError, FormatError, UnsupportedFormat
 from ecg_engine.formats import open_ecg, read_ecg, write_ecg
 from ecg_engine.formats.edf_header import SIGNAL_FIELDS, filters_of
 from ecg_engine.types import Annotation, Filters, Patient, Recording, Source
+from tests.unit.formats.exports import bdf, counts
 
 DEFAULTS = {
     "dimension": "uV", "physical_min": "-32768", "physical_max": "32767", "digital_min": "-32768",
@@ -255,3 +256,25 @@ def test_a_real_file_agrees_with_another_reader(data_folder: Path) -> None:
     with pyedflib.EdfReader(str(path)) as peer:
         for i, row in enumerate(read.signal):
             np.testing.assert_allclose(row, peer.readSignal(i), atol=1e-9)
+
+
+def test_samples_of_24_bits(tmp_path: Path) -> None:
+    rows = counts(2, 250) * 900
+    rows[0, :4] = [8388607, -8388608, -1, 65536]
+    (tmp_path / "a.bdf").write_bytes(bdf(rows, ("II", "V1"), note=b"+0.5\x14V\x14\0"))
+    read = read_ecg(tmp_path / "a.bdf")
+    assert (read.source.format, read.fs, read.leads) == ("bdf", 250.0, ("II", "V1"))
+    np.testing.assert_allclose(read.signal, (rows + 0.5) * 524.288 / 16777215, rtol=0, atol=1e-9)
+    assert read.annotations == (Annotation(sample=125, symbol="V"),)
+    with open_ecg(tmp_path / "a.bdf") as reader:
+        np.testing.assert_array_equal(reader.read(100, 102), read.signal[:, 100:102])
+
+
+def test_samples_of_24_bits_as_another_reader_reads_them(tmp_path: Path) -> None:
+    import pyedflib
+
+    rows = counts(2, 250) * 900
+    (tmp_path / "a.bdf").write_bytes(bdf(rows, ("II", "V1")))
+    with pyedflib.EdfReader(str(tmp_path / "a.bdf")) as file:
+        peer = np.stack([file.readSignal(i) for i in range(2)])
+    np.testing.assert_allclose(read_ecg(tmp_path / "a.bdf").signal, peer / 1000, rtol=1e-12)

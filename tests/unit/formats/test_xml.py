@@ -123,7 +123,7 @@ def test_a_file_longer_than_any_ecg_is_refused_before_it_is_read(
 def test_xml_that_is_no_ecg_names_its_root_and_what_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.xml"
     path.write_text("<?xml version='1.0'?><!-- x --><invoice/>")
-    with pytest.raises(UnknownFormatError, match=r"<invoice>.*aECG, MUSE, Sierra, CardioSoft and Schiller"):
+    with pytest.raises(UnknownFormatError, match=r"<invoice>.*aECG, MUSE, Sierra, CardioSoft, Schiller and Mortara"):
         read_ecg(path)
     with pytest.raises(UnsupportedFormatError, match="<invoice>, not <RestingECG>"):
         read_ecg(path, format="muse")

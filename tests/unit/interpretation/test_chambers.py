@@ -107,8 +107,8 @@ def test_right_atrium_by_the_height_of_p(by_lead, holds):
 
 
 def test_atria_are_not_judged_outside_sinus_rhythm():
-    by_lead = leads({"II": {"p_mv": 0.4}, "V1": {"p_terminal_force_mv_ms": -9.0}})
-    assert not said(context(by_lead=by_lead, p_duration_ms=160.0, without=("pr_ms",))) & CHAMBERS
+    by_lead = leads({"II": {"p_mv": 0.4}, "aVF": {"p_mv": -0.2}, "V1": {"p_terminal_force_mv_ms": -9.0}})
+    assert not said(context(by_lead=by_lead, p_duration_ms=160.0, p_axis_deg=-80.0)) & CHAMBERS
 
 
 @pytest.mark.parametrize(

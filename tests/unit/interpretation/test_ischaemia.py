@@ -98,14 +98,9 @@ def test_no_wellens_beside_q_a_large_ventricle_or_a_strained_right_one():
 #: Left bundle branch block: QRS up in I and V6, down in V1 to V3.
 DOWN = {"r_mv": 0.1, "s_mv": -2.0, "qrs_area_mv_ms": -80.0, "t_mv": 0.5, "qrs_pp_mv": 2.1}
 UP = {
-    "r_mv": 1.2,
-    "s_mv": None,
-    "qrs_area_mv_ms": 80.0,
-    "t_mv": -0.3,
-    "qrs_pp_mv": 1.2,
-    "intrinsicoid_ms": 80.0,
+    "r_mv": 1.2, "s_mv": None, "qrs_area_mv_ms": 80.0, "t_mv": -0.3, "qrs_pp_mv": 1.2, "intrinsicoid_ms": 80.0,
     "qrs_notches": 1.0,
-}
+}  # fmt: skip
 
 
 def blocked(**changes):
@@ -136,9 +131,9 @@ def test_criteria_in_lbbb(changes, code):
 def test_st_opposite_to_a_right_bundle_branch_block_is_no_reciprocal():
     """There ST of V1 to V3 is low for the block's sake."""
     block = {
-        "V1": level(-0.1, r_mv=0.9, s_mv=-0.1, intrinsicoid_ms=90.0),
-        "I": {"s_mv": -0.3, "s_ms": 60.0},
-        "V6": level(0.12, s_mv=-0.3, s_ms=60.0),
+        "V1": level(-0.1, r_mv=0.9, s_mv=-0.1, intrinsicoid_ms=90.0, qrs_pp_mv=1.0),
+        "I": {"s_mv": -0.3, "s_ms": 60.0, "qrs_pp_mv": 0.8},
+        "V6": level(0.12, s_mv=-0.3, s_ms=60.0, qrs_pp_mv=0.8),
         "V5": level(0.12),
     }
     found = said(**block, overall={"qrs_ms": 140.0})

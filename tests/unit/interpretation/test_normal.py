@@ -77,4 +77,4 @@ def test_limits_of_adults_say_nothing_of_a_child():
 
 
 def test_nothing_normal_beside_a_premature_beat():
-    assert not is_normal(kinds="NNNNVNNNNNNN")
+    assert not is_normal(n_premature_ventricular=1.0)

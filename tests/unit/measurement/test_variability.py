@@ -1,66 +1,144 @@
-"""How RR and PR vary, from marks set by hand."""
+"""Heart rate variability against figures counted by hand, NeuroKit2's, and power that a sine has by definition."""
 
 from __future__ import annotations
+
+import warnings
 
 import numpy as np
 import pytest
 
-import ecg_engine as ee
-from ecg_engine.measurement import measure_global
-from ecg_engine.types import ABSENT, Beats, Delineation
-from tests.reference.ecg_model import LEADS, PRESETS, simulate
+from ecg_engine.measurement.variability import measure_variability, nn_intervals
+from ecg_engine.types import Beats
+from ecg_engine.types.long import HeartRateVariability
 
 FS = 1000.0
 
 
-def measured(r, *, pr=None, kinds=None, without_p=()):
-    """Measure beats at `r` ms: QRS begins 40 ms before R, P `pr` ms before the QRS, and peaks 50 ms later."""
-    r = np.array(r)
-    pr = np.full(len(r), 160) if pr is None else np.array(pr)
-    onset = r - 40
-    p = np.where(np.isin(np.arange(len(r)), without_p), ABSENT, onset - pr)
-    peak = np.where(p == ABSENT, ABSENT, p + 50)
-    none = np.full(len(r), ABSENT)
-    marks = Delineation(p_onset=p, p_peak=peak, p_offset=none, qrs_onset=onset, qrs_offset=r + 50, t_onset=none,
-                        t_peak=none, t_offset=none)  # fmt: skip
-    beats = Beats(r_peaks=r, kinds=None if kinds is None else np.array(list(kinds)))
-    return measure_global(fs=FS, leads=("II",), beats=beats, marks=marks, beat=None, usable=("II",), n_samples=20000)
+def beats_at(rr_ms: np.ndarray, kinds: str | None = None, *, first: int = 500) -> Beats:
+    r = first + np.concatenate(([0], np.cumsum(np.round(rr_ms)))).astype(int)
+    return Beats(r_peaks=r, kinds=np.full(len(r), "N") if kinds is None else np.array(list(kinds)))
 
 
-def test_rmssd():
-    """RR 800, 810, 790, 800: changes of 10, -20, 10 ms."""
-    found = measured(np.cumsum([1000, 800, 810, 790, 800]))
-    assert found["rmssd_ms"] == pytest.approx(np.sqrt((100 + 400 + 100) / 3))
+def measured(beats: Beats, left_out: tuple[tuple[int, int], ...] = ()) -> HeartRateVariability:
+    out = measure_variability(beats, fs=FS, n_samples=int(beats.r_peaks[-1]) + 500, left_out=left_out)
+    assert out is not None
+    return out
 
 
-def test_premature_beats_are_left_out_of_rmssd():
-    r = np.cumsum([1000, 800, 500, 1100, 800, 810, 800, 790])
-    assert measured(r, kinds="NNVNNNNN")["rmssd_ms"] == pytest.approx(10.0)
-    assert measured(r)["rmssd_ms"] > 100
+def breathing(seconds: float, *, hf_ms: float = 30.0, lf_ms: float = 40.0, noise_ms: float = 0.0) -> np.ndarray:
+    """RR that swings at 0.25 and 0.1 Hz."""
+    random = np.random.default_rng(4)
+    t, rr = 0.0, []
+    while t < seconds:
+        x = 850 + hf_ms * np.sin(2 * np.pi * 0.25 * t) + lf_ms * np.sin(2 * np.pi * 0.1 * t)
+        rr.append(x + noise_ms * random.standard_normal())
+        t += rr[-1] / 1000
+    return np.array(rr)
 
 
-def test_pr_of_wenckebach_periods():
-    """PR grows from 160 to 280 ms, then a beat falls out; P stands unevenly, and both ends are still told."""
-    pr = [160, 220, 260, 280, 160, 220, 260, 280]
-    r = 1000 + np.arange(8) * 900
-    found = measured(r, pr=pr)
-    assert (found["pr_min_ms"], found["pr_max_ms"]) == (160, 280)
-    assert "pr_ms" not in found
+def test_by_hand() -> None:
+    rr = np.array([800, 860, 800, 820] * 10, float)
+    values = measured(beats_at(rr)).values
+    # Mean 820; deviations -20, 40, -20, 0: squares 400, 1600, 400, 0.
+    assert values["mean_nn_ms"] == pytest.approx(820)
+    assert values["sdnn_ms"] == pytest.approx(np.sqrt(10 * 2400 / 39))
+    # Changes 60, -60, 20, -20, 60 ... : 39 of them, ten of 60, ten of -60, ten of 20, nine of -20.
+    assert values["rmssd_ms"] == pytest.approx(np.sqrt((20 * 3600 + 19 * 400) / 39))
+    assert values["pnn50_percent"] == pytest.approx(100 * 20 / 39)
+    # Twenty of the forty are 800, the tallest bin of 7.8 ms.
+    assert values["hrv_triangular_index"] == pytest.approx(2)
 
 
-def test_pr_of_few_p_waves_is_not_told():
-    found = measured(1000 + np.arange(8) * 900, without_p=range(4))
-    assert not {"pr_min_ms", "pr_max_ms"} & set(found)
+def test_over_time_as_neurokit_has_it() -> None:
+    import neurokit2
+
+    beats = beats_at(breathing(200, noise_ms=15))
+    values = measured(beats).values
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        peer = neurokit2.hrv_time(beats.r_peaks, sampling_rate=1000).iloc[0]
+        shape = neurokit2.hrv_nonlinear(beats.r_peaks, sampling_rate=1000).iloc[0]
+    for code, name in (
+        ("mean_nn_ms", "MeanNN"),
+        ("sdnn_ms", "SDNN"),
+        ("rmssd_ms", "RMSSD"),
+        ("hrv_triangular_index", "HTI"),
+    ):
+        assert values[code] == pytest.approx(float(peer[f"HRV_{name}"]), rel=1e-6), code
+    # It divides by the number of intervals, the pairs are one fewer.
+    n = len(beats.r_peaks) - 1
+    assert values["pnn50_percent"] == pytest.approx(float(peer["HRV_pNN50"]) * n / (n - 1), rel=1e-6)
+    for code, name in (("sd1_ms", "SD1"), ("sd2_ms", "SD2")):
+        assert values[code] == pytest.approx(float(shape[f"HRV_{name}"]), rel=0.01), code
 
 
-def test_qtc_in_fibrillation_says_what_rr_it_takes():
-    def notes(preset):
-        signal, _ = simulate(PRESETS[preset], fs=500, duration_s=10, rng=np.random.default_rng(3))
-        report = ee.analyze_ecg(ee.Recording(signal=signal, fs=500, leads=LEADS))
-        return {note.code: note.facts for note in report.notes}, report
+def test_the_spectrum_holds_the_power_of_its_sines() -> None:
+    out = measured(beats_at(breathing(1500)))
+    assert out.n_segments == 5
+    # A sine of amplitude A has the power A squared over two.
+    assert out.values["hf_power_ms2"] == pytest.approx(30**2 / 2, rel=0.06)
+    assert out.values["lf_power_ms2"] == pytest.approx(40**2 / 2, rel=0.06)
+    assert out.values["lf_hf_ratio"] == pytest.approx(40**2 / 30**2, rel=0.08)
+    assert out.values["vlf_power_ms2"] < 20
 
-    found, report = notes("fibrillation")
-    assert found["qtc_in_fibrillation"] == {
-        "rr_ms": round(np.diff(report.beats.r_peaks).mean() * 2), "n_beats": len(report.beats.r_peaks)
-    }  # fmt: skip
-    assert "qtc_in_fibrillation" not in notes("normal")[0]
+
+def test_the_spectrum_and_the_non_linear_figures_are_neurokits() -> None:
+    import neurokit2
+
+    beats = beats_at(breathing(299, noise_ms=20))
+    n_samples = int(FS * 302)
+    out = measure_variability(beats, fs=FS, n_samples=n_samples, left_out=())
+    assert out is not None and out.n_segments == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        shape = neurokit2.hrv_nonlinear(beats.r_peaks, sampling_rate=1000).iloc[0]
+    assert out.values["sample_entropy"] == pytest.approx(float(shape["HRV_SampEn"]), rel=1e-6)
+
+
+def test_noise_has_the_exponent_a_half_and_a_random_walk_one_and_a_half() -> None:
+    random = np.random.default_rng(6)
+    white = 800 + 20 * random.standard_normal(4000)
+    assert measured(beats_at(white)).values["dfa_alpha1"] == pytest.approx(0.5, abs=0.12)
+    walk = 800 + np.cumsum(random.standard_normal(4000))
+    assert measured(beats_at(np.clip(walk, 600, 1000))).values["dfa_alpha1"] == pytest.approx(1.5, abs=0.15)
+
+
+def test_ectopy_and_gaps_leave_the_figures_as_they_were() -> None:
+    plain = breathing(900, noise_ms=8)
+    before = measured(beats_at(plain))
+    rr, kinds = plain.copy(), ["N"] * (len(plain) + 1)
+    for i in range(20, len(rr) - 5, 15):
+        rr[i], rr[i + 1] = 0.55 * plain[i], 2 * plain[i + 1] - 0.55 * plain[i]
+        kinds[i + 1] = "V" if i % 2 else "S"
+    beats = beats_at(rr, "".join(kinds))
+    after = measured(beats, left_out=((200_000, 230_000),))
+    for code in ("mean_nn_ms", "sdnn_ms", "rmssd_ms", "sd1_ms"):
+        assert after.values[code] == pytest.approx(before.values[code], rel=0.06), code
+    ectopic = sum(k != "N" for k in kinds)
+    hidden = ((beats.r_peaks[1:] > 200_000) & (beats.r_peaks[:-1] < 230_000)).sum()
+    assert len(rr) - 2 * ectopic - hidden <= after.n_intervals <= len(rr) - 2 * ectopic - hidden + 8
+    assert after.usable_percent == pytest.approx(100 * after.n_intervals / len(rr), abs=1.5)
+
+
+def test_a_missed_beat_and_a_false_one_are_no_nn_intervals() -> None:
+    rr = np.full(60, 800.0)
+    rr[20] = 1600
+    rr[40:42] = 400
+    at, nn = nn_intervals(beats_at(rr), fs=FS, left_out=())
+    assert len(nn) == 57
+    assert not {20, 40, 41} & set(at.tolist())
+
+
+def test_segments_give_the_slow_figures() -> None:
+    rr = np.concatenate([np.full(375, 800.0), np.full(300, 1000.0), np.full(375, 800.0), np.full(300, 1000.0)])
+    rr += np.tile([5.0, -5.0], len(rr) // 2)
+    values = measured(beats_at(rr, first=0)).values
+    assert values["sdann_ms"] == pytest.approx(np.std([800, 1000, 800, 1000], ddof=1), rel=0.02)
+    assert values["sdnn_index_ms"] == pytest.approx(5, rel=0.3)
+
+
+def test_none_of_too_little() -> None:
+    assert measure_variability(beats_at(np.full(20, 800.0)), fs=FS, n_samples=17_000, left_out=()) is None
+    assert measure_variability(Beats(r_peaks=np.zeros(0, int)), fs=FS, n_samples=17_000, left_out=()) is None
+    paced = beats_at(np.full(100, 800.0), "Q" * 101)
+    assert measure_variability(paced, fs=FS, n_samples=81_000, left_out=()) is None

@@ -72,7 +72,8 @@ def extreme() -> tuple[EcgReport, Recording]:
         Statement(code=c, certainty="possible", leads=rec.leads, stability=0.9, evidence=STATEMENTS[1].evidence * 2)
         for c in codes
     )
-    facts = {"usable": 1, "total": 12, "duration_s": 3.5, "needed_s": 5.0, "n_beats": 2, "leads": ", ".join(rec.leads),
+    facts = {"usable": 1, "total": 12, "duration_s": 3.5, "needed_s": 5.0, "n_beats": 2,
+             "missing": ", ".join(rec.leads),
              "highpass_hz": 0.5, "value_mv": 90.0, "mains_hz": 50.0, "start_s": 0.0, "stop_s": 1.0}  # fmt: skip
     notes = tuple(
         Note(stage="test", code=code, facts=facts)
