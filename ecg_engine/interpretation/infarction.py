@@ -29,7 +29,8 @@ from ecg_engine.types import Evidence, Statement
 Q_MV: Final = -0.1
 Q_MS: Final = 30.0
 Q_V2_V3_MS: Final = 20.0
-#: The Q of a septum is smaller than this share of the R behind it (same source: below a quarter).
+#: The Q of a septum is smaller than this share of the R behind it (same source: below a quarter). Here it is none of
+#: infarction even where it lasts 30 ms: those of large ventricles do.
 SEPTAL_SHARE: Final = 0.25
 #: An upward deflection in front of a negative one is an R from here, mV; below it the complex is a QS (Minnesota code:
 #: 0.25 mm).
