@@ -25,9 +25,9 @@ import numpy as np
 import ecg_engine.interpretation as package
 from ecg_engine import vocabulary
 from ecg_engine.detection import parameters
-from ecg_engine.interpretation import limits, statements, urgency
+from ecg_engine.interpretation import limits, normal_limits, statements, urgency
 from ecg_engine.interpretation.context import RULES, Context, Rule
-from ecg_engine.pipeline import ecg
+from ecg_engine.pipeline import _ecg_context
 from ecg_engine.types import Beats, Measurements, Patient, Quality, Statement, Urgency
 
 FOLDER: Final = Path(__file__).resolve().parent
@@ -54,6 +54,7 @@ def make() -> str:
         _suppressed(),
         _urgency(),
         _limits(),
+        _normal(),
         _constants(),
         _parameter_tables(),
         _quantities(),
@@ -283,6 +284,24 @@ def _limits() -> str:
     return f"## Limits by age and sex\n\n{_sentence(limits)}\n\n{_table(head, rows)}\n\n{meaning}"
 
 
+def _normal() -> str:
+    ages = [(f"{months} months", months / 12) for months in (0, 1, 3, 6)]
+    ages += [(f"{years} y", float(years)) for years in (1, 3, 5, 8, 12)] + [("adults", None)]
+    people = [(f"{name}, {sex}", normal_limits.normal_limits(age, sex)) for name, age in ages for sex in ("M", "F")]
+    codes = list(dict.fromkeys(code for _, normal in people for code in normal))
+    rows = [(name, *(_range(normal.get(code)) for code in codes)) for name, normal in people]
+    text = (inspect.getdoc(normal_limits) or "").partition("\n\n")[2]
+    head = ("from", *(f"`{code}`" for code in codes))
+    return f"## Normal values by age and sex\n\n{' '.join(text.split())}\n\n{_table(head, rows)}"
+
+
+def _range(limits: tuple[float | None, float | None] | None) -> str:
+    if limits is None:
+        return NONE
+    low, high = limits
+    return f"up to {high:g}" if low is None else f"{low:g} to {high:g}"
+
+
 def _cell(value: Any) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else _plain(value) or NONE
 
@@ -302,8 +321,8 @@ def _parameters(cls: type) -> list[str]:
 
 def _constants() -> str:
     modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
-    rows = [row for module in (ecg, *modules) if module not in SHOWN for row in _commented(module)]
-    note = "The commented constants of `pipeline.ecg` and `interpretation`, as they stand in the code."
+    rows = [row for module in (_ecg_context, *modules) if module not in SHOWN for row in _commented(module)]
+    note = "The commented constants of `pipeline._ecg_context` and `interpretation`, as they stand in the code."
     return f"## Constants\n\n{note}\n\n{_table(('constant', 'value', 'meaning and source'), rows)}"
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ecg_engine.formats import open_ecg, read_ecg, write_ecg
     from ecg_engine.pipeline import analyze_ecg, analyze_radiograph, analyze_study
     from ecg_engine.report import render
+    from ecg_engine.settings import Corrections
     from ecg_engine.types import (
         ABSENT,
         Annotation,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "ABSENT": "types",
     "Annotation": "types",
+    "Corrections": "settings",
     "EcgEngineError": "errors",
     "EcgReport": "types",
     "Filters": "types",
@@ -58,6 +60,7 @@ _WHERE = {
 __all__ = [
     "ABSENT",
     "Annotation",
+    "Corrections",
     "EcgEngineError",
     "EcgReport",
     "Filters",

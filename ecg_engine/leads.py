@@ -21,6 +21,7 @@ __all__ = [
     "TERRITORIES",
     "derive_limb_leads",
     "display_order",
+    "exchange_electrodes",
     "standard_name",
 ]
 
@@ -47,6 +48,20 @@ TERRITORIES: Final[Mapping[str, tuple[str, ...]]] = {
     "inferior": ("II", "III", "aVF"),
     "lateral": ("I", "aVL", "V5", "V6"),
 }
+
+#: What each limb lead is when two electrodes change places: its sign and the lead that it becomes. Chest leads stay:
+#: Wilson's terminal is the mean of the three whoever is where (AHA/ACC/HRS 2007, part I).
+_EXCHANGED: Final[Mapping[frozenset[str], Mapping[str, tuple[int, str]]]] = {
+    frozenset({"RA", "LA"}): {
+        "I": (-1, "I"), "II": (1, "III"), "III": (1, "II"), "aVR": (1, "aVL"), "aVL": (1, "aVR"), "aVF": (1, "aVF"),
+    },
+    frozenset({"RA", "LL"}): {
+        "I": (-1, "III"), "II": (-1, "II"), "III": (-1, "I"), "aVR": (1, "aVF"), "aVL": (1, "aVL"), "aVF": (1, "aVR"),
+    },
+    frozenset({"LA", "LL"}): {
+        "I": (1, "II"), "II": (1, "I"), "III": (-1, "III"), "aVR": (1, "aVR"), "aVL": (1, "aVF"), "aVF": (1, "aVL"),
+    },
+}  # fmt: skip
 
 _CANONICAL: Final = {name.upper(): name for name in STANDARD_LEADS + EXTRA_LEADS}
 _ROMAN: Final = {
@@ -142,3 +157,38 @@ def derive_limb_leads(signal: NDArray[np.floating], leads: Sequence[str]) -> dic
         "aVR": -(one + two) / 2, "aVL": one - two / 2, "aVF": two - one / 2,
     }  # fmt: skip
     return {name: row for name, row in every.items() if name not in have}
+
+
+def exchange_electrodes(
+    rows: Mapping[str, NDArray[np.floating]], first: str, second: str
+) -> dict[str, NDArray[np.floating]]:
+    """Return the leads as they are when two electrodes of the limbs change places.
+
+    Parameters
+    ----------
+    rows : mapping of str to (n_samples,) array
+        Leads by their standard names.
+    first, second : {"RA", "LA", "LL"}
+
+    Returns
+    -------
+    dict of str to (n_samples,) array
+        The same leads. A limb lead is absent where what it becomes is not recorded and does not follow from others.
+
+    Examples
+    --------
+    >>> exchange_electrodes({"I": np.array([1.0]), "II": np.array([3.0])}, "RA", "LA")
+    {'I': array([-1.]), 'II': array([2.])}
+    """
+    known = {**rows}
+    if any(name in LIMB_LEADS for name in rows):
+        known |= derive_limb_leads(np.stack(list(rows.values())), list(rows))
+    moved = _EXCHANGED[frozenset({first, second})]
+    out = {}
+    for name, row in rows.items():
+        sign, becomes = moved.get(name, (1, name))
+        if name not in moved:
+            out[name] = row
+        elif becomes in known:
+            out[name] = known[becomes] if sign > 0 else -known[becomes]
+    return out

@@ -18,13 +18,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from unittest import mock
 
 import numpy as np
 
 import ecg_engine as ee
+from ecg_engine.detection.whole import see
 from ecg_engine.interpretation import Context, interpret, judge_urgency
 from ecg_engine.leads import STANDARD_LEADS
+from ecg_engine.pipeline._ecg_context import judge
 from ecg_engine.types import Statement
 
 #: Folders and files whose code changes what a context holds.
@@ -239,15 +240,8 @@ def load_cases(data: Path, store: Path) -> list[Case]:
 
 def context_of(recording: ee.Recording) -> tuple[Context, tuple[str, ...]]:
     """Return what the rules are shown of a recording, and what kept the engine from judging."""
-    kept: list[Any] = []
-
-    def keep(context: Context, statements: tuple[Statement, ...], *, judged: tuple[str, ...]) -> Any:
-        kept.append((context, judged))
-        return judge_urgency(context, statements, judged=judged)
-
-    with mock.patch("ecg_engine.pipeline.ecg.judge_urgency", keep):
-        ee.analyze_ecg(recording)
-    return kept[-1]  # type: ignore[no-any-return]
+    judged = judge(recording, see(recording.signal, fs=recording.fs, leads=recording.leads))
+    return judged.context, judged.judged
 
 
 def tabulate(cases: Sequence[Case], least: int) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from ecg_engine.settings import (
     LAYOUTS,
     OUTPUT_FORMATS,
     OVERLAYS,
+    READINGS,
     SPEEDS_MM_S,
     DecodeSettings,
     PageSettings,
@@ -36,6 +38,8 @@ _OPTION_OF = {
     "age_years": "--age",
     "sex": "--sex",
     "patient": "--patient",
+    "correct": "--correct",
+    "previous": "--previous",
     "out": "--out",
     "thumbnail_px": "--thumbnails",
     "overlays": "--overlays",
@@ -122,6 +126,8 @@ Examples:
   ecg-engine decode strip.csv --fs 250 --age 61 --sex F --out results
   ecg-engine decode visit.dcm --patient patient.json --speed 50 --gain 20 --out results
   ecg-engine decode visits/ --json > visits.json   reports on stdout, no files
+  ecg-engine decode visit.dcm --explain --stability
+  ecg-engine decode visit.dcm --previous last_year.edf --correct arms.json --out results
 
 \b
 Exit status: 0 all well; 1 some inputs failed (each is named, the others are
@@ -163,6 +169,26 @@ def decode(
             help="Facts of the patient: id, name, birth_date, age_years, sex, pacemaker, complaint, drugs.",
         ),
     ] = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option(
+            "--previous", metavar="FILE", help="An earlier ECG of the patient, or its JSON report: what changed since."
+        ),
+    ] = None,
+    correct: Annotated[
+        Path | None,
+        typer.Option(
+            "--correct",
+            metavar="FILE.json",
+            help="Put right before reading: swap_leads, invert_leads, drop_leads, age_years, sex, marks, beats.",
+        ),
+    ] = None,
+    stability: Annotated[
+        bool, typer.Option("--stability", help=f"Say how many of {READINGS} slightly altered readings agree.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Print each statement with its numbers, limits and sources.")
+    ] = False,
     fs: Fs = None,
     input_format: InputFormat = None,
     leads: Leads = None,
@@ -189,6 +215,7 @@ def decode(
     """Decode ECG files: measurements, statements, urgency, and a page each."""
     from ecg_engine.cli import decoding
     from ecg_engine.cli.patients import patient_settings
+    from ecg_engine.cli.rereading import hash_of, read_corrections
 
     if formats is not None and out is None:
         raise typer.BadParameter("nothing is written without --out; name a folder", param_hint="--format")
@@ -202,8 +229,12 @@ def decode(
             input_format=input_format,
             fs=fs,
             leads=_names(leads),
+            corrections=None if correct is None else read_corrections(correct),
+            previous=None if previous is None else os.fspath(previous),
+            previous_sha256=None if previous is None else hash_of(previous),
+            stability_n=READINGS if stability else 0,
         )
-        code = decoding.run(files, settings, out=out, as_json=as_json, quiet=quiet, debug=debug)
+        code = decoding.run(files, settings, out=out, as_json=as_json, explain=explain, quiet=quiet, debug=debug)
     except InputError as exc:
         raise _wrong_usage(exc) from exc
     raise typer.Exit(code)

@@ -15,7 +15,9 @@ from typing import Any, Final
 from ecg_engine import vocabulary
 from ecg_engine.cli import INTERRUPTED
 from ecg_engine.cli.console import Talk, print_json, print_table, shown
+from ecg_engine.cli.explaining import explained
 from ecg_engine.cli.files import find_inputs, make_folder, result_names, split_images, write_whole
+from ecg_engine.errors import InputError
 from ecg_engine.settings import DecodeSettings, PatientSettings
 from ecg_engine.types import Task
 
@@ -38,7 +40,14 @@ class _Line:
 
 
 def run(
-    paths: Sequence[Path], settings: DecodeSettings, *, out: Path | None, as_json: bool, quiet: bool, debug: bool
+    paths: Sequence[Path],
+    settings: DecodeSettings,
+    *,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+    explain: bool = False,
 ) -> int:
     """Decode files and return the exit status.
 
@@ -55,6 +64,8 @@ def run(
         Print errors only (and the document).
     debug : bool
         Print the traceback of an internal error.
+    explain : bool
+        Print each statement with its evidence above the table.
 
     Raises
     ------
@@ -75,6 +86,8 @@ def run(
     _say_patient(settings.patient, talk)
     inputs, empty = find_inputs(paths, {suffix for row in FORMATS for suffix in row.suffixes})
     inputs, images = split_images(inputs, paths)
+    if settings.previous is not None and len(inputs) != 1:
+        raise InputError(f"previous: belongs to one ECG, and {len(inputs)} are named", argument="previous")
     if images and not inputs:
         empty += [path for path in paths if path.is_dir() and path not in empty]
     lines = [
@@ -93,6 +106,8 @@ def run(
     if as_json:
         print_json(_document(lines, interrupted=interrupted))
     elif not quiet:
+        if explain:
+            print("\n".join(text for line in lines for text in explained(line.path, line.report, settings.lang)))
         _print_lines(lines, settings, out)
     if interrupted:
         talk.error(f"interrupted: {len(lines) - len(empty)} of {len(inputs)} files done")

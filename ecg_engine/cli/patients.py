@@ -70,18 +70,7 @@ def read_patient(path: Path) -> dict[str, Any]:
     InputError
         As for `patient_settings`.
     """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_no_doubles)
-    except OSError as exc:
-        raise _wrong(f"{path}: cannot be read ({exc.strerror}); check the path") from exc
-    except UnicodeDecodeError as exc:
-        raise _wrong(f"{path}: is not UTF-8 text; save it as UTF-8") from exc
-    except json.JSONDecodeError as exc:
-        raise _wrong(f"{path}: line {exc.lineno}, column {exc.colno}: no valid JSON ({exc.msg})") from exc
-    except _DoubledKeyError as exc:
-        raise _wrong(f"{path}: a key stands twice; keep one") from exc
-    if not isinstance(found, dict):
-        raise _wrong(f'{path}: must hold one object, such as {{"age_years": 61, "sex": "F"}}')
+    found = read_object(path, argument="patient", example='{"age_years": 61, "sex": "F"}')
     known = [f.name for f in fields(PatientSettings)]
     unknown = sorted(set(found) - set(known))
     if unknown:
@@ -94,6 +83,31 @@ def read_patient(path: Path) -> dict[str, Any]:
     if "drugs" in facts:
         facts["drugs"] = tuple(facts["drugs"])
     return facts
+
+
+def read_object(path: Path, *, argument: str, example: str) -> dict[str, Any]:
+    """Return the JSON object in a file.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, is no UTF-8 text, no JSON or no object, or has a key twice.
+    """
+    try:
+        found: Any = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_no_doubles)
+    except OSError as exc:
+        raise InputError(f"{path}: cannot be read ({exc.strerror}); check the path", argument=argument) from exc
+    except UnicodeDecodeError as exc:
+        raise InputError(f"{path}: is not UTF-8 text; save it as UTF-8", argument=argument) from exc
+    except json.JSONDecodeError as exc:
+        raise InputError(
+            f"{path}: line {exc.lineno}, column {exc.colno}: no valid JSON ({exc.msg})", argument=argument
+        ) from exc
+    except _DoubledKeyError as exc:
+        raise InputError(f"{path}: a key stands twice; keep one", argument=argument) from exc
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: must hold one object, such as {example}", argument=argument)
+    return found
 
 
 class _DoubledKeyError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -39,7 +40,9 @@ _NOISE_QUANTILE: Final = 0.4
 _P_WINDOW_S: Final = (0.26, 0.03)
 _P_BEATS: Final = 4
 _P_LEAST_S: Final = 0.08
-_QRS_ONSET: Final = MARK_NAMES.index("qrs_onset")
+#: An altered reading is sampled so much earlier or later at most, s: the shift by which programs were first tested for
+#: their repeatability.
+SHIFT_S: Final = 0.001
 _WAVES: Final = ("p", "t")
 
 
@@ -73,10 +76,47 @@ def align(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], *, fs: float)
     return out
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SingleBeats:
+    """The beats that a median beat is of.
+
+    Parameters
+    ----------
+    signal : (n_leads, n_samples) float64 array
+        What `median_beat` was given.
+    fs : float
+        Hz.
+    r_peaks : (n_beats,) int64 array
+        Where the beats fit one another.
+    before, after : int
+        Samples of a beat before and after R.
+    votes : (n_leads,) bool array
+        Leads that count for the global marks.
+    before_qrs : (n_leads, n_beats, n) array, optional
+        The time before the QRS of each whole beat in the leads that count, its level and slope removed.
+    """
+
+    signal: NDArray[np.float64]
+    fs: float
+    r_peaks: NDArray[np.int64]
+    before: int
+    after: int
+    votes: NDArray[np.bool_]
+    before_qrs: NDArray[np.float64] | None = None
+
+
 def median_beat(
     signal: NDArray[np.float64], *, fs: float, r_peaks: NDArray[np.int64], usable: NDArray[np.bool_] | None = None
 ) -> MedianBeat | None:
-    """Return the median of the beats, with its wave marks.
+    """Return the median of the beats, with its wave marks; as `median_and_singles`."""
+    made = median_and_singles(signal, fs=fs, r_peaks=r_peaks, usable=usable)
+    return None if made is None else made[0]
+
+
+def median_and_singles(
+    signal: NDArray[np.float64], *, fs: float, r_peaks: NDArray[np.int64], usable: NDArray[np.bool_] | None = None
+) -> tuple[MedianBeat, SingleBeats] | None:
+    """Return the median of the beats, with its wave marks, and the beats that it is of.
 
     Parameters
     ----------
@@ -91,7 +131,7 @@ def median_beat(
 
     Returns
     -------
-    MedianBeat or None
+    tuple of MedianBeat and SingleBeats, or None
         None without beats. It reaches 0.4 s before and 0.6 s after R, less where RR is shorter.
 
     Notes
@@ -110,22 +150,82 @@ def median_beat(
     aligned = align(np.ascontiguousarray(signal[votes]), part, fs=fs)
     beat = np.empty((len(signal), before + after))
     median_beat_into(signal, aligned, before, np.empty(len(part)), beat)
+    made = _marked(beat, before, fs, votes, len(part))
+    singles = SingleBeats(signal=signal, fs=fs, r_peaks=aligned, before=before, after=after, votes=votes)
+    onset = int(made.marks.qrs_onset[0])
+    if onset == ABSENT:
+        return made, singles
+    at = (onset - made.r_peak) // round(made.fs / fs)
+    parts = _before_qrs(signal[votes], aligned, at, before, fs)
+    if parts is None:
+        return made, singles
+    return replace(made, p_coherence=_coherence(parts)), replace(singles, before_qrs=parts)
+
+
+def altered_beat(singles: SingleBeats, *, noise_mv: NDArray[np.float64], rng: np.random.Generator) -> MedianBeat:
+    """Return the median beat as it might as well have been.
+
+    Parameters
+    ----------
+    singles : SingleBeats
+    noise_mv : (n_leads,) array
+        RMS noise of each lead, mV; NaN where it is not known.
+    rng : Generator
+
+    Returns
+    -------
+    MedianBeat
+        Of as many beats, drawn with replacement; with the noise that a median of so many beats has left (its standard
+        error, sqrt(pi / 2 / n) of a beat's); sampled up to 1 ms earlier or later; marked anew.
+    """
+    n = len(singles.r_peaks)
+    picks = rng.integers(0, n, n)
+    beat = np.empty((len(singles.signal), singles.before + singles.after))
+    median_beat_into(singles.signal, singles.r_peaks[picks], singles.before, np.empty(n), beat)
+    left = np.sqrt(np.pi / 2 / n) * np.nan_to_num(noise_mv)
+    beat += left[:, np.newaxis] * rng.standard_normal(beat.shape)
+    beat = _moved(beat, rng.uniform(-SHIFT_S, SHIFT_S) * singles.fs)
+    made = _marked(beat, singles.before, singles.fs, singles.votes, n)
+    parts = singles.before_qrs
+    if parts is None:
+        return made
+    # Of the whole beats only: one at the recording's begin may have no room before its QRS.
+    return replace(made, p_coherence=_coherence(parts[:, rng.integers(0, parts.shape[1], parts.shape[1])]))
+
+
+def _moved(beat: NDArray[np.float64], by: float) -> NDArray[np.float64]:
+    """Return the beat sampled `by` samples later, on the cubic through the four nearest samples."""
+    whole = int(np.floor(by))
+    u = by - whole
+    weights = (
+        -u * (u - 1) * (u - 2) / 6,
+        (u + 1) * (u - 1) * (u - 2) / 2,
+        -(u + 1) * u * (u - 2) / 2,
+        (u + 1) * u * (u - 1) / 6,
+    )
+    reach = abs(whole) + 2
+    wide = np.pad(beat, ((0, 0), (reach, reach)), mode="edge")
+    n = beat.shape[1]
+    out = np.zeros_like(beat)
+    for k, weight in enumerate(weights):
+        start = reach + whole - 1 + k
+        out += weight * wide[:, start : start + n]
+    return out
+
+
+def _marked(beat: NDArray[np.float64], before: int, fs: float, votes: NDArray[np.bool_], n_beats: int) -> MedianBeat:
+    """Return a median beat (n_leads, n_samples) with R at `before`, its waves marked."""
     finer = max(1, round(_MARK_FS / fs))
     beat, r, beat_fs = _finer(beat, finer), before * finer, fs * finer
     table = mark_leads(beat, np.array([r]), beat_fs, median=True)
     together = _combine(table[votes], beat[votes], r, beat_fs)
-    onset = int(together[0, _QRS_ONSET])
-    coherence = float("nan")
-    if onset != ABSENT:
-        coherence = _p_coherence(signal[votes], aligned, (onset - r) // finer, before, fs)
     return MedianBeat(
         signal=beat,
         fs=beat_fs,
         r_peak=r,
-        n_beats=len(part),
+        n_beats=n_beats,
         marks=LeadMarks(**{name: together[:, k] for k, name in enumerate(MARK_NAMES)}),
         by_lead=tuple(LeadMarks(**{name: rows[:, k] for k, name in enumerate(MARK_NAMES)}) for rows in table),
-        p_coherence=coherence,
     )
 
 
@@ -140,8 +240,10 @@ def _finer(beat: NDArray[np.float64], times: int) -> NDArray[np.float64]:
     return out
 
 
-def _p_coherence(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], onset: int, reach: int, fs: float) -> float:
-    """Return which share of the power before the QRS the median beat has, against the median power of single beats.
+def _before_qrs(
+    signal: NDArray[np.float64], r_peaks: NDArray[np.int64], onset: int, reach: int, fs: float
+) -> NDArray[np.float64] | None:
+    """Return the time before the QRS of each beat, smoothed, (n_leads, n_beats, n); None where there is too little.
 
     The window ends 30 ms before the QRS onset (`onset` samples from R) and is 230 ms long, less where the median beat
     (`reach` samples before R) is shorter; each beat's level and slope in it are removed.
@@ -149,16 +251,23 @@ def _p_coherence(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], onset:
     start, stop = max(onset - samples(_P_WINDOW_S[0], fs), -reach), onset - samples(_P_WINDOW_S[1], fs)
     whole = r_peaks[r_peaks + start >= 0]
     if len(whole) < _P_BEATS or stop - start < samples(_P_LEAST_S, fs):
-        return float("nan")
+        return None
     line = np.linspace(-1.0, 1.0, stop - start)
-    together = single = 0.0
-    for row in signal:
+    out = np.empty((len(signal), len(whole), stop - start))
+    for row, parts in zip(signal, out, strict=True):
         smooth = smooth_lead(np.ascontiguousarray(row), WAVES.middle_s, fs)
-        parts = smooth[whole[:, None] + np.arange(start, stop)]
+        parts[:] = smooth[whole[:, None] + np.arange(start, stop)]
         parts -= parts.mean(axis=1, keepdims=True)
         parts -= np.outer(parts @ line / (line @ line), line)
-        together += float(np.square(np.median(parts, axis=0)).sum())
-        single += float(np.median(np.square(parts).sum(axis=1)))
+    return out
+
+
+def _coherence(parts: NDArray[np.float64]) -> float:
+    """Return which share of the power before the QRS the median beat has, against the median power of single beats."""
+    together = single = 0.0
+    for rows in parts:
+        together += float(np.square(np.median(rows, axis=0)).sum())
+        single += float(np.median(np.square(rows).sum(axis=1)))
     return together / single if single > 0 else float("nan")
 
 

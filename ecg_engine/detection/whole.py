@@ -17,7 +17,7 @@ from ecg_engine.detection._prepare import fill_gaps
 from ecg_engine.detection.beat_classes import classify_beats, dominant_beats
 from ecg_engine.detection.cleaning import remove_baseline, remove_mains
 from ecg_engine.detection.delineation import delineate, marks_by_rule, with_p_of
-from ecg_engine.detection.median_beat import median_beat
+from ecg_engine.detection.median_beat import SingleBeats, median_and_singles
 from ecg_engine.detection.pacing import without_spikes
 from ecg_engine.detection.parameters import samples
 from ecg_engine.detection.quality import measure_quality, overall_quality
@@ -26,7 +26,7 @@ from ecg_engine.leads import derive_limb_leads
 from ecg_engine.types import ABSENT, Beats, Delineation, LeadMarks, LeadQuality, MedianBeat, Quality, Spell
 from ecg_engine.types.marks import MARK_NAMES
 
-__all__ = ["Seen", "see"]
+__all__ = ["Seen", "beat_near", "see"]
 
 #: Up to so long a recording is seen in one piece, s.
 WHOLE_S: Final = 1200.0
@@ -46,6 +46,8 @@ AFTER_S: Final = 0.15
 #: Half of the beats are at least so like the dominant shape (correlation), or what was found are no beats of one heart:
 #: in noise the correlation is 0 to 0.3, in leads that can be read 0.9 and more.
 LEAST_LIKENESS: Final = 0.5
+#: A moment so near to an R peak means this beat, s (as EC57 pairs beats).
+SAME_BEAT_S: Final = 0.15
 #: Where fewer of the ordinary beats have a P wave, those by rule are looked at too.
 LEAST_P: Final = 0.75
 
@@ -64,6 +66,8 @@ class Seen:
     marks : Delineation, optional
         Its `by_lead` is in the order of `leads`, all `ABSENT` where a lead is not usable.
     beat : MedianBeat, optional
+    singles : SingleBeats, optional
+        The beats that it is of.
     mains_hz : float, optional
         The mains frequency that was taken away.
     alike : bool
@@ -78,6 +82,7 @@ class Seen:
     beats: Beats
     marks: Delineation | None
     beat: MedianBeat | None
+    singles: SingleBeats | None
     mains_hz: float | None
     alike: bool
     dead_s: float
@@ -101,7 +106,7 @@ class _Block:
     mains_hz: float | None = None
 
 
-def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str]) -> Seen:
+def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequence[tuple[int, str]] = ()) -> Seen:
     """Judge the leads, find the beats, mark their waves, make the median beat.
 
     Parameters
@@ -112,6 +117,8 @@ def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str]) -> Seen:
         Hz.
     leads : sequence of str
         One name a row.
+    kinds : sequence of (int, str)
+        Classes that somebody knows, by the sample of the beat: the nearest beat within `SAME_BEAT_S` has this class.
 
     Returns
     -------
@@ -139,7 +146,7 @@ def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str]) -> Seen:
         derived = derive_limb_leads(piece, leads)
         names = (*leads, *derived)
         piece = np.ascontiguousarray(np.vstack([piece, *derived.values()]) if derived else piece)
-        block = _see_block(piece, first, fs, names)
+        block = _see_block(piece, first, fs, names, kinds)
         cut = n if stop == n else first + _between_beats(block.beats.r_peaks, stop - first)
         kept = replace(_kept(block, kept_to, cut), quality=_quality_within(block, kept_to / fs, cut / fs, fs))
         parts.append(kept)
@@ -151,12 +158,14 @@ def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str]) -> Seen:
     beats = _beats_of(parts, usable)
     likeness = np.concatenate([np.zeros(0), *(p.likeness for p in parts if p.likeness is not None)])
     alike = len(likeness) < 3 or float(np.median(likeness)) >= LEAST_LIKENESS
+    beat, singles = _median_of(stretches, fs, usable) if alike else (None, None)
     return Seen(
         leads=names,
         quality=quality,
         beats=beats,
         marks=_marks_of(parts) if alike and len(beats.r_peaks) else None,
-        beat=_median_of(stretches, fs, usable) if alike else None,
+        beat=beat,
+        singles=singles,
         mains_hz=next((p.mains_hz for p in parts if p.mains_hz is not None), None),
         alike=alike,
         dead_s=sum(b - a for a, b in dead) / fs,
@@ -187,8 +196,10 @@ def _blocks(n: int, n_leads: int, fs: float) -> Iterator[tuple[int, int]]:
     yield from pairwise(edges)
 
 
-def _see_block(signal: NDArray[np.float64], start: int, fs: float, leads: tuple[str, ...]) -> _Block:
-    """See one block: `signal` (n_leads, n_samples) with its gaps."""
+def _see_block(
+    signal: NDArray[np.float64], start: int, fs: float, leads: tuple[str, ...], known: Sequence[tuple[int, str]] = ()
+) -> _Block:
+    """See one block: `signal` (n_leads, n_samples) with its gaps; `known` are classes of beats by their samples."""
     n_leads, n = signal.shape
     none = np.zeros(0, np.int64)
     gap = Beats(r_peaks=none, kinds=np.zeros(0, "<U1"), gaps=((0, n),))
@@ -214,6 +225,10 @@ def _see_block(signal: NDArray[np.float64], start: int, fs: float, leads: tuple[
     heart = without_spikes(mains.signal, beats.pacing_spikes, fs=fs)
     votes = np.ascontiguousarray(heart[rows])
     kinds = classify_beats(np.ascontiguousarray(mains.signal[rows]), fs=fs, r_peaks=beats.r_peaks)
+    for at, kind in known:
+        k = beat_near(beats.r_peaks, at - start, fs)
+        if k is not None:
+            kinds[k] = kind
     marks = delineate(votes, fs=fs, r_peaks=beats.r_peaks)
     table, each = _table(marks), np.array([_table(one) for one in marks.by_lead])
     rule, rule_each = marks_by_rule(votes, beats.r_peaks, fs)
@@ -236,6 +251,14 @@ def _see_block(signal: NDArray[np.float64], start: int, fs: float, leads: tuple[
         straight=remove_baseline(heart, fs=fs, qrs_onsets=onsets),
         mains_hz=mains.mains_hz,
     )
+
+
+def beat_near(r_peaks: NDArray[np.int64], at: float, fs: float) -> int | None:
+    """Return which beat is meant by a sample: the nearest, None where none is near."""
+    if not len(r_peaks):
+        return None
+    k = int(np.argmin(np.abs(r_peaks - at)))
+    return k if abs(float(r_peaks[k]) - at) <= SAME_BEAT_S * fs else None
 
 
 def _table(marks: LeadMarks) -> NDArray[np.int64]:
@@ -322,21 +345,22 @@ def _median_of(
     stretches: Sequence[tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.str_]]],
     fs: float,
     usable: NDArray[np.bool_],
-) -> MedianBeat | None:
-    """Return the median of the beats of the class that most are of."""
+) -> tuple[MedianBeat | None, SingleBeats | None]:
+    """Return the median of the beats of the class that most are of, and these."""
     if not stretches or not usable.any():
-        return None
+        return None, None
     starts = np.cumsum([0, *(signal.shape[1] for signal, _, _ in stretches)])
     signal = stretches[0][0] if len(stretches) == 1 else np.concatenate([s for s, _, _ in stretches], axis=1)
     r_peaks = np.concatenate([r + at for (_, r, _), at in zip(stretches, starts[:-1], strict=True)])
     kinds = np.concatenate([k for _, _, k in stretches])
     if not len(kinds):
-        return None
+        return None, None
     names, counts = np.unique(kinds, return_counts=True)
     # A beat cut off by the recording's end has no measures of its own.
     whole = (r_peaks >= samples(BEFORE_S, fs)) & (r_peaks + samples(AFTER_S, fs) < signal.shape[1])
     dominant = np.ascontiguousarray(r_peaks[whole & (kinds == names[np.argmax(counts)])])
-    return median_beat(np.ascontiguousarray(signal), fs=fs, r_peaks=dominant, usable=usable)
+    made = median_and_singles(np.ascontiguousarray(signal), fs=fs, r_peaks=dominant, usable=usable)
+    return (None, None) if made is None else made
 
 
 def _quality_of(parts: Sequence[Quality]) -> Quality:

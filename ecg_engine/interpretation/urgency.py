@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ecg_engine.interpretation.context import Context
 from ecg_engine.interpretation.repolarisation import qtc_of_width_ms
-from ecg_engine.types import Quality, Statement, Urgency
+from ecg_engine.types import EcgChange, Quality, Statement, Urgency
 
 __all__ = ["LEVELS", "QUALIFIED_LEVELS", "STATEMENT_LEVELS", "judge_urgency", "level_of"]
 
@@ -46,6 +46,10 @@ STATEMENT_LEVELS: Final[Mapping[str, str]] = {
     "undetermined_rhythm": "unscored",
 }
 
+#: Level of a statement that an earlier ECG of the patient lacks: a new left bundle branch block may hide an infarction
+#: (fourth Universal Definition).
+NEW_LEVELS: Final[Mapping[str, str]] = {"lbbb_complete": "urgent"}
+
 _WALLS: Final = ("anterior", "inferior", "lateral", "posterior")
 #: Statements whose level hangs on their age or certainty. Acute infarction of any wall: as `st_elevation_mi`; what
 #: cannot be dated may be recent: today. Potassium that shows in more than T is about to stop the heart (Durfey N et al.
@@ -76,7 +80,9 @@ _RATE_LEVELS: Final[tuple[tuple[Callable[[float], bool], str], ...]] = (
 )
 
 
-def judge_urgency(context: Context, statements: tuple[Statement, ...], *, judged: tuple[str, ...]) -> Urgency:
+def judge_urgency(
+    context: Context, statements: tuple[Statement, ...], *, judged: tuple[str, ...], changes: Sequence[EcgChange] = ()
+) -> Urgency:
     """Return how soon a doctor should see the recording.
 
     Parameters
@@ -85,6 +91,8 @@ def judge_urgency(context: Context, statements: tuple[Statement, ...], *, judged
     statements : tuple of Statement
     judged : tuple of str
         Codes of what kept the engine from judging (too short, no usable lead ...); empty where it could.
+    changes : sequence of EcgChange
+        What differs from an earlier ECG of the patient.
 
     Returns
     -------
@@ -100,9 +108,19 @@ def judge_urgency(context: Context, statements: tuple[Statement, ...], *, judged
     qtc = qtc_of_width_ms(context)
     if qtc is not None and qtc >= context.limits.qtc_critical_ms and any(s.code == "qt_prolonged" for s in statements):
         reasons["urgent"].append("qt_prolonged")
+    _add_changes(changes, reasons)
     reasons["unscored"].extend(judged)
     level = next((name for name in LEVELS if reasons[name]), "routine")
     return Urgency(level=level, because=tuple(reasons[level]), repeat_recording=_repeat(context.quality, statements))
+
+
+def _add_changes(changes: Sequence[EcgChange], reasons: dict[str, list[str]]) -> None:
+    for change in changes:
+        if change.beyond_error and change.kind == "new" and change.code in NEW_LEVELS:
+            reasons[NEW_LEVELS[change.code]].append(change.code)
+        if change.beyond_error and change.code == "qtc_fridericia_ms" and (change.difference or 0.0) > 0:
+            # 60 ms more call for action even below 500 ms (AHA/ACCF 2010, doi:10.1161/CIRCULATIONAHA.109.192704).
+            reasons["urgent"].append("qtc_longer")
 
 
 def level_of(statement: Statement) -> str | None:

@@ -101,14 +101,15 @@ def _rates(beats: Beats, fs: float, n_samples: int) -> dict[str, float]:
     out["rr_min_ms"], out["rr_max_ms"] = float(rr.min()), float(rr.max())
     if rr.size >= 3:
         out["rr_cv_percent"] = float(100 * rr.std(ddof=1) / mean)
-        change = _rr_change(beats, lengths[1:-1] / fs * 1000, seen[1:-1])
-        if change is not None:
-            out["rr_change_percent"] = 100 * change / mean
+        changes = _rr_changes(beats, lengths[1:-1] / fs * 1000, seen[1:-1])
+        if changes.size >= 2:
+            out["rr_change_percent"] = float(100 * np.median(np.abs(changes)) / mean)
+            out["rmssd_ms"] = float(np.sqrt(np.mean(np.square(changes))))
     return out
 
 
-def _rr_change(beats: Beats, rr: NDArray[np.float64], seen: NDArray[np.bool_]) -> float | None:
-    """Return the median change from one RR to the next, ms, over three ordinary beats in a row that no gap interrupts.
+def _rr_changes(beats: Beats, rr: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the changes from one RR to the next, ms, over three ordinary beats in a row that no gap interrupts.
 
     A premature beat makes two intervals odd whatever the rhythm is: where there is one it says nothing.
     """
@@ -116,9 +117,7 @@ def _rr_change(beats: Beats, rr: NDArray[np.float64], seen: NDArray[np.bool_]) -
     if beats.kinds is not None:
         plain = ~np.isin(beats.kinds, ["S", "V"])
     usable = seen[:-1] & seen[1:] & plain[:-2] & plain[1:-1] & plain[2:]
-    if usable.sum() < 2:
-        return None
-    return float(np.median(np.abs(np.diff(rr))[usable]))
+    return np.diff(rr)[usable]
 
 
 def _in_gap(edges: NDArray[np.int64], gaps: tuple[tuple[int, int], ...]) -> NDArray[np.bool_]:
@@ -139,6 +138,11 @@ def _p_waves(marks: Delineation, beats: Beats, fs: float) -> dict[str, float]:
     if has.sum() >= 2:
         distance = (marks.qrs_onset[has] - marks.p_peak[has]) / fs * 1000
         out["pr_spread_ms"] = float(np.median(np.abs(distance - np.median(distance))))
+        whole = has & (marks.p_onset != ABSENT)
+        if has.sum() >= P_SHARE * ordinary.sum() and whole.any():
+            # The P peak of a single beat is surer than its onset: the onset stands before it as it mostly does.
+            rise = float(np.median((marks.p_peak - marks.p_onset)[whole])) / fs * 1000
+            out["pr_min_ms"], out["pr_max_ms"] = float(distance.min()) + rise, float(distance.max()) + rise
     return out
 
 

@@ -2,65 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
-
-from ecg_engine.detection.fibrillation import find_fast_ventricular, longest_ventricular_run
 from ecg_engine.detection.whole import Seen, see
 from ecg_engine.errors import EcgEngineError, InputError
-from ecg_engine.interpretation import Context, interpret, judge_urgency
+from ecg_engine.interpretation import judge_urgency
 from ecg_engine.interpretation.advice import advise
-from ecg_engine.interpretation.limits import limits_for
-from ecg_engine.interpretation.ventricular import RUN_BPM
-from ecg_engine.leads import STANDARD_LEADS
-from ecg_engine.measurement import measure_electrodes, measure_global, measure_leads, measure_voltages
-from ecg_engine.measurement.global_measures import P_COHERENCE_PERCENT
+from ecg_engine.interpretation.ecg_comparison import compare_ecg
+from ecg_engine.interpretation.stability import with_stability
+from ecg_engine.pipeline._ecg_context import Judged, judge, statements_of
 from ecg_engine.pipeline._plain import plain_patient
-from ecg_engine.settings import DecodeSettings, PatientSettings
-from ecg_engine.types import (
-    ABSENT,
-    Beats,
-    Delineation,
-    EcgReport,
-    Measurements,
-    Note,
-    Outcome,
-    Quality,
-    Recording,
-    Task,
-)
+from ecg_engine.pipeline.corrections import correction_notes, known_kinds, with_marks
+from ecg_engine.pipeline.previous import read_previous
+from ecg_engine.pipeline.stability import count_readings
+from ecg_engine.settings import Corrections, DecodeSettings, PatientSettings, check_stability_n
+from ecg_engine.types import EcgReport, Note, Outcome, Recording, Statement, Task
+from ecg_engine.types.corrections import corrected
 
 __all__ = ["analyze_ecg", "decode_file", "with_patient"]
 
-#: Shorter than this no rhythm is named and nothing is judged, s.
-MIN_DURATION_S: Final = 2.0
-#: Slower sampling shows neither width nor height of a QRS, Hz: its marks would be a fifth of it off, and of the 150 Hz
-#: that a diagnostic ECG needs (AHA/ACC/HRS 2007, part I) less than a third would be left.
-MIN_FS_HZ: Final = 100.0
-#: A QRS or wave above it is no heart's: the unit is wrong, mV. The largest QRS of a thin child stays below 10 mV.
-MAX_QRS_MV: Final = 20.0
-#: A QRS below it is no heart's, ms: that of a newborn lasts 50.
-MIN_QRS_MS: Final = 30.0
-#: The highest high-pass corner that leaves ST as it was, Hz (AHA/ACC/HRS 2007, part I,
-#: doi:10.1161/CIRCULATIONAHA.106.180200).
-MAX_ST_HIGHPASS_HZ: Final = 0.05
 
-
-def analyze_ecg(recording: Recording) -> EcgReport:
+def analyze_ecg(
+    recording: Recording,
+    previous: EcgReport | Recording | Mapping[str, Any] | None = None,
+    corrections: Corrections | Mapping[str, Any] | None = None,
+    stability_n: int = 0,
+) -> EcgReport:
     """Decode one recording: quality, beats, waves, measurements, statements, urgency.
 
     Parameters
     ----------
     recording : Recording
         One lead or more, of any length. Limb leads that are missing but follow from others are derived.
+    previous : EcgReport, mapping or Recording, optional
+        An earlier ECG of the patient: its report, what `EcgReport.to_dict` returned, or the recording, which is decoded
+        first. What differs beyond measurement error stands in the report's `comparison`.
+    corrections : Corrections or mapping, optional
+        What a doctor puts right before it is read again; a mapping is the JSON form of `Corrections`.
+
+    stability_n : int
+        How many slightly altered readings are made, 0 to 1000: each statement then has the share of them that say it
+        again, and is no more certain than that allows. 100 take about 0.3 s.
 
     Returns
     -------
     EcgReport
         What could not be done is absent, and its `notes` say why.
+
+    Raises
+    ------
+    InputError
+        A correction that cannot be made, an earlier report that is none, or another number of readings.
 
     Examples
     --------
@@ -70,212 +65,79 @@ def analyze_ecg(recording: Recording) -> EcgReport:
     >>> analyze_ecg(flat).urgency.level
     'unscored'
     """
-    seen = see(recording.signal, fs=recording.fs, leads=recording.leads)
-    applied = [f"mains_removed:{seen.mains_hz:g}"] if seen.mains_hz is not None else []
-    applied.append("baseline_level" if seen.marks is None else "baseline_removed")
-    return _report(recording, seen, tuple(applied))
-
-
-def _report(recording: Recording, seen: Seen, applied: tuple[str, ...]) -> EcgReport:
-    notes: list[Note] = []
-    leads, quality, beats, marks, beat = seen.leads, seen.quality, seen.beats, seen.marks, seen.beat
-    usable = quality.usable_leads
-    st = _st_kept(recording, notes)
-    overall = measure_global(
-        fs=recording.fs, leads=leads, beats=beats, marks=marks, beat=beat, usable=usable, n_samples=recording.n_samples
-    )
-    if marks is not None and overall.get("p_coherence_percent", 100.0) < P_COHERENCE_PERCENT:
-        marks = _without_p(marks)
-    by_lead = measure_leads(beat, leads=leads, usable=usable, has_p="pr_ms" in overall, st=st)
-    swaps, swaps_by_lead = measure_electrodes(beat, leads=leads, usable=usable, has_p="pr_ms" in overall)
-    judged = _cannot_judge(recording, quality, beats)
-    alike = seen.alike and overall.get("qrs_ms", MIN_QRS_MS) >= MIN_QRS_MS
-    if not alike:
-        _keep_rates(overall)
-        by_lead.clear()
-        judged += ("beats_unlike",)
-    else:
-        overall.update(swaps)
-        for name, values in swaps_by_lead.items():
-            by_lead.setdefault(name, {}).update(values)
-    if recording.fs < MIN_FS_HZ:
-        _too_slow(recording, overall, by_lead, notes)
-        judged += ("rate_too_low",)
-    if not _plausible(by_lead, notes):
-        quality = _without_voltages(quality)
-        judged += ("unit_implausible",)
-    if seen.dead_s:
-        notes.append(Note(stage="detection", code="no_signal_for", facts={"seconds": round(seen.dead_s, 1)}))
-    overall.update(_ventricular(recording, quality, beats))
-    overall.update(measure_voltages(by_lead, overall, sex=recording.patient.sex, drugs=recording.patient.drugs))
-    measurements = Measurements(overall=overall, by_lead=by_lead)
-    limits = limits_for(recording.patient.age_years, recording.patient.sex)
-    context = Context(
-        measurements=measurements,
-        quality=quality,
-        beats=beats,
-        patient=recording.patient,
-        limits=limits,
-        leads=leads,
-        n_beats_in_median=0 if beat is None else beat.n_beats,
-        duration_s=recording.duration_s,
-        st_certain=recording.source.filters is not None and recording.source.filters.highpass_hz is not None,
-    )
-    statements = interpret(context) if "too_short" not in judged else ()
-    if not alike:
-        # The intervals between what may be noise prove no rhythm; a high rate and a long silence still press.
-        statements = tuple(s for s in statements if s.code != "atrial_fibrillation")
-    notes.extend(advise(statements, leads))
-    _add_notes(notes, context, judged)
-    return EcgReport(
+    if corrections is not None and not isinstance(corrections, Corrections):
+        corrections = Corrections.from_dict(corrections)
+    put_right = corrections or Corrections()
+    check_stability_n(stability_n)
+    recording = corrected(recording, put_right)
+    seen = see(recording.signal, fs=recording.fs, leads=recording.leads, kinds=known_kinds(put_right, recording.fs))
+    seen = with_marks(seen, put_right, recording.fs)
+    judged = judge(recording, seen)
+    statements = statements_of(judged)
+    if stability_n:
+        said = count_readings(recording, seen, stability_n, corrections=put_right)
+        statements = with_stability(statements, said, stability_n)
+    report = EcgReport(
         fs=recording.fs,
         leads=recording.leads,
         duration_s=recording.duration_s,
         start=None if recording.start is None else recording.start.isoformat(),
         source=_plain_source(recording),
         patient=plain_patient(recording.patient),
-        quality=quality,
-        beats=beats,
-        delineation=marks,
-        median_beat=beat,
-        measurements=measurements,
+        quality=judged.context.quality,
+        beats=seen.beats,
+        delineation=judged.marks,
+        median_beat=seen.beat,
+        measurements=judged.context.measurements,
         statements=statements,
-        urgency=judge_urgency(context, statements, judged=judged),
-        notes=tuple(notes),
-        filters_applied=applied,
+        urgency=judge_urgency(judged.context, statements, judged=judged.judged),
+        notes=(
+            *correction_notes(put_right),
+            *judged.notes,
+            *_qtc_notes(judged, statements),
+            *advise(statements, seen.leads),
+        ),
+        filters_applied=_applied(seen),
+        corrections=put_right if put_right else None,
+        stability_n=stability_n,
     )
+    if previous is None:
+        return report
+    comparison, notes = compare_ecg(_plain_previous(previous, recording), report)
+    changes = () if comparison is None else comparison.changes
+    urgency = judge_urgency(judged.context, statements, judged=judged.judged, changes=changes)
+    return replace(report, comparison=comparison, notes=notes + report.notes, urgency=urgency)
 
 
-def _ventricular(recording: Recording, quality: Quality, beats: Beats) -> dict[str, float]:
-    """Return what the leads and the classes of the beats say of a fast rhythm of the ventricles."""
-    out: dict[str, float] = {}
-    on = np.array([not {"flat", "missing"} & set(quality.by_lead[name].reasons) for name in recording.leads])
-    found = find_fast_ventricular(recording.signal, fs=recording.fs, beats=beats, leads=on)
-    if found is not None:
-        out |= {
-            "fast_ventricular_percent": 100 * found.likelihood,
-            "fast_ventricular_s": found.duration_s,
-            "fast_ventricular_bpm": found.rate_bpm,
-            "ventricular_evenness_percent": 100 * found.evenness,
-            "vf_leakage_percent": 100 * found.leakage,
-        }
-        if found.usual_beat is not None:
-            out["usual_beat_percent"] = 100 * found.usual_beat
-    n_beats, bpm = longest_ventricular_run(beats, fs=recording.fs, least_bpm=RUN_BPM)
-    if n_beats >= 2:
-        out |= {"ventricular_run_beats": float(n_beats), "ventricular_run_bpm": bpm}
-    return out
+def _plain_previous(previous: EcgReport | Recording | Mapping[str, Any], current: Recording) -> Mapping[str, Any]:
+    """Return the report of an earlier ECG in plain JSON types."""
+    if isinstance(previous, EcgReport):
+        return previous.to_dict()
+    if not isinstance(previous, Recording):
+        return previous
+    # Where only one of the files says who it is of, both are read by the same limits.
+    known, now = previous.patient, current.patient
+    age, sex = known.age_years, known.sex
+    patient = replace(known, age_years=now.age_years if age is None else age, sex=now.sex if sex is None else sex)
+    return analyze_ecg(replace(previous, patient=patient)).to_dict()
 
 
-def _without_p(marks: Delineation) -> Delineation:
-    """Return the marks without P waves: what differs from beat to beat is no P wave, however it looks in one beat."""
-    none = np.full(len(marks.qrs_onset), ABSENT, np.int64)
-    blank = dict.fromkeys(("p_onset", "p_peak", "p_offset"), none)
-    return replace(marks, **blank, by_lead=tuple(replace(one, **blank) for one in marks.by_lead))
+def _qtc_notes(judged: Judged, statements: tuple[Statement, ...]) -> tuple[Note, ...]:
+    """Say which RR the QTc of an irregular rhythm takes."""
+    context = judged.context
+    rr = context.get("rr_ms")
+    if rr is None or context.get("qtc_fridericia_ms") is None:
+        return ()
+    if all(statement.code != "atrial_fibrillation" for statement in statements):
+        return ()
+    facts = {"rr_ms": round(rr), "n_beats": len(context.beats.r_peaks)}
+    return (Note(stage="measurement", code="qtc_in_fibrillation", facts=facts),)
 
 
-def _st_kept(recording: Recording, notes: list[Note]) -> bool:
-    """Return whether the source's filters leave ST as it was; a note says where they do not, or where nobody knows."""
-    filters = recording.source.filters
-    if filters is None or filters.highpass_hz is None:
-        notes.append(Note(stage="measurement", code="filters_unknown"))
-        return True
-    if filters.highpass_hz > MAX_ST_HIGHPASS_HZ + 1e-9:
-        facts = {"highpass_hz": filters.highpass_hz}
-        notes.append(Note(stage="measurement", code="st_filtered", facts=facts))
-        return False
-    return True
-
-
-def _keep_rates(overall: dict[str, float]) -> None:
-    """Take back every interval and axis within a beat."""
-    for code in [code for code in overall if not code.startswith(("rr_", "heart_rate", "pause", "n_"))]:
-        del overall[code]
-
-
-def _too_slow(
-    recording: Recording, overall: dict[str, float], by_lead: dict[str, dict[str, float]], notes: list[Note]
-) -> None:
-    """Take back what so few samples a second cannot show; rate, rhythm and PR stay."""
-    by_lead.clear()
-    for code in [code for code in overall if code in ("qrs_ms", "qt_ms", "jt_ms") or code.startswith("qtc_")]:
-        del overall[code]
-    facts = {"fs_hz": recording.fs, "needed_hz": MIN_FS_HZ}
-    notes.append(Note(stage="measurement", code="rate_too_low", facts=facts))
-
-
-def _plausible(by_lead: dict[str, dict[str, float]], notes: list[Note]) -> bool:
-    """Return whether the voltages are a heart's; take back everything by voltage where they are not."""
-    largest = max((values.get("qrs_pp_mv", 0.0) for values in by_lead.values()), default=0.0)
-    if largest <= MAX_QRS_MV:
-        return True
-    by_lead.clear()
-    notes.append(Note(stage="measurement", code="unit_implausible", facts={"value_mv": round(largest, 1)}))
-    return False
-
-
-def _without_voltages(quality: Quality) -> Quality:
-    """Return the quality without what is said in mV, where the unit is wrong."""
-    unknown = float("nan")
-    by_lead = {
-        name: replace(
-            lead,
-            reasons=tuple(r for r in lead.reasons if r not in ("noisy", "baseline_wander", "mains") or not lead.usable),
-            noise_mv=unknown if lead.usable else lead.noise_mv,
-            wander_mv=unknown,
-            mains_mv=unknown,
-        )
-        for name, lead in quality.by_lead.items()
-    }
-    return replace(quality, by_lead=by_lead)
-
-
-def _cannot_judge(recording: Recording, quality: Quality, beats: Beats) -> tuple[str, ...]:
-    """Return why the recording is left to a doctor unscored."""
-    found = []
-    if recording.duration_s < MIN_DURATION_S:
-        found.append("too_short")
-    if not quality.acceptable:
-        found.extend(quality.reasons)
-    elif not len(beats.r_peaks):
-        found.append("no_beats")
-    elif len(beats.r_peaks) < 3:
-        found.append("few_beats")
-    return tuple(found)
-
-
-def _add_notes(notes: list[Note], context: Context, judged: tuple[str, ...]) -> None:
-    """Say what could not be measured or judged, and why."""
-    usable = len(context.quality.usable_leads)
-    facts: dict[str, dict[str, Any]] = {
-        "too_short": {"duration_s": round(context.duration_s, 2), "needed_s": MIN_DURATION_S},
-        "few_usable_leads": {"usable": usable, "total": len(context.quality.by_lead)},
-        "few_beats": {"n_beats": len(context.beats.r_peaks)},
-    }
-    noted = {note.code for note in notes}
-    notes.extend(Note(stage="detection", code=code, facts=facts.get(code, {})) for code in judged if code not in noted)
-    if context.beats.r_peaks.size:
-        overall = context.measurements.overall
-        absent = [("pr_ms", "no_p_wave"), ("qt_ms", "no_t_wave"), ("qrs_axis_deg", "axis_needs_limb_leads")]
-        if "beats_unlike" in judged or not context.n_beats_in_median:
-            absent = []
-        elif "rate_too_low" in judged:
-            absent.remove(("qt_ms", "no_t_wave"))
-        notes.extend(Note(stage="measurement", code=code) for quantity, code in absent if quantity not in overall)
-    missing = [name for name in STANDARD_LEADS if name not in context.leads]
-    if missing:
-        notes.append(
-            Note(stage="interpretation", code="territory_needs_leads", facts={"leads": ", ".join(context.leads)})
-        )
-    if context.patient.age_years is None:
-        notes.append(Note(stage="interpretation", code="age_unknown"))
-    elif not context.limits.adult:
-        notes.append(Note(stage="interpretation", code="child_limits"))
-    if context.patient.sex is None:
-        notes.append(Note(stage="interpretation", code="sex_unknown"))
-    if context.limits.adult and (context.get("qrs_ms") or 0.0) >= context.limits.qrs_wide_ms:
-        notes.append(Note(stage="interpretation", code="wide_qrs_qt"))
-    notes.append(Note(stage="interpretation", code="rules_checked"))
+def _applied(seen: Seen) -> tuple[str, ...]:
+    """Return what was done to the signal before it was measured."""
+    mains = () if seen.mains_hz is None else (f"mains_removed:{seen.mains_hz:g}",)
+    return (*mains, "baseline_level" if seen.marks is None else "baseline_removed")
 
 
 def _plain_source(recording: Recording) -> dict[str, Any]:
@@ -326,7 +188,12 @@ def decode_file(task: Task) -> Outcome:
     try:
         recording = read_ecg(task.path, format=settings.input_format, fs=settings.fs, leads=settings.leads or None)
         recording = with_patient(recording, settings.patient)
-        report = analyze_ecg(recording)
+        report = analyze_ecg(
+            recording,
+            previous=None if settings.previous is None else read_previous(settings.previous),
+            corrections=settings.corrections,
+            stability_n=settings.stability_n,
+        )
         files = _drawn(report, recording, settings)
     except EcgEngineError as exc:
         return Outcome(path=task.path, error=str(exc), error_kind=type(exc).__name__)

@@ -15,26 +15,30 @@ from ecg_engine.report.words import (
     DASH,
     age_text,
     applied_text,
+    comparison_text,
     date_text,
     day_text,
     evidence_text,
     filters_text,
     length_text,
+    normal_text,
     note_words,
     number,
     quantity_text,
     reason_words,
     statement_detail,
 )
-from ecg_engine.types import EcgReport, Note
+from ecg_engine.types import EcgReport, Note, Statement
 from ecg_engine.vocabulary import page_text
 
 __all__ = ["draw_footer", "draw_header", "draw_signature"]
 
 LEFT, RIGHT = 11.0, 286.0
 #: The three columns of the header: measurements, conclusion, urgency and notes. x and width, mm.
-_TABLE, _CONCLUSION, _NOTES = (11.0, 70.0), (84.0, 122.0), (210.0, 76.0)
-_FIRST_COLUMN = 34.0
+_TABLE, _CONCLUSION, _NOTES = (11.0, 72.0), (84.0, 122.0), (210.0, 76.0)
+_FIRST_COLUMN, _COLUMN_GAP = 36.5, 1.5
+#: Size of the normal limits behind a value, pt.
+_NORMAL_PT = 5.5
 _TITLE_Y, _PATIENT_Y, _BODY_Y, _BODY_END = 6.0, 14.0, 24.6, 57.3
 _RULE: Final = "#777777"
 _ALARM: Final = "#a00018"
@@ -138,20 +142,35 @@ def _heading(drawing: Drawing, key: str, x: float) -> None:
 
 
 def _draw_measurements(drawing: Drawing, report: EcgReport) -> None:
-    lang = drawing.lang
     x, width = _TABLE
     _heading(drawing, "measurements", x)
-    widths = (_FIRST_COLUMN, width - _FIRST_COLUMN - 3.0)
-    for column, x_column, wide in zip(_QUANTITIES, (x, x + _FIRST_COLUMN + 3.0), widths, strict=True):
-        y = _BODY_Y + 7.0
-        for key, code in column:
-            label = page_text(key, lang) if key else vocabulary.quantity(code).text[lang]
-            value = quantity_text(code, report.measurements.get(code), lang) if code else _rr_range(report, lang)
-            value_width = text_width_mm(value, 9.0, bold=True)
-            label, size = shrunk(label, wide - value_width - 1.5, 8.0, 5.5)
-            drawing.text("measurement-label", x_column, y, label, size, colour=GREY)
-            drawing.text("measurement", x_column + wide - value_width, y, value, 9.0, bold=True)
-            y += 4.2
+    _draw_column(drawing, report, _QUANTITIES[0], x, _FIRST_COLUMN)
+    second = x + _FIRST_COLUMN + _COLUMN_GAP
+    _draw_column(drawing, report, _QUANTITIES[1], second, x + width - second)
+
+
+def _draw_column(
+    drawing: Drawing, report: EcgReport, rows: tuple[tuple[str | None, str], ...], x: float, wide: float
+) -> None:
+    """Draw labels, values and behind them the normal limits, which take what room the longest of them needs."""
+    lang, normal = drawing.lang, report.measurements.normal
+    limits = [normal_text(code, normal.get(code), lang) if code else "" for _, code in rows]
+    room = max(text_width_mm(text, _NORMAL_PT) for text in limits)
+    end = x + wide - (room + 0.8 if room else 0.0)
+    y = _BODY_Y + 7.0
+    for (key, code), limit in zip(rows, limits, strict=True):
+        label = page_text(key, lang) if key else vocabulary.quantity(code).text[lang]
+        value = quantity_text(code, report.measurements.get(code), lang) if code else _rr_range(report, lang)
+        value_width = text_width_mm(value, 9.0, bold=True)
+        # A value without limits may stand in their place, where its label needs the room.
+        crowded = not limit and text_width_mm(label, 6.0) > end - x - value_width - 1.0
+        stop = x + wide if crowded else end
+        label, size = shrunk(label, stop - x - value_width - 1.0, 8.0, 5.0)
+        drawing.text("measurement-label", x, y, label, size, colour=GREY)
+        drawing.text("measurement", stop - value_width, y, value, 9.0, bold=True)
+        if limit:
+            drawing.text("normal", end + 0.8, y, limit, _NORMAL_PT, colour=GREY)
+        y += 4.2
 
 
 def _rr_range(report: EcgReport, lang: str) -> str:
@@ -176,10 +195,14 @@ def _draw_conclusion(drawing: Drawing, report: EcgReport) -> None:
         draw_lines(drawing, "checked", lines, Place(x=x, y=bottom, width=width, height=0), size)
         bottom -= 0.6
     place = Place(x=x, y=_BODY_Y + 3.6, width=width, height=bottom - _BODY_Y - 3.6)
-    paragraphs = [_statement(s, lang) for s in report.statements]
+    paragraphs = [_statement(s, lang, report.stability_n) for s in report.statements]
     if not paragraphs:
         paragraphs = [(Run(text=f"{DASH} {page_text('no_statement', lang)}"),)]
     keep = [s.code in report.urgency.because for s in report.statements] or [True]
+    if report.comparison is not None:
+        head, changes = comparison_text(report.comparison, lang)
+        paragraphs.append((Run(text=f"{head}:", bold=True), Run(text=changes)))
+        keep.append(True)
     lines, size = fitted(paragraphs, place, (9.5, 8.8, 8.0, 7.2, 6.6), more=lambda n: _more(n, lang), keep=keep)
     draw_lines(drawing, "statement", lines, place, size)
 
@@ -188,9 +211,9 @@ def _more(n: int, lang: str) -> str:
     return page_text("more", lang, n=n)
 
 
-def _statement(statement: Any, lang: str) -> Paragraph:
+def _statement(statement: Statement, lang: str, readings: int) -> Paragraph:
     runs = [Run(text=vocabulary.statement(statement.code).text[lang], bold=True)]
-    detail = statement_detail(statement, lang)
+    detail = statement_detail(statement, lang, readings=readings)
     if detail:
         runs.append(Run(text=detail))
     facts = evidence_text(statement.evidence, lang)

@@ -20,6 +20,7 @@ from ecg_engine.report.traces import draw_grid, draw_traces
 from ecg_engine.report.words import date_text
 from ecg_engine.settings import PAGE_FORMATS, PageSettings
 from ecg_engine.types import ABSENT, EcgReport, Recording
+from ecg_engine.types.corrections import corrected
 from ecg_engine.vocabulary import LANGUAGES, page_text
 
 __all__ = ["draw_page", "render", "render_bytes"]
@@ -47,7 +48,7 @@ def render(
     ----------
     report : EcgReport
     recording : Recording
-        What the report is of.
+        What the report is of, as it was read: what the report says was put right is put right on the page too.
     path : str or PathLike
         The file to write, or to replace: it is whole or not there.
     lang : {"en", "ru"}
@@ -122,6 +123,7 @@ def draw_page(report: EcgReport, recording: Recording, *, lang: str, settings: P
     """Return the display list of the page."""
     if lang not in LANGUAGES:
         raise InputError(f"lang: no texts in {lang!r}; choose one of {', '.join(LANGUAGES)}", argument="lang")
+    recording = corrected(recording, report.corrections)
     if not set(recording.leads) <= set(report.leads) or report.fs != recording.fs:
         raise InputError("report: of another recording (its leads or rate differ)", argument="report")
     grid = Grid()

@@ -13,17 +13,19 @@ from typing import Any, Final
 
 from ecg_engine import vocabulary
 from ecg_engine.errors import InputError
-from ecg_engine.types import EcgReport, Evidence, Note, Statement
+from ecg_engine.types import Comparison, EcgReport, Evidence, Note, Statement
 from ecg_engine.vocabulary import page_text
 
 __all__ = [
     "DASH",
     "age_text",
+    "comparison_text",
     "date_text",
     "day_text",
     "evidence_text",
     "filters_text",
     "length_text",
+    "normal_text",
     "note_words",
     "number",
     "quantity_text",
@@ -73,6 +75,24 @@ def quantity_text(code: str, value: float | None, lang: str) -> str:
         return DASH
     factor, unit, decimals = _scaled(code, lang)
     return _with_unit(number(value * factor, decimals, lang), unit)
+
+
+def normal_text(code: str, limits: tuple[float | None, float | None] | None, lang: str) -> str:
+    """Return normal limits without their unit, in the scale of `quantity_text`; empty where there are none.
+
+    Examples
+    --------
+    >>> normal_text("pr_ms", (120.0, 200.0), "en"), normal_text("qtc_fridericia_ms", (None, 450.0), "ru")
+    ('120–200', '≤0,45')
+    """
+    if limits is None or limits == (None, None):
+        return ""
+    factor, _, decimals = _scaled(code, lang)
+    low, high = (None if limit is None else number(limit * factor, decimals, lang) for limit in limits)
+    if low is None:
+        return f"≤{high}"
+    # A range that begins below zero would read as a row of dashes.
+    return f"≥{low}" if high is None else f"{low}{'…' if low.startswith('−') else '–'}{high}"
 
 
 def evidence_text(evidence: Iterable[Evidence], lang: str) -> str:
@@ -163,11 +183,26 @@ def reason_words(code: str, report: EcgReport, lang: str) -> str:
     for note in report.notes:
         if note.code == code:
             return note_words(note, lang)
+    if code in vocabulary.quantities():
+        return f"{vocabulary.quantity(code).text[lang]} {quantity_text(code, report.measurements.get(code), lang)}"
     return note_words(Note(stage="report", code=code), lang)
 
 
-def statement_detail(statement: Statement, lang: str) -> str:
-    """Return what follows a statement's name: leads, age, certainty, stability."""
+def comparison_text(comparison: Comparison, lang: str) -> tuple[str, str]:
+    """Return what the recording is compared with, and what differs beyond measurement error."""
+    head = page_text("compared_undated", lang)
+    if comparison.start:
+        head = page_text("compared", lang, start=date_text(comparison.start, lang))
+    words = [
+        vocabulary.change_text(c.code, c.kind, lang, difference=c.difference, lead=c.lead)
+        for c in comparison.changes
+        if c.beyond_error
+    ]
+    return head, "; ".join(words) or page_text("no_change", lang)
+
+
+def statement_detail(statement: Statement, lang: str, *, readings: int = 0) -> str:
+    """Return what follows a statement's name: leads, age, certainty, how many of so many altered readings say it."""
     parts = []
     if statement.leads:
         parts.append(page_text("in_leads", lang, leads=", ".join(statement.leads)))
@@ -177,8 +212,9 @@ def statement_detail(statement: Statement, lang: str) -> str:
     if statement.certainty != "definite":
         known = statement.certainty in ("probable", "possible")
         marks.append(page_text(statement.certainty, lang) if known else statement.certainty)
-    if statement.stability is not None:
-        marks.append(page_text("stability", lang, share=number(statement.stability * 100, 0, lang)))
+    if statement.stability is not None and readings:
+        said = round(statement.stability * readings)
+        marks.append(page_text("stability", lang, said=said, n=readings))
     if marks:
         parts.append(f"({', '.join(marks)})")
     return " ".join(parts)

@@ -14,6 +14,8 @@ from ecg_engine.types.marks import ABSENT, Beats, Delineation, LeadMarks
 from ecg_engine.types.radiograph import LookUpTable, Radiograph, Window
 from ecg_engine.types.recording import Annotation, DeviceBeat, Filters, Patient, Recording, Source
 from ecg_engine.types.report import (
+    Comparison,
+    EcgChange,
     EcgReport,
     Evidence,
     LeadQuality,
@@ -33,8 +35,10 @@ __all__ = [
     "Annotation",
     "Beats",
     "Change",
+    "Comparison",
     "Delineation",
     "DeviceBeat",
+    "EcgChange",
     "EcgReport",
     "Evidence",
     "Failure",

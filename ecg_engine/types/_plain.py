@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ecg_engine import vocabulary
 from ecg_engine.errors import InputError
-from ecg_engine.types.marks import MARK_NAMES, LeadMarks
+from ecg_engine.types.marks import ABSENT, MARK_NAMES, LeadMarks
 
 if TYPE_CHECKING:
-    from ecg_engine.types.report import EcgReport, Evidence, LeadQuality, Measurements, Statement
+    from ecg_engine.types.report import (
+        Comparison,
+        EcgReport,
+        Evidence,
+        LeadQuality,
+        Measurements,
+        MedianBeat,
+        Statement,
+    )
 
 #: Version of the structure; it rises when a key changes its meaning or goes.
 SCHEMA_VERSION: Final = "1.0"
@@ -34,6 +42,7 @@ def ecg_report_to_dict(report: EcgReport, lang: str) -> dict[str, Any]:
             "source": dict(report.source),
             "patient": dict(report.patient),
             "filters_applied": list(report.filters_applied),
+            "corrections": None if report.corrections is None else report.corrections.to_dict(),
         },
         "quality": {
             "by_lead": {name: _lead_quality(q) for name, q in report.quality.by_lead.items()},
@@ -46,9 +55,12 @@ def ecg_report_to_dict(report: EcgReport, lang: str) -> dict[str, Any]:
             "kinds": None if report.beats.kinds is None else report.beats.kinds.tolist(),
             "pacing_spikes": report.beats.pacing_spikes.tolist(),
             "marks": None if report.delineation is None else _marks(report.delineation),
+            "median": None if report.median_beat is None else _median(report.median_beat),
         },
         "measurements": _measurements(report.measurements),
         "statements": [_statement(s, lang) for s in report.statements],
+        "stability_n": report.stability_n,
+        "comparison": None if report.comparison is None else _comparison(report.comparison, lang),
         "scores": [dict(score) for score in report.scores],
         "urgency": {
             "level": report.urgency.level,
@@ -89,16 +101,55 @@ def _marks(marks: LeadMarks) -> dict[str, list[int]]:
     return {name: getattr(marks, name).tolist() for name in MARK_NAMES}
 
 
+def _median(beat: MedianBeat) -> dict[str, Any]:
+    """Return how many beats the median beat is of and its marks, ms from R; a mark that is not there is null."""
+    at = {name: int(getattr(beat.marks, name)[0]) for name in MARK_NAMES}
+    ms = {f"{k}_ms": None if v == ABSENT else round(1000 * (v - beat.r_peak) / beat.fs, 3) for k, v in at.items()}
+    return {"n_beats": beat.n_beats, "marks": ms}
+
+
 def _quantities(table: Mapping[str, float]) -> dict[str, dict[str, Any]]:
     return {code: {"value": float(v), "unit": vocabulary.quantity(code).unit} for code, v in table.items()}
 
 
 def _measurements(m: Measurements) -> dict[str, Any]:
-    return {"global": _quantities(m.overall), "by_lead": {lead: _quantities(t) for lead, t in m.by_lead.items()}}
+    overall = _quantities(m.overall)
+    for code, limits in m.normal.items():
+        if code in overall:
+            overall[code]["normal"] = list(limits)
+    return {"global": overall, "by_lead": {lead: _quantities(t) for lead, t in m.by_lead.items()}}
+
+
+def _comparison(comparison: Comparison, lang: str) -> dict[str, Any]:
+    return {
+        "start": comparison.start,
+        "changes": [
+            {
+                "code": c.code,
+                "kind": c.kind,
+                "lead": c.lead,
+                "before": c.before,
+                "after": c.after,
+                "difference": c.difference,
+                "unit": None if c.kind != "measurement" else vocabulary.quantity(c.code).unit,
+                "limit": c.limit,
+                "beyond_error": c.beyond_error,
+                "source": _cited(c.source),
+                "text": vocabulary.change_text(c.code, c.kind, lang, difference=c.difference, lead=c.lead),
+            }
+            for c in comparison.changes
+        ],
+    }
+
+
+def _cited(key: str) -> dict[str, Any] | None:
+    if not key:
+        return None
+    cited = vocabulary.source(key)
+    return {"key": cited.key, "citation": cited.citation, "doi": cited.doi}
 
 
 def _evidence(e: Evidence) -> dict[str, Any]:
-    cited = vocabulary.source(e.source) if e.source else None
     return {
         "lead": e.lead,
         "measurement": e.measurement,
@@ -106,7 +157,7 @@ def _evidence(e: Evidence) -> dict[str, Any]:
         "unit": vocabulary.quantity(e.measurement).unit,
         "relation": e.relation,
         "threshold": e.threshold,
-        "source": None if cited is None else {"key": cited.key, "citation": cited.citation, "doi": cited.doi},
+        "source": _cited(e.source),
     }
 
 

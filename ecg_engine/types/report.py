@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_engine.settings import Corrections
 from ecg_engine.types._frozen import frozen_arrays, read_only
 from ecg_engine.types.marks import Beats, Delineation, LeadMarks
 
@@ -134,10 +135,20 @@ class MedianBeat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurements:
-    """Quantities by their codes in `vocabulary`, which owns their units. What could not be measured is not in it."""
+    """Quantities by their codes in `vocabulary`, which owns their units. What could not be measured is not in it.
+
+    Parameters
+    ----------
+    overall : mapping of str to float
+        Of the whole recording.
+    by_lead : mapping of str to mapping of str to float
+    normal : mapping of str to (float or None, float or None)
+        Lowest and highest normal value of quantities of the whole recording, for the patient's age and sex.
+    """
 
     overall: Mapping[str, float] = field(default_factory=dict)
     by_lead: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    normal: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
     def get(self, code: str, lead: str | None = None) -> float | None:
         """Return one quantity, global or of a lead, or None where it could not be measured."""
@@ -235,6 +246,45 @@ class Note:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EcgChange:
+    """What differs from an earlier ECG of the patient.
+
+    Parameters
+    ----------
+    code : str
+        A quantity or a statement.
+    kind : {"measurement", "new", "resolved"}
+        A quantity that differs; a statement that is new, or that is no longer made.
+    beyond_error : bool
+        Whether the difference is larger than that of two readings of an unchanged heart.
+    before, after, difference, limit : float, optional
+        Of a quantity, in its unit; `limit` is the difference that counts.
+    source : str
+        Key of the limit's source in `vocabulary`.
+    lead : str, optional
+        None for a global quantity or a statement.
+    """
+
+    code: str
+    kind: str
+    beyond_error: bool
+    before: float | None = None
+    after: float | None = None
+    difference: float | None = None
+    limit: float | None = None
+    source: str = ""
+    lead: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What differs from an earlier ECG of the patient, and when that was recorded (ISO 8601; None: unknown)."""
+
+    start: str | None
+    changes: tuple[EcgChange, ...] = ()
+
+
 @frozen_arrays
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EcgReport:
@@ -256,6 +306,12 @@ class EcgReport:
     scores: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[Note, ...] = ()
     filters_applied: tuple[str, ...] = ()
+    #: What a doctor had put right in the recording before it was read.
+    corrections: Corrections | None = None
+    #: How many altered readings were made for the statements' `stability`.
+    stability_n: int = 0
+    #: What differs from an earlier ECG; None where there was none, or of another patient.
+    comparison: Comparison | None = None
 
     def to_dict(self, lang: str = "en") -> dict[str, Any]:
         """Return the report in plain JSON types, texts in `lang` (``"en"`` or ``"ru"``).

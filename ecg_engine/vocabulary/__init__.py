@@ -24,6 +24,8 @@ __all__ = [
     "StatementTerm",
     "body_part",
     "body_parts",
+    "change_text",
+    "decimal",
     "finding",
     "findings",
     "note_text",
@@ -41,7 +43,7 @@ __all__ = [
 
 LANGUAGES: Final = ("en", "ru")
 #: Facts of notes that are codes of this vocabulary.
-_NAMED: Final = frozenset({"body_part", "header", "pixels"})
+_NAMED: Final = frozenset({"body_part", "header", "pixels", "marks"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +216,38 @@ def note_text(code: str, lang: str, facts: Mapping[str, Any] | None = None) -> s
         raise InputError(f"note {code}: its text needs a fact that is missing: {exc}", argument="facts") from exc
 
 
+def change_text(code: str, kind: str, lang: str, *, difference: float | None = None, lead: str | None = None) -> str:
+    """Return what differs from an earlier ECG, in words.
+
+    Parameters
+    ----------
+    code : str
+        Of a statement, or of a quantity where `kind` is ``"measurement"``.
+    kind : {"measurement", "new", "resolved"}
+    lang : {"en", "ru"}
+    difference : float, optional
+        Of the quantity, in its unit.
+    lead : str, optional
+
+    Examples
+    --------
+    >>> change_text("qrs_ms", "measurement", "en", difference=34.0)
+    'QRS longer by 34 ms'
+    >>> change_text("lbbb_complete", "new", "ru")
+    'появилось: Полная блокада левой ножки пучка Гиса'
+    """
+    if kind != "measurement":
+        return page_text(f"change_{kind}", lang, what=statement(code).text[lang])
+    assert difference is not None
+    term = quantity(code)
+    what = term.text[lang] if lead is None else f"{term.text[lang]} {lead}"
+    size = wording.decimal(abs(difference), 2 if term.unit == "mV" else term.decimals, lang)
+    unit = {"ms": "unit_ms", "mV": "unit_mv", "/min": "unit_bpm"}.get(term.unit)
+    by = f"{size}\N{DEGREE SIGN}" if term.unit == "deg" else f"{size} {page_text(unit, lang) if unit else term.unit}"
+    more, less = {"ms": ("longer", "shorter"), "deg": ("right", "left")}.get(term.unit, ("higher", "lower"))
+    return page_text(f"change_{more if difference >= 0 else less}", lang, what=what, by=by)
+
+
 def phrase_text(code: str, lang: str, facts: Mapping[str, Any] | None = None) -> str:
     """Return a sentence of a draft text, its ``{facts}`` put into words (`wording.in_words`).
 
@@ -260,3 +294,4 @@ def summary_text(key: str, lang: str, **facts: Any) -> str:
 
 
 from ecg_engine.vocabulary import wording  # noqa: E402 - it looks words up in the tables above
+from ecg_engine.vocabulary.wording import decimal  # noqa: E402

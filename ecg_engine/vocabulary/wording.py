@@ -9,7 +9,7 @@ from typing import Any, Final
 from ecg_engine import vocabulary
 from ecg_engine.errors import InputError
 
-__all__ = ["capitalised", "in_words", "view_name", "views_text"]
+__all__ = ["capitalised", "decimal", "in_words", "view_name", "views_text"]
 
 #: Views as files spell them, by the name that `phrases.toml` gives them.
 _VIEWS: Final[Mapping[str, str]] = {
@@ -31,6 +31,11 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def decimal(value: float, decimals: int, lang: str) -> str:
+    """Return a number with so many decimals and the decimal mark of the language."""
+    return f"{_number(float(value), lang):.{decimals}f}"
+
+
 def in_words(facts: Mapping[str, Any], lang: str) -> dict[str, Any]:
     """Return `facts` with what `_WORDS` knows put into words of `lang`; numbers print as the language writes them.
 
@@ -39,7 +44,8 @@ def in_words(facts: Mapping[str, Any], lang: str) -> dict[str, Any]:
     facts : mapping
         ``finding`` (a code), ``findings`` (codes), ``scored`` (mappings of ``code, score``), ``film`` (a mapping of
         ``body_part, views, laterality``), ``body_part``, ``where`` (``right``, ``left``, None), ``reasons`` (codes of
-        notes, or mappings of ``code, facts``), ``changes`` (mappings as `types.Change`), ``date``; any others stay.
+        notes, or mappings of ``code, facts``), ``changes`` (mappings as `types.Change`), ``marks`` (ms from R by
+        name), ``date``; any others stay.
     lang : {"en", "ru"}
 
     Examples
@@ -148,6 +154,18 @@ def _changes(changes: Iterable[Mapping[str, Any]], lang: str) -> str:
     )
 
 
+def _marks(marks: Mapping[str, float | None], lang: str) -> str:
+    """Return marks of the median beat, ms from R."""
+
+    def word(code: str, ms: float | None) -> str:
+        name = vocabulary.page_text(f"mark_{code.removesuffix('_ms')}", lang)
+        if ms is None:
+            return f"{name}: {vocabulary.page_text('mark_absent', lang)}"
+        return f"{name} {ms:+.0f} {vocabulary.page_text('unit_ms', lang)}".replace("-", "\N{MINUS SIGN}")
+
+    return ", ".join(word(code, ms) for code, ms in marks.items())
+
+
 def _date(day: Any, lang: str) -> str:
     """Return a day as the language writes it, from ISO 8601 or a DICOM date; other text as it is."""
     text = str(day)
@@ -169,5 +187,6 @@ _WORDS: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "where": _where,
     "reasons": _reasons,
     "changes": _changes,
+    "marks": _marks,
     "date": _date,
 }

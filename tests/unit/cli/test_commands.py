@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -127,11 +128,13 @@ def test_debug_prints_the_traceback_of_an_internal_error(run: Any, tasks: list[T
 
 def test_the_settings_reach_the_pipeline(run: Any, tasks: list[Task]) -> None:
     make("a.csv")
+    make("b.csv")
     Path("p.json").write_text('{"id": "17", "sex": "M"}')
+    Path("c.json").write_text('{"drop_leads": ["V6"]}')
     result = run(
         *("decode", "a.csv", "--out", "out", "--format", "svg, PNG,svg", "--lang", "ru", "--age", "61", "--sex", "F"),
         *("--patient", "p.json", "--fs", "250", "--input-format", "csv", "--speed", "50", "--gain", "20"),
-        *("--layout", "12x1"),
+        *("--layout", "12x1", "--correct", "c.json", "--previous", "b.csv", "--stability"),
     )
     assert result.exit_code == 0, result.output
     settings = tasks[0].settings
@@ -139,6 +142,9 @@ def test_the_settings_reach_the_pipeline(run: Any, tasks: list[Task]) -> None:
     assert (settings.lang, settings.fs, settings.input_format) == ("ru", 250.0, "csv")
     assert (settings.page.speed_mm_s, settings.page.gain_mm_mv, settings.page.layout) == (50.0, 20.0, "12x1")
     assert (settings.patient.id, settings.patient.age_years, settings.patient.sex) == ("17", 61.0, "F")
+    assert settings.corrections is not None and settings.corrections.drop_leads == ("V6",)
+    assert (settings.previous, settings.stability_n) == ("b.csv", 100)
+    assert settings.previous_sha256 == hashlib.sha256(Path("b.csv").read_bytes()).hexdigest()
     assert "in place of what the files say: id, age_years, sex" in result.stderr
     assert "Срочность" in result.stdout
 
@@ -217,12 +223,15 @@ def test_a_full_disk_is_an_error_of_the_file(run: Any, tasks: list[Task], monkey
         (["--age", "200"], "--age"),
         (["--sex", "X"], "--sex"),
         (["--patient", "absent.json"], "--patient"),
+        (["--correct", "absent.json"], "--correct"),
+        (["--previous", "absent.edf"], "--previous"),
+        (["b.edf", "--previous", "a.edf"], "--previous"),
         (["--out", "a.edf/out"], "--out"),
         (["--nonsense"], "--nonsense"),
     ],
 )
 def test_wrong_usage_is_2_and_names_the_option(run: Any, tasks: list[Task], args: list[str], words: str) -> None:
-    make("a.edf")
+    make("a.edf", "b.edf")
     result = run("decode", "a.edf", *args)
     assert result.exit_code == 2, result.output
     assert words in result.stderr

@@ -16,6 +16,7 @@ from ecg_engine.report.words import (
     day_text,
     evidence_text,
     filters_text,
+    normal_text,
     number,
     quantity_text,
     reason_words,
@@ -51,6 +52,19 @@ def test_numbers() -> None:
 )  # fmt: skip
 def test_quantities(code: str, value: float | None, en: str, ru: str) -> None:
     assert (quantity_text(code, value, "en"), quantity_text(code, value, "ru")) == (en, ru)
+
+
+@pytest.mark.parametrize(
+    ("code", "limits", "en", "ru"),
+    [
+        ("pr_ms", (120.0, 200.0), "120–200", "0,12–0,20"), ("qtc_fridericia_ms", (None, 460.0), "≤460", "≤0,46"),
+        ("qrs_axis_deg", (-30.0, 90.0), "−30…90", "−30…90"), ("heart_rate_bpm", (60.0, None), "≥60", "≥60"),
+        ("pr_ms", None, "", ""),
+    ],
+)  # fmt: skip
+def test_normal_limits(code: str, limits: tuple[float | None, float | None] | None, en: str, ru: str) -> None:
+    assert normal_text(code, limits, "en") == en
+    assert normal_text(code, limits, "ru") == ru
 
 
 def test_a_value_just_below_its_limit_does_not_read_as_the_limit() -> None:
