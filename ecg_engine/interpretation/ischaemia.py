@@ -295,7 +295,7 @@ def _is_level(c: Context, lead: str) -> bool:
 def st_depression(c: Context) -> Statement | None:
     """ST low by 0.05 mV and level in two neighbours, not as the mirror of an elevation."""
     leads = depressed_leads(c)
-    if not leads or acute_leads(c) or diffuse_leads(c) or infarction_posterior_acute(c):
+    if not leads or acute_leads(c) or infarction_posterior_acute(c):
         return None
     facts = tuple(fact(c, "st_j_mv", "<=", RECIPROCAL_MV, source="udmi4", lead=x) for x in leads)
     return Statement(code="st_depression", certainty=_certainty(c), evidence=facts, leads=leads)
