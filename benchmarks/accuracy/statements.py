@@ -139,7 +139,7 @@ GROUPS: Final = (
         "infarction, inferior",
         "infarction_inferior",
         "IMI ILMI IPMI IPLMI",
-        # The posterior wall of Russian tradition is the inferior one: four of its six scars have Q in III and aVF.
+        # The posterior wall of Russian tradition is the inferior one: its scars have Q in III and aVF.
         ("scar formation: inferior", "scar formation: posterior", "stemi: inferior"),
     ),
     _group(

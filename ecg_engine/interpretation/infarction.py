@@ -11,6 +11,7 @@ from ecg_engine.interpretation.conduction import is_wide, lbbb_complete, rbbb_co
 from ecg_engine.interpretation.context import Context, fact, rule
 from ecg_engine.interpretation.rhythm import is_paced
 from ecg_engine.interpretation.st_segment import (
+    FOREIGN_QRS_MS,
     RECIPROCAL_MV,
     acute_leads,
     behind_leads,
@@ -29,7 +30,8 @@ from ecg_engine.types import Evidence, Statement
 Q_MV: Final = -0.1
 Q_MS: Final = 30.0
 Q_V2_V3_MS: Final = 20.0
-#: The Q of a septum is smaller than this share of the R behind it (same source: below a quarter).
+#: The Q of a septum is smaller than this share of the R behind it (same source: below a quarter). Here it is none of
+#: infarction even where it lasts 30 ms: those of large ventricles do.
 SEPTAL_SHARE: Final = 0.25
 #: An upward deflection in front of a negative one is an R from here, mV; below it the complex is a QS (Minnesota code:
 #: 0.25 mm).
@@ -44,8 +46,8 @@ POOR_R_V3_MV: Final = 0.15
 POOR_R_V2_MV: Final = 0.1
 #: Posterior: R in V1 and V2 from this duration on, ms, larger than S, with an upright T (fourth Universal Definition).
 POSTERIOR_R_MS: Final = 40.0
-#: A QRS so wide, ms, of no bundle branch block may begin in the ventricles: its first part tells nothing (chosen).
-FOREIGN_QRS_MS: Final = 140.0
+#: From this depth of ST in V1 to V3 on, mV, it is probable without further signs (chosen: twice what counts).
+POSTERIOR_ST_MV: Final = -0.1
 
 _INFERIOR: Final = ("II", "aVF", "III")
 _CHEST: Final = ("V1", "V2", "V3", "V4", "V5", "V6")
@@ -247,7 +249,8 @@ def infarction_posterior(c: Context) -> Statement | None:
     if mirrored:
         facts = tuple(fact(c, "st_j_mv", "<=", RECIPROCAL_MV, source="udmi4", lead=lead) for lead in mirrored)
         facts += tuple(fact(c, "t_mv", ">", 0.0, source="udmi4", lead=lead) for lead in mirrored)
-        certainty = "probable" if acute_leads(c) or r_prevails(c, "V2") else "possible"
+        deep = min(c.get("st_j_mv", lead) or 0.0 for lead in mirrored) <= POSTERIOR_ST_MV
+        certainty = "probable" if deep or acute_leads(c) or r_prevails(c, "V2") else "possible"
         return Statement(code="infarction_posterior", certainty=certainty, evidence=facts, leads=mirrored, age="acute")
     if q_judged(c) and not is_wide(c) and _has_broad_r(c) and (inferior_scar(c).leads or lateral_scar(c).leads):
         facts = tuple(fact(c, "r_ms", ">=", POSTERIOR_R_MS, source="udmi4", lead=lead) for lead in ("V1", "V2"))

@@ -9,6 +9,8 @@ from ecg_engine.interpretation.context import Context, fact, rule
 from ecg_engine.interpretation.infarction import has_q, infarction_posterior
 from ecg_engine.interpretation.rhythm import is_paced
 from ecg_engine.interpretation.st_segment import (
+    LEVEL_ST_MV,
+    LOW_ST_BPM,
     RECIPROCAL_MV,
     T_INVERTED_MV,
     acute_leads,
@@ -29,8 +31,6 @@ from ecg_engine.types import Evidence, Statement
 DIFFUSE_ST_MV: Final = -0.1
 DIFFUSE_LEADS: Final = 6
 DIFFUSE_UP_MV: Final = 0.1
-#: From this rate on ST is low for the rate's sake, or by flutter waves, per minute (chosen).
-DIFFUSE_BPM: Final = 130.0
 #: Sgarbossa: ST this far in the direction of the QRS, mV (Sgarbossa EB et al. 1996: 5 points up, 3 down in V1 to V3).
 CONCORDANT_MV: Final = 0.1
 #: Against the QRS: ST as a share of the S before it (Smith SW et al. 2012).
@@ -50,8 +50,6 @@ WELLENS_ST_MV: Final = 0.1
 #: 9-5; the share chosen, since T outgrows its QRS there).
 HYPERACUTE_T_MV: Final = 1.2
 HYPERACUTE_SHARE: Final = 0.75
-#: ST level, mV from J to J+80: a depression that rises further is one of fast rates (AHA/ACCF/HRS 2009, part IV).
-LEVEL_ST_MV: Final = 0.02
 #: Right ventricle: V1 up by so much, mV, beside an inferior infarction, V2 less than half of it (AHA/ACCF/HRS 2009,
 #: part VI); V3R and V4R (fourth Universal Definition).
 RIGHT_V1_MV: Final = 0.1
@@ -178,7 +176,7 @@ def _is_out_of_proportion(c: Context, lead: str) -> bool:
 @rule("infarction")
 def de_winter(c: Context) -> Statement | None:
     """ST of V1 to V6 low at J, rising into a tall T."""
-    if not st_judged(c) or large_voltage(c):
+    if not st_judged(c):
         return None
     leads = contiguous(c, [x for x in PRECORDIAL_LEADS if _is_de_winter(c, x)])
     if len(leads) < DE_WINTER_LEADS:
@@ -251,7 +249,7 @@ def _is_hyperacute(c: Context, lead: str) -> bool:
 
 def diffuse_leads(c: Context) -> tuple[str, ...]:
     """Return the leads with low ST where there are many and aVR or V1 is up; else none."""
-    if not st_judged(c) or (c.get("heart_rate_bpm") or 0.0) >= DIFFUSE_BPM:
+    if not st_judged(c) or (c.get("heart_rate_bpm") or 0.0) >= LOW_ST_BPM:
         return ()
     low = tuple(x for x in _depressible(c) if is_depressed(c, x, DIFFUSE_ST_MV))
     up = any((c.get("st_j_mv", x) or 0.0) >= DIFFUSE_UP_MV for x in ("aVR", "V1"))
@@ -287,15 +285,16 @@ def _depressible(c: Context) -> tuple[str, ...]:
 
 
 def _is_level(c: Context, lead: str) -> bool:
+    """Return whether ST does not rise behind J, or is still low by 0.1 mV 80 ms later."""
     j, later = c.get("st_j_mv", lead), c.get("st_j80_mv", lead)
-    return j is not None and later is not None and later <= j + LEVEL_ST_MV
+    return j is not None and later is not None and (later <= j + LEVEL_ST_MV or later <= DIFFUSE_ST_MV)
 
 
 @rule("ischaemia")
 def st_depression(c: Context) -> Statement | None:
     """ST low by 0.05 mV and level in two neighbours, not as the mirror of an elevation."""
     leads = depressed_leads(c)
-    if not leads or acute_leads(c) or diffuse_leads(c) or infarction_posterior_acute(c):
+    if not leads or acute_leads(c) or infarction_posterior_acute(c):
         return None
     facts = tuple(fact(c, "st_j_mv", "<=", RECIPROCAL_MV, source="udmi4", lead=x) for x in leads)
     return Statement(code="st_depression", certainty=_certainty(c), evidence=facts, leads=leads)

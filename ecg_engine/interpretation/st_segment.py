@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Final
 
-from ecg_engine.interpretation.conduction import is_wide, rbbb_complete
+from ecg_engine.interpretation.conduction import lbbb_complete, rbbb_complete
 from ecg_engine.interpretation.context import Context, fact
 from ecg_engine.interpretation.rhythm import is_paced
 from ecg_engine.leads import CONTIGUOUS, LIMB_LEADS, PRECORDIAL_LEADS
@@ -23,9 +23,10 @@ OPPOSITE: Final = {
 }  # fmt: skip
 #: What stands at J must stand 60 ms later too, to this share of the threshold: else it is the end of the QRS.
 LASTING_SHARE: Final = 0.8
-#: ST elevation of V1 to V3 behind the deep S of a hypertrophied ventricle counts from this share of the QRS on
-#: (Armstrong EJ et al. 2012).
+#: ST elevation of V1 to V3 behind the deep S, mV, of a hypertrophied ventricle counts from this share of the QRS on
+#: (Armstrong EJ et al. 2012; how deep: chosen, since Sokolow's voltage alone is common among the healthy).
 LVH_ST_SHARE: Final = 0.25
+LVH_S_MV: Final = -2.0
 #: Voltages of left ventricular hypertrophy, mV (AHA/ACCF/HRS 2009, part V): Sokolow-Lyon; Cornell in men and women.
 SOKOLOW_MV: Final = 3.5
 CORNELL_MEN_MV: Final = 2.8
@@ -33,6 +34,8 @@ CORNELL_WOMEN_MV: Final = 2.0
 #: ST elevation without anything opposite to it is an infarction's from this height on in two neighbours, mV: no normal
 #: variant reaches it (AHA/ACCF/HRS 2009, part VI).
 GIANT_ST_MV: Final = 0.5
+#: In three neighbours this is enough, mV (chosen: above every limit of the Universal Definition).
+HIGH_ST_MV: Final = 0.3
 #: Subtle anterior infarction against early repolarisation: 1.196 * ST at J+60 in V3 (mm) + 0.059 * QTc (Bazett, ms)
 #: - 0.326 * R in V4 (mm) above this (Smith SW et al. 2012).
 SMITH_LIMIT: Final = 23.4
@@ -40,14 +43,21 @@ SMITH_LIMIT: Final = 23.4
 #: shapes: AHA/ACCF/HRS 2009, part VI; the figures chosen so that early repolarisation, whose T is at least three times
 #: as high, has none).
 STRAIGHT_ST_MV: Final = 0.2
-STRAIGHT_SHARE: Final = 0.5
+STRAIGHT_SHARE: Final = 0.4
 STRAIGHT_LEADS: Final = 3
-STRAIGHT_R_MV: Final = 0.1
+STRAIGHT_R_MV: Final = 0.05
 #: Pericarditis against early repolarisation: ST of V6 as a share of its T (Ginzton LE, Laks MM 1982).
 PERICARDITIS_SHARE: Final = 0.25
+#: ST that changes less from J to J+80 ms is level, mV (chosen: what noise and the J point's place make of it).
+LEVEL_ST_MV: Final = 0.02
+#: From this rate on ST is low for the rate's sake, or by flutter waves, per minute (chosen).
+LOW_ST_BPM: Final = 130.0
 #: ST elevation that counts in V7 to V9, mV; in men below 40 years (fourth Universal Definition).
 BEHIND_MV: Final = 0.05
 BEHIND_YOUNG_MEN_MV: Final = 0.1
+#: A QRS so wide, ms, of no bundle branch block may begin in the ventricles: its first part and its ST tell nothing
+#: (chosen). Up to it the width may be that of an ST that runs out of the QRS.
+FOREIGN_QRS_MS: Final = 140.0
 #: T is inverted from this depth on, mV, where R prevails (fourth Universal Definition: more than 1 mm).
 T_INVERTED_MV: Final = -0.1
 
@@ -69,8 +79,9 @@ def is_elevated(c: Context, lead: str) -> bool:
     limit = st_threshold_mv(c, lead)
     if j is None or later is None or j < limit or later < LASTING_SHARE * limit:
         return False
-    swing = c.get("qrs_pp_mv", lead) or 0.0
-    return not (lead in ("V1", "V2", "V3") and large_voltage(c) and j < LVH_ST_SHARE * swing)
+    if lead not in ("V1", "V2", "V3") or (c.get("s_mv", lead) or 0.0) > LVH_S_MV or not large_voltage(c):
+        return True
+    return j >= LVH_ST_SHARE * (c.get("qrs_pp_mv", lead) or 0.0)
 
 
 def _pairs() -> Iterator[tuple[str, str]]:
@@ -97,8 +108,10 @@ def elevated_leads(c: Context) -> tuple[str, ...]:
 
 
 def st_judged(c: Context) -> bool:
-    """Return whether ST says anything: in adults, whose QRS is narrow or a right bundle branch block's, not paced."""
-    return c.limits.adult and not is_paced(c) and (not is_wide(c) or rbbb_complete(c) is not None)
+    """Return whether ST says anything: in adults, not paced, without left bundle branch block or a very wide QRS."""
+    if not c.limits.adult or is_paced(c) or lbbb_complete(c) is not None:
+        return False
+    return (c.get("qrs_ms") or 0.0) < FOREIGN_QRS_MS or rbbb_complete(c) is not None
 
 
 def elevation_evidence(c: Context, leads: Iterable[str]) -> tuple[Evidence, ...]:
@@ -107,9 +120,9 @@ def elevation_evidence(c: Context, leads: Iterable[str]) -> tuple[Evidence, ...]
 
 
 def is_depressed(c: Context, lead: str, limit: float = RECIPROCAL_MV) -> bool:
-    """Return whether ST is depressed in a lead, at J and 60 ms later."""
+    """Return whether ST is depressed in a lead, at J and most of it still 60 ms later."""
     j, later = c.get("st_j_mv", lead), c.get("st_j60_mv", lead)
-    return j is not None and later is not None and max(j, later) <= limit
+    return j is not None and later is not None and j <= limit and later <= LASTING_SHARE * limit
 
 
 def opposite_leads(c: Context, leads: Iterable[str]) -> tuple[str, ...]:
@@ -140,10 +153,16 @@ def acute_leads(c: Context) -> tuple[str, ...]:
     if rbbb_complete(c) is not None:
         # There ST of V1 to V3 is low for the block's sake.
         opposite -= {"V1", "V2", "V3"}
-    if opposite or contiguous(c, [lead for lead in leads if (c.get("st_j_mv", lead) or 0.0) >= GIANT_ST_MV]):
+    if opposite or _reaching(c, leads, GIANT_ST_MV):
         return leads
     straight = contiguous(c, [lead for lead in leads if _is_straight(c, lead)])
-    return leads if len(straight) >= STRAIGHT_LEADS and not is_pericarditis(c) else ()
+    many = len(straight) >= STRAIGHT_LEADS or len(_reaching(c, leads, HIGH_ST_MV)) >= STRAIGHT_LEADS
+    return leads if many and not is_pericarditis(c) else ()
+
+
+def _reaching(c: Context, leads: Iterable[str], mv: float) -> tuple[str, ...]:
+    """Return the leads whose J is so high, and that have a neighbour of the same kind."""
+    return contiguous(c, [lead for lead in leads if (c.get("st_j_mv", lead) or 0.0) >= mv])
 
 
 def _is_straight(c: Context, lead: str) -> bool:
@@ -162,32 +181,33 @@ def is_pericarditis(c: Context) -> bool:
     j, t = c.get("st_j_mv", "V6"), c.get("t_mv", "V6")
     if j is None or t is None or t <= 0 or j < PERICARDITIS_SHARE * t:
         return False
-    around = [lead for lead in c.leads if lead not in ("aVR", "V1")]
-    return not any(is_depressed(c, lead) for lead in around) and all(is_concave(c, lead) for lead in leads)
+    low = [x for x in c.leads if x not in ("aVR", "V1") and (c.get("st_j_mv", x) or 0.0) <= RECIPROCAL_MV]
+    return not low and all(is_concave(c, lead) for lead in leads)
 
 
 def is_concave(c: Context, lead: str) -> bool:
-    """Return whether ST rises from J on."""
+    """Return whether ST does not fall from J on."""
     j, later = c.get("st_j_mv", lead), c.get("st_j80_mv", lead)
-    return j is not None and later is not None and later >= j
+    return j is not None and later is not None and later >= j - LEVEL_ST_MV
 
 
 def posterior_leads(c: Context) -> tuple[str, ...]:
-    """Return the leads of V1 to V3 that mirror a posterior infarction: ST low and level, T upright; at least two."""
-    if not st_judged(c) or rbbb_complete(c) is not None:
+    """Return the leads of V1 to V3 that mirror a posterior infarction: ST low, T upright; at least two.
+
+    None where ST is lower elsewhere, which is another wall's ischaemia, nor at a rate that lowers ST by itself.
+    """
+    if not st_judged(c) or rbbb_complete(c) is not None or (c.get("heart_rate_bpm") or 0.0) >= LOW_ST_BPM:
         return ()
     found = [lead for lead in ("V1", "V2", "V3") if _is_mirror(c, lead)]
     others = ("V4", "V5", "V6", "II", "III", "aVF")
-    deepest = min((c.get("st_j60_mv", lead) or 0.0 for lead in others), default=0.0)
-    here = min((c.get("st_j60_mv", lead) or 0.0 for lead in found), default=0.0)
+    deepest = min((c.get("st_j_mv", lead) or 0.0 for lead in others), default=0.0)
+    here = min((c.get("st_j_mv", lead) or 0.0 for lead in found), default=0.0)
     return contiguous(c, found) if here < deepest else ()
 
 
 def _is_mirror(c: Context, lead: str) -> bool:
-    t, j, later = c.get("t_mv", lead), c.get("st_j_mv", lead), c.get("st_j80_mv", lead)
-    if t is None or j is None or later is None or t <= 0:
-        return False
-    return is_depressed(c, lead) and later <= RECIPROCAL_MV
+    t, j, later = c.get("t_mv", lead), c.get("st_j_mv", lead), c.get("st_j40_mv", lead)
+    return t is not None and j is not None and later is not None and t > 0 and j <= RECIPROCAL_MV and later <= 0
 
 
 def behind_mv(c: Context) -> float:

@@ -108,7 +108,7 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
     "st_elevation_mi": _CALM_ST_T
     | {"st_elevation", "pericarditis", "hyperacute_t", "wellens", "brugada_1", "st_depression", "hypokalaemia"},
     "de_winter": _CALM_ST_T | {"infarction_posterior", "hyperacute_t", "st_depression", "hypokalaemia"},
-    "st_depression_diffuse": frozenset({"infarction_posterior", "st_depression", "st_t_nonspecific", "juvenile_t"}),
+    "st_depression_diffuse": frozenset({"infarction_posterior", "st_t_nonspecific", "juvenile_t"}),
     "sgarbossa_criteria": frozenset({"barcelona_criteria"}),
     "hyperkalaemia": frozenset({"hyperacute_t", "early_repolarization"}),
     "brugada_1": frozenset({"st_elevation", "early_repolarization", "juvenile_t"}),

@@ -23,7 +23,7 @@ EXCLUSIVE = (
     ({"pericarditis"}, {"st_elevation_mi", "early_repolarization"}),
     ({"wellens", "juvenile_t"}, {"t_inversion", "st_t_nonspecific"}),
     ({"st_t_nonspecific"}, {"t_inversion", "st_depression", "st_depression_diffuse", "wellens", "st_elevation_mi"}),
-    ({"st_depression"}, {"st_depression_diffuse", "st_elevation_mi", "de_winter"}),
+    ({"st_depression"}, {"st_elevation_mi", "de_winter"}),
     ({"sgarbossa_criteria"}, {"barcelona_criteria"}),
     ({"st_elevation_mi"}, {"sgarbossa_criteria", "barcelona_criteria", "hyperacute_t", "wellens", "brugada_1"}),
     ({"qt_prolonged"}, {"qt_short"}),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tests.reference.ecg_model import LEADS, PRESETS, EcgSpec, Noise, Part, bump, simulate
 
-__all__ = ["CASES", "VARIANTS", "Case", "Variant", "every", "make", "on_other_hearts"]
+__all__ = ["CASES", "VARIANTS", "Case", "Variant", "every", "injure", "make", "on_other_hearts"]
 
 Floats = NDArray[np.float64]
 #: T of a healthy adult, mV.
@@ -113,6 +113,35 @@ def make(
     behind = signal[11] / 3 + extra
     whole = np.vstack([signal + added, behind])
     return whole[:, round(fs) : round(fs) + round(duration_s * fs)], (*LEADS, *case.behind)
+
+
+def injure(signal: Floats, case: Case, *, fs: float, j: NDArray[np.int64], t_offset: NDArray[np.int64]) -> Floats:
+    """Return a real (12, n_samples) ECG of a healthy heart, mV, with the ST of a case laid over its own ST and T.
+
+    Parameters
+    ----------
+    signal : (12, n_samples) array
+    case : Case
+        Its T moves each lead's own by as much as it differs from a healthy one.
+    fs : float
+        Hz.
+    j, t_offset : (n_beats,) int arrays
+        Samples; beats with a negative one are left as they are.
+    """
+    t_s = np.arange(signal.shape[1]) / fs
+    added = np.zeros_like(signal)
+    for start, stop in zip(j, t_offset, strict=True):
+        if start < 0 or stop <= start:
+            continue
+        length = 1000 * (stop - start) / fs
+        beat, marks = 1000 * (t_s - start / fs), (0.2 * length, 0.62 * length, length)
+        for row, lead in enumerate(LEADS):
+            if lead in case.st:
+                moved = case.t.get(lead, _T[lead])[0] - _T[lead][0]
+                added[row] += _st_t(beat, marks, 24.0, case.st[lead], (moved,), 1.0)
+    one, two = added[0], added[1]
+    added[2:6] = two - one, -(one + two) / 2, one - two / 2, two - one / 2
+    return signal + added
 
 
 def _st_t(
