@@ -20,6 +20,7 @@ from ecg_engine.detection.cleaning import remove_baseline, remove_mains
 from ecg_engine.detection.delineation import delineate, marks_by_rule, with_p_of
 from ecg_engine.detection.ectopy import confirm_ventricular
 from ecg_engine.detection.median_beat import SingleBeats, median_and_singles
+from ecg_engine.detection.p_train import PTrain, find_p_train
 from ecg_engine.detection.pacing import without_spikes
 from ecg_engine.detection.parameters import samples
 from ecg_engine.detection.quality import measure_quality, overall_quality
@@ -79,6 +80,8 @@ class Seen:
         How long all leads stood exactly still, s, in stretches of `DEAD_S` and more; they are gaps.
     atria : AtrialSigns, optional
         Of a recording seen in one piece, its middle minute.
+    p_train : PTrain, optional
+        P waves wherever they stand, of the same minute.
     """
 
     leads: tuple[str, ...]
@@ -91,6 +94,7 @@ class Seen:
     alike: bool
     dead_s: float
     atria: AtrialSigns | None = None
+    p_train: PTrain | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,6 +114,7 @@ class _Block:
     straight: NDArray[np.float64] | None = None
     mains_hz: float | None = None
     thinned: Thinned | None = None
+    p_train: PTrain | None = None
 
 
 def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequence[tuple[int, str]] = ()) -> Seen:
@@ -169,12 +174,13 @@ def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequenc
         leads=names,
         quality=quality,
         beats=beats,
-        marks=_marks_of(parts) if alike and len(beats.r_peaks) else None,
+        marks=_marks_of(parts, fs) if alike and len(beats.r_peaks) else None,
         beat=beat,
         singles=singles,
         mains_hz=next((p.mains_hz for p in parts if p.mains_hz is not None), None),
         alike=alike,
         dead_s=sum(b - a for a, b in dead) / fs,
+        p_train=parts[0].p_train if alike and len(parts) == 1 else None,
         atria=see_atria(parts[0].thinned) if alike and len(parts) == 1 and parts[0].thinned is not None else None,
     )
 
@@ -253,6 +259,7 @@ def _see_block(
     thinned = None
     if n <= WHOLE_S * fs:
         thinned = thin(straight, fs=fs, leads=leads, usable=rows, r_peaks=beats.r_peaks, kinds=kinds, table=table)
+    train = None if thinned is None else find_p_train(thinned)
     return _Block(
         start=start,
         quality=quality,
@@ -263,6 +270,7 @@ def _see_block(
         straight=straight,
         mains_hz=mains.mains_hz,
         thinned=thinned,
+        p_train=train,
     )
 
 
@@ -328,12 +336,15 @@ def _beats_of(parts: Sequence[_Block], usable: NDArray[np.bool_]) -> Beats:
     )
 
 
-def _marks_of(parts: Sequence[_Block]) -> Delineation:
+def _marks_of(parts: Sequence[_Block], fs: float) -> Delineation:
     table = np.concatenate([part.table for part in parts if part.table is not None])
     by_lead = np.concatenate([part.by_lead for part in parts if part.by_lead is not None], axis=1)
+    trains = [part.p_train for part in parts if part.p_train is not None] if len(parts) == 1 else []
+    extra = np.concatenate([np.zeros(0), *(train.extra_s for train in trains)])
     return Delineation(
         **{name: table[:, k] for k, name in enumerate(MARK_NAMES)},
         by_lead=tuple(LeadMarks(**{name: rows[:, k] for k, name in enumerate(MARK_NAMES)}) for rows in by_lead),
+        extra_p_peaks=np.rint(extra * fs).astype(np.int64),
     )
 
 
