@@ -21,7 +21,7 @@ from ecg_engine.detection.delineation import delineate, marks_by_rule, with_p_of
 from ecg_engine.detection.ectopy import confirm_ventricular
 from ecg_engine.detection.median_beat import SingleBeats, median_and_singles
 from ecg_engine.detection.p_train import PTrain, find_p_train
-from ecg_engine.detection.pacing import without_spikes
+from ecg_engine.detection.pacing import SPIKE_S, find_locked_spikes, without_spikes
 from ecg_engine.detection.parameters import samples
 from ecg_engine.detection.quality import measure_quality, overall_quality
 from ecg_engine.detection.r_peaks import detect_beats
@@ -235,10 +235,13 @@ def _see_block(
     if not len(beats.r_peaks):
         beats = replace(beats, kinds=np.zeros(0, "<U1"))
         return _Block(start=start, quality=quality, beats=beats, mains_hz=mains.mains_hz)
+    locked = find_locked_spikes(np.ascontiguousarray(mains.signal[rows]), beats.r_peaks, fs=fs)
+    beats = replace(beats, pacing_spikes=_with_new(beats.pacing_spikes, locked, samples(SPIKE_S, fs)))
     heart = without_spikes(mains.signal, beats.pacing_spikes, fs=fs)
     votes = np.ascontiguousarray(heart[rows])
     kinds = classify_beats(np.ascontiguousarray(mains.signal[rows]), fs=fs, r_peaks=beats.r_peaks)
     kinds = confirm_ventricular(votes, kinds, beats.r_peaks, fs=fs)
+    kinds[np.searchsorted(beats.r_peaks, locked)] = "Q"
     for at, kind in known:
         k = beat_near(beats.r_peaks, at - start, fs)
         if k is not None:
@@ -280,6 +283,14 @@ def beat_near(r_peaks: NDArray[np.int64], at: float, fs: float) -> int | None:
         return None
     k = int(np.argmin(np.abs(r_peaks - at)))
     return k if abs(float(r_peaks[k]) - at) <= SAME_BEAT_S * fs else None
+
+
+def _with_new(known: NDArray[np.int64], found: NDArray[np.int64], apart: int) -> NDArray[np.int64]:
+    """Return the spikes known and those found that stand not beside one of them."""
+    if not len(found) or not len(known):
+        return known if not len(found) else found
+    nearest = np.abs(found[:, None] - known[None, :]).min(axis=1)
+    return np.sort(np.concatenate((known, found[nearest > apart])))
 
 
 def _table(marks: LeadMarks) -> NDArray[np.int64]:

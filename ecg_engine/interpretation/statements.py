@@ -16,6 +16,7 @@ from ecg_engine.interpretation import (  # noqa: F401
     infarction,
     ischaemia,
     normal,
+    pacing,
     premature,
     repolarisation,
     rhythm,

@@ -44,6 +44,7 @@ STATEMENT_LEVELS: Final[Mapping[str, str]] = {
     "hypokalaemia": "urgent",
     "atrial_fibrillation": "urgent",
     "atrial_flutter": "urgent",
+    "pacing_failure_to_capture": "urgent",
     "av_block_3": "critical",
     "av_block_2_mobitz_2": "critical",
     "av_block_2_advanced": "critical",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ecg_engine.detection.atria import AtrialSigns
 from ecg_engine.detection.p_train import PTrain
 from ecg_engine.measurement.av_measures import measure_av
+from ecg_engine.measurement.pacing_measures import measure_pacing
 from ecg_engine.measurement.qtc import qtc_bazett_ms, qtc_framingham_ms, qtc_fridericia_ms, qtc_hodges_ms
 from ecg_engine.measurement.rhythm_measures import measure_atria, measure_ectopy, rr_irregularity
 from ecg_engine.types import ABSENT, Beats, Delineation, MedianBeat
@@ -74,6 +75,7 @@ def measure_global(
         out.update(_p_waves(marks, beats, fs))
     out.update(measure_ectopy(beats, marks, fs))
     out.update(measure_av(p_train, beats, fs))
+    out.update(measure_pacing(beats, fs))
     irregular = rr_irregularity(beats, fs)
     if irregular is not None:
         out["rr_irregularity_percent"] = irregular

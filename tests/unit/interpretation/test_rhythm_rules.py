@@ -87,7 +87,7 @@ def test_under_a_pacemaker_fibrillation_is_told_by_its_waves():
     found = context(**paced, f_wave_percent=45.0, p_coherence_percent=20.0)
     assert said(found) == {"paced_rhythm", "atrial_fibrillation"}
     assert said(context(**paced, f_wave_percent=45.0, p_coherence_percent=60.0)) == {"paced_rhythm"}
-    assert said(context(**paced, f_wave_percent=30.0, p_coherence_percent=20.0)) == {"paced_rhythm"}
+    assert said(context(**paced, f_wave_percent=29.0, p_coherence_percent=20.0)) == {"paced_rhythm"}
 
 
 NO_P = {"without": ("pr_ms", "p_axis_deg", "p_duration_ms"), "p_share_percent": 10.0, "p_coherence_percent": 15.0,
@@ -161,3 +161,22 @@ def test_paced_beats_apart_from_p_are_no_complete_block():
 
 def test_an_atrial_rate_of_flutter_is_no_av_block():
     assert not {code for code in said(context(**(BLOCKED | {"atrial_bpm": 181.0}))) if code.startswith("av_")}
+
+
+@pytest.mark.parametrize(
+    ("measured", "code"),
+    [
+        ({"spike_to_r_ms": 80.0, "first_spike_to_r_ms": 80.0, "spikes_a_beat": 1.0}, "pacing_ventricular"),
+        ({"spike_to_r_ms": 80.0, "first_spike_to_r_ms": 240.0, "spikes_a_beat": 2.0}, "pacing_dual"),
+        ({"spike_to_r_ms": 200.0, "first_spike_to_r_ms": 200.0, "spikes_a_beat": 1.0, "qrs_ms": 90.0}, "pacing_atrial"),
+    ],
+)
+def test_which_chamber_is_paced(measured, code):
+    found = said(context(kinds="Q" * 12, **({"n_pacing_spikes": 12.0, "qrs_ms": 160.0} | measured)))
+    assert {c for c in found if c.startswith("pac")} == {"paced_rhythm", code}
+
+
+@pytest.mark.parametrize(("lost", "pacemaker", "holds"), [(1.0, True, False), (2.0, True, True), (2.0, None, False)])
+def test_failure_to_capture(lost, pacemaker, holds):
+    c = context(n_pacing_spikes=4.0, n_spikes_without_beat=lost, patient=Patient(age_years=70, pacemaker=pacemaker))
+    assert ("pacing_failure_to_capture" in said(c)) is holds
