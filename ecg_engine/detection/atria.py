@@ -26,7 +26,9 @@ INFERIOR: Final = ("II", "III", "aVF")
 NEAREST: Final = ("V1", "II", "aVF", "III", "I")
 #: The second flutter wave lies so near to twice the lag of the first, samples.
 FLUTTER_REACH: Final = 1
-_ONSET, _OFFSET, _T_OFFSET = (MARK_NAMES.index(name) for name in ("qrs_onset", "qrs_offset", "t_offset"))
+_P_PEAK, _ONSET, _OFFSET, _T_OFFSET = (
+    MARK_NAMES.index(name) for name in ("p_peak", "qrs_onset", "qrs_offset", "t_offset")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +71,8 @@ class Thinned:
     kinds : (n_beats,) '<U1' array
     begins, ends : (n_beats,) int64 arrays
         Of each QRS, with a margin.
-    t_ends : (n_beats,) int64 array
-        End of T, `ABSENT` where unknown.
+    p_peaks, t_ends : (n_beats,) int64 arrays
+        P and the end of T, `ABSENT` where unknown.
     every : int
         So many samples of the recording make one here.
     first : int
@@ -84,6 +86,7 @@ class Thinned:
     kinds: NDArray[np.str_]
     begins: NDArray[np.int64]
     ends: NDArray[np.int64]
+    p_peaks: NDArray[np.int64]
     t_ends: NDArray[np.int64]
     every: int
     first: int = 0
@@ -150,10 +153,15 @@ def thin(
         kinds=kinds[inside],
         begins=begins.astype(np.int64),
         ends=ends.astype(np.int64),
-        t_ends=np.where(np.isnan(marks[:, _T_OFFSET]), ABSENT, np.rint(marks[:, _T_OFFSET])).astype(np.int64),
+        p_peaks=_or_absent(marks[:, _P_PEAK]),
+        t_ends=_or_absent(marks[:, _T_OFFSET]),
         every=every,
         first=first,
     )
+
+
+def _or_absent(places: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.where(np.isnan(places), float(ABSENT), np.rint(places)).astype(np.int64)
 
 
 def see_atria(part: Thinned) -> AtrialSigns:

@@ -19,6 +19,12 @@ BRIDGE_S: Final = 0.004
 SPIKE_MV: Final = 0.25
 #: Against the steepness of everything else in the lead (median absolute difference).
 SPIKE_NOISE: Final = 25.0
+#: Smaller spikes are told by their place: each beat has one, so long before R, s, at one time to so much, s, in so many
+#: of the beats. A wide QRS goes on for longer than the nearer limit.
+LOCKED_S: Final = (0.20, 0.05)
+LOCKED_WITHIN_S: Final = 0.010
+LOCKED_SHARE: Final = 0.6
+LOCKED_BEATS: Final = 4
 #: Slower recordings cannot show a spike: it would be one sample.
 MIN_FS: Final = 400.0
 
@@ -54,6 +60,48 @@ def find_pacing_spikes(signal: NDArray[np.float64], *, fs: float) -> NDArray[np.
         height = max(SPIKE_MV, SPIKE_NOISE * usual)
         found.append(out[: spikes_into(np.ascontiguousarray(row), width, height, out)])
     return _merge(found, width, at_least=2 if len(signal) >= 3 else 1)
+
+
+def find_locked_spikes(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], *, fs: float) -> NDArray[np.int64]:
+    """Find small spikes that stand at one time before the R peaks.
+
+    Parameters
+    ----------
+    signal : (n_leads, n_samples) float64 array
+        mV, no NaN.
+    r_peaks : (n_beats,) int64 array
+    fs : float
+        Hz; below 400 Hz nothing is found.
+
+    Returns
+    -------
+    (n_spikes,) int64 array
+        Samples, increasing; empty where the beats do not share such a spike.
+
+    Notes
+    -----
+    A spike after the device's low-pass is a bend of one or two samples; it must be so many times as sharp as the lead
+    is steep (`SPIKE_NOISE`), in the median beat, and in two leads at least.
+    """
+    near, far = samples(LOCKED_S[1], fs), samples(LOCKED_S[0], fs)
+    whole = r_peaks[r_peaks >= far + 1]
+    if fs < MIN_FS or len(signal) < 2 or len(whole) < LOCKED_BEATS:
+        return np.zeros(0, np.int64)
+    at = whole[:, None] + np.arange(-far, -near + 1)
+    sharp = np.empty((len(signal), *at.shape))
+    for row, out in zip(signal, sharp, strict=True):
+        steps = np.abs(np.diff(row[:200_000]))
+        steps = steps[steps > 0]
+        usual = float(np.median(steps)) if steps.size else np.inf
+        np.abs(row[at] - 0.5 * (row[at - 1] + row[at + 1]), out=out)
+        out /= max(usual, 1e-6)
+    second = np.partition(sharp, -2, axis=0)[-2]
+    place = second.argmax(axis=1)
+    usual_place = float(np.median(place))
+    locked = np.abs(place - usual_place) <= LOCKED_WITHIN_S * fs
+    if np.median(second.max(axis=1)) < SPIKE_NOISE or locked.mean() < LOCKED_SHARE:
+        return np.zeros(0, np.int64)
+    return np.asarray(at[np.arange(len(whole)), place][locked], np.int64)
 
 
 def _merge(found: list[NDArray[np.int64]], width: int, *, at_least: int) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ __all__ = [
     "CLASSES",
     "CLEANING",
     "EPISODES",
+    "P_TRAIN",
     "QRS",
     "QUALITY",
     "SCORES",
@@ -122,6 +123,36 @@ class AtrialParameters:
     flutter_wander_s: float = 0.30  #: what two moving means of so much leave is no flutter wave
     flutter_opposite: float = -0.45  #: half a wave later the signal is opposite (correlation)
     least_free_s: float = 0.5  #: so much must be left between the QRS complexes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PTrainParameters:
+    """P waves wherever they stand. Times in s; a correlation, and shares.
+
+    A P wave lasts 0.08 to 0.12 s; a sinus node's rate lies between 40 and 180 a minute and changes by some
+    10 % from beat to beat, a little more around a blocked one (ventriculophasic arrhythmia). Set by these figures and
+    simulated blocks, and checked for silence on records without block.
+    """
+
+    half_s: float = 0.06  #: half of the window in which a P wave is compared
+    move_s: float = 0.03  #: a P wave is moved by so much to fit the others
+    seed_s: float = 0.06  #: and sought so near to its place at the period
+    like: float = 0.80  #: correlation, all leads together, with the usual P wave
+    gain: tuple[float, float] = (0.55, 1.7)  #: and so large against it
+    apart_s: float = 0.24  #: no two P waves stand nearer
+    fewest: int = 4  #: P waves that make a train
+    least_rr_s: float = 0.5  #: faster ventricles follow their atria, or are not led by them at all
+    pp_s: tuple[float, float] = (0.33, 1.5)  #: one P wave to the next
+    uneven: float = 0.13  #: PP deviates by so much of itself
+    uneven_extra: float = 0.2  #: a P that no QRS follows stands no nearer to its neighbours than PP less so much of it
+    even_share: float = 0.85  #: at so many of the intervals at least
+    missed_share: float = 0.2  #: so many of those seen may be missing where they should be plain
+    vote_share: float = 0.6  #: a PP is taken that has so many of the most votes
+    loudest: float = 0.97  #: what is louder than this quantile counts no more than it
+    t_end_s: float = 0.45  #: T ends so long after R at most
+    t_least_s: float = 0.20  #: and at least
+    t_rr_share: float = 0.6  #: or at so much of RR
+    t_margin_s: float = 0.04  #: T is subtracted so far beyond its usual end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -435,6 +466,7 @@ class EpisodeParameters:
 
 
 EPISODES: Final = EpisodeParameters()
+P_TRAIN: Final = PTrainParameters()
 QRS: Final = QrsParameters()
 CLEANING: Final = CleaningParameters()
 QUALITY: Final = QualityParameters()

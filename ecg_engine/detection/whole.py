@@ -20,7 +20,8 @@ from ecg_engine.detection.cleaning import remove_baseline, remove_mains
 from ecg_engine.detection.delineation import delineate, marks_by_rule, with_p_of
 from ecg_engine.detection.ectopy import confirm_ventricular
 from ecg_engine.detection.median_beat import SingleBeats, median_and_singles
-from ecg_engine.detection.pacing import without_spikes
+from ecg_engine.detection.p_train import PTrain, find_p_train
+from ecg_engine.detection.pacing import SPIKE_S, find_locked_spikes, without_spikes
 from ecg_engine.detection.parameters import QRS, samples
 from ecg_engine.detection.quality import measure_quality, overall_quality
 from ecg_engine.detection.r_peaks import detect_beats
@@ -82,6 +83,8 @@ class Seen:
         How long all leads stood exactly still, s, in stretches of `DEAD_S` and more; they are gaps.
     atria : AtrialSigns, optional
         Of a recording seen in one piece, its middle minute.
+    p_train : PTrain, optional
+        P waves wherever they stand, of the same minute.
     """
 
     leads: tuple[str, ...]
@@ -94,6 +97,7 @@ class Seen:
     alike: bool
     dead_s: float
     atria: AtrialSigns | None = None
+    p_train: PTrain | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,6 +117,7 @@ class _Block:
     straight: NDArray[np.float64] | None = None
     mains_hz: float | None = None
     thinned: Thinned | None = None
+    p_train: PTrain | None = None
 
 
 def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequence[tuple[int, str]] = ()) -> Seen:
@@ -172,12 +177,13 @@ def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequenc
         leads=names,
         quality=quality,
         beats=beats,
-        marks=_marks_of(parts) if alike and len(beats.r_peaks) else None,
+        marks=_marks_of(parts, fs) if alike and len(beats.r_peaks) else None,
         beat=beat,
         singles=singles,
         mains_hz=next((p.mains_hz for p in parts if p.mains_hz is not None), None),
         alike=alike,
         dead_s=sum(b - a for a, b in dead) / fs,
+        p_train=parts[0].p_train if alike and len(parts) == 1 else None,
         atria=see_atria(parts[0].thinned) if alike and len(parts) == 1 and parts[0].thinned is not None else None,
     )
 
@@ -265,10 +271,13 @@ def _see_block(
     if not len(beats.r_peaks):
         beats = replace(beats, kinds=np.zeros(0, "<U1"))
         return _Block(start=start, quality=quality, beats=beats, mains_hz=mains.mains_hz)
+    locked = find_locked_spikes(np.ascontiguousarray(mains.signal[rows]), beats.r_peaks, fs=fs)
+    beats = replace(beats, pacing_spikes=_with_new(beats.pacing_spikes, locked, samples(SPIKE_S, fs)))
     heart = without_spikes(mains.signal, beats.pacing_spikes, fs=fs)
     votes = np.ascontiguousarray(heart[rows])
     kinds = classify_beats(np.ascontiguousarray(mains.signal[rows]), fs=fs, r_peaks=beats.r_peaks)
     kinds = confirm_ventricular(votes, kinds, beats.r_peaks, fs=fs)
+    kinds[np.searchsorted(beats.r_peaks, locked)] = "Q"
     for at, kind in known:
         k = beat_near(beats.r_peaks, at - start, fs)
         if k is not None:
@@ -291,6 +300,7 @@ def _see_block(
     thinned = None
     if n <= WHOLE_S * fs:
         thinned = thin(straight, fs=fs, leads=leads, usable=rows, r_peaks=beats.r_peaks, kinds=kinds, table=table)
+    train = None if thinned is None else find_p_train(thinned)
     return _Block(
         start=start,
         quality=quality,
@@ -301,6 +311,7 @@ def _see_block(
         straight=straight,
         mains_hz=mains.mains_hz,
         thinned=thinned,
+        p_train=train,
     )
 
 
@@ -338,6 +349,14 @@ def _beats_between_gaps(signal: NDArray[np.float64], fs: float) -> Beats:
         gaps=tuple(sorted(gaps)),
         leads=tuple(sorted({i for _, part in found for i in part.leads})),
     )
+
+
+def _with_new(known: NDArray[np.int64], found: NDArray[np.int64], apart: int) -> NDArray[np.int64]:
+    """Return the spikes known and those found that stand not beside one of them."""
+    if not len(found) or not len(known):
+        return known if not len(found) else found
+    nearest = np.abs(found[:, None] - known[None, :]).min(axis=1)
+    return np.sort(np.concatenate((known, found[nearest > apart])))
 
 
 def _table(marks: LeadMarks) -> NDArray[np.int64]:
@@ -394,12 +413,15 @@ def _beats_of(parts: Sequence[_Block], usable: NDArray[np.bool_]) -> Beats:
     )
 
 
-def _marks_of(parts: Sequence[_Block]) -> Delineation:
+def _marks_of(parts: Sequence[_Block], fs: float) -> Delineation:
     table = np.concatenate([part.table for part in parts if part.table is not None])
     by_lead = np.concatenate([part.by_lead for part in parts if part.by_lead is not None], axis=1)
+    trains = [part.p_train for part in parts if part.p_train is not None] if len(parts) == 1 else []
+    extra = np.concatenate([np.zeros(0), *(train.extra_s for train in trains)])
     return Delineation(
         **{name: table[:, k] for k, name in enumerate(MARK_NAMES)},
         by_lead=tuple(LeadMarks(**{name: rows[:, k] for k, name in enumerate(MARK_NAMES)}) for rows in by_lead),
+        extra_p_peaks=np.rint(extra * fs).astype(np.int64),
     )
 
 

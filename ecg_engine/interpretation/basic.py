@@ -21,9 +21,11 @@ FIBRILLATION_PERCENT: Final = 40.0
 SURE_FIBRILLATION_PERCENT: Final = 90.0
 #: And where RR is irregular (root mean square change from beat to beat, %): conducted fibrillation is never regular.
 IRREGULAR_PERCENT: Final = 6.0
-#: Under a pacemaker RR says nothing: there fibrillation waves must stand out so far, % of the power without QRS and T,
-#: and no P be alike before the QRS.
-PACED_F_WAVE_PERCENT: Final = 40.0
+#: Under a pacemaker RR says nothing: there the waves must have a fibrillation's rate, per minute (atrial cycles
+#: shorter than 200 ms), stand out so far, % of the power without QRS and T (nine in ten records without
+#: fibrillation have less than 28), and no P be alike before the QRS.
+FIBRILLATION_BPM: Final = 300.0
+PACED_F_WAVE_PERCENT: Final = 30.0
 #: Flutter waves are so like each other, %; from the second on even beside what passes for sinus P waves.
 FLUTTER_EVEN_PERCENT: Final = 50.0
 SURE_FLUTTER_PERCENT: Final = 75.0
@@ -117,10 +119,10 @@ def is_fibrillation(c: Context) -> bool:
 
 def fibrillates_under_pacing(c: Context) -> bool:
     """Return whether fibrillation waves stand out under paced beats."""
-    waves, alike = c.get("f_wave_percent"), c.get("p_coherence_percent")
-    if waves is None or alike is None or not is_any_paced(c):
+    waves, rate, alike = c.get("f_wave_percent"), c.get("f_wave_bpm"), c.get("p_coherence_percent")
+    if waves is None or rate is None or alike is None or not is_any_paced(c):
         return False
-    return waves >= PACED_F_WAVE_PERCENT and alike <= NO_P_COHERENCE_PERCENT
+    return waves >= PACED_F_WAVE_PERCENT and rate >= FIBRILLATION_BPM and alike <= NO_P_COHERENCE_PERCENT
 
 
 def is_any_paced(c: Context) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ecg_engine.interpretation.av_block import has_blocked_p
 from ecg_engine.interpretation.basic import is_sinus
 from ecg_engine.interpretation.context import Context, fact, rule
 from ecg_engine.types import Evidence, Statement
@@ -19,6 +20,16 @@ def _certainty(c: Context) -> str:
     return "definite" if c.get("p_axis_deg") is not None else "probable"
 
 
+def _sinus_bpm(c: Context) -> float | None:
+    """Return the rate of the sinus node: that of the P waves, where some of them are blocked."""
+    rate = c.get("heart_rate_bpm")
+    return rate if rate is None or not has_blocked_p(c) else c.get("atrial_bpm")
+
+
+def _rate_code(c: Context) -> str:
+    return "atrial_bpm" if has_blocked_p(c) else "heart_rate_bpm"
+
+
 def _sinus_evidence(c: Context) -> tuple[Evidence, ...]:
     codes = ("p_share_percent", "pr_spread_ms", "p_coherence_percent", "p_axis_deg")
     return tuple(fact(c, code, source="acc_svt_2015") for code in codes if c.get(code) is not None)
@@ -27,30 +38,30 @@ def _sinus_evidence(c: Context) -> tuple[Evidence, ...]:
 @rule("rhythm")
 def sinus_rhythm(c: Context) -> Statement | None:
     """P of a sinus axis before each QRS, rate within the limits of the age."""
-    rate = c.get("heart_rate_bpm")
+    rate = _sinus_bpm(c)
     if rate is None or not is_sinus(c) or not c.limits.slow_bpm <= rate <= c.limits.fast_bpm:
         return None
-    evidence = (*_sinus_evidence(c), fact(c, "heart_rate_bpm", source="acc_brady_2018"))
+    evidence = (*_sinus_evidence(c), fact(c, _rate_code(c), source="acc_brady_2018"))
     return Statement(code="sinus_rhythm", certainty=_certainty(c), evidence=evidence)
 
 
 @rule("rhythm")
 def sinus_bradycardia(c: Context) -> Statement | None:
     """Sinus rhythm below the limit of the age."""
-    rate = c.get("heart_rate_bpm")
+    rate = _sinus_bpm(c)
     if rate is None or not is_sinus(c) or rate >= c.limits.slow_bpm:
         return None
-    limit = fact(c, "heart_rate_bpm", "<", c.limits.slow_bpm, source="acc_brady_2018")
+    limit = fact(c, _rate_code(c), "<", c.limits.slow_bpm, source="acc_brady_2018")
     return Statement(code="sinus_bradycardia", certainty=_certainty(c), evidence=(limit, *_sinus_evidence(c)))
 
 
 @rule("rhythm")
 def sinus_tachycardia(c: Context) -> Statement | None:
     """Sinus rhythm above the limit of the age."""
-    rate = c.get("heart_rate_bpm")
+    rate = _sinus_bpm(c)
     if rate is None or not is_sinus(c) or rate <= c.limits.fast_bpm:
         return None
-    limit = fact(c, "heart_rate_bpm", ">", c.limits.fast_bpm, source="acc_svt_2015")
+    limit = fact(c, _rate_code(c), ">", c.limits.fast_bpm, source="acc_svt_2015")
     return Statement(code="sinus_tachycardia", certainty=_certainty(c), evidence=(limit, *_sinus_evidence(c)))
 
 

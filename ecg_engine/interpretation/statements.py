@@ -10,6 +10,7 @@ from typing import Final
 from ecg_engine.interpretation import (  # noqa: F401
     atria,
     atrial,
+    av_block,
     av_intervals,
     brugada,
     conduction,
@@ -19,6 +20,7 @@ from ecg_engine.interpretation import (  # noqa: F401
     infarction,
     ischaemia,
     normal,
+    pacing,
     preexcitation,
     premature,
     repolarisation,
@@ -75,6 +77,17 @@ _ST_T: Final = _CALM_ST_T | {
 }  # fmt: skip
 _ANY_ST_T: Final = _SCARS | _ST_T
 
+_AV_BLOCKS: Final = frozenset({
+    "av_block_2_mobitz_1", "av_block_2_mobitz_2", "av_block_2_to_1", "av_block_2_advanced", "av_block_3",
+    "av_dissociation",
+})  # fmt: skip
+#: A block of the second or third degree says more of the rhythm than these, and accounts for them.
+_BLOCKED: Final = frozenset({
+    "undetermined_rhythm", "atrial_fibrillation", "sinus_arrhythmia", "sinus_pause", "premature_atrial_complex",
+    "atrial_bigeminy", "atrial_couplet", "atrial_run", "av_block_1", "junctional_rhythm",
+    "accelerated_junctional_rhythm", "supraventricular_tachycardia", "atrial_rhythm",
+})  # fmt: skip
+
 #: What a statement takes away from the conclusion. Exchanged limb electrodes and a mirrored heart turn the limb leads
 #: over: nothing that rests on their signs is said.
 SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
@@ -116,6 +129,12 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
     "wellens": frozenset({"t_inversion", "st_t_nonspecific", "juvenile_t"}),
     "juvenile_t": frozenset({"t_inversion", "st_t_nonspecific"}),
     "pericarditis": frozenset({"early_repolarization", "st_elevation"}),
+    "av_block_2_mobitz_1": _BLOCKED,
+    "av_block_2_mobitz_2": _BLOCKED,
+    "av_block_2_to_1": _BLOCKED - {"av_block_1"},
+    "av_block_2_advanced": _BLOCKED,
+    "av_block_3": _BLOCKED | {"sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia"},
+    "av_dissociation": _BLOCKED | {"sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia"},
     # Intervals and shapes of what fibrillating ventricles write are none.
     "ventricular_fibrillation": frozenset(
         {
@@ -133,8 +152,9 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
     )
     | _PREMATURE
     | _SHAPES
+    | _AV_BLOCKS
     | _ANY_ST_T,
-    "ventricular_tachycardia": frozenset({"undetermined_rhythm", "bradycardia"}) | _PREMATURE | _ANY_ST_T,
+    "ventricular_tachycardia": frozenset({"undetermined_rhythm", "bradycardia"}) | _PREMATURE | _AV_BLOCKS | _ANY_ST_T,
     "asystole": frozenset({"pause", "undetermined_rhythm", "bradycardia"}) | _ANY_ST_T,
 }
 

@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.detection.atria import AtrialSigns
+from ecg_engine.detection.p_train import PTrain
+from ecg_engine.measurement.av_measures import measure_av
+from ecg_engine.measurement.pacing_measures import measure_pacing
 from ecg_engine.measurement.qtc import qtc_bazett_ms, qtc_framingham_ms, qtc_fridericia_ms, qtc_hodges_ms
 from ecg_engine.measurement.rhythm_measures import measure_atria, measure_ectopy, rr_irregularity
 from ecg_engine.types import ABSENT, Beats, Delineation, MedianBeat
@@ -37,6 +40,7 @@ def measure_global(
     usable: Sequence[str],
     n_samples: int,
     atria: AtrialSigns | None = None,
+    p_train: PTrain | None = None,
 ) -> dict[str, float]:
     """Measure what belongs to all leads together.
 
@@ -57,6 +61,8 @@ def measure_global(
         Length of the recording.
     atria : AtrialSigns, optional
         What was seen between the QRS complexes.
+    p_train : PTrain, optional
+        P waves wherever they stand.
 
     Returns
     -------
@@ -68,6 +74,8 @@ def measure_global(
     if marks is not None and len(beats.r_peaks):
         out.update(_p_waves(marks, beats, fs))
     out.update(measure_ectopy(beats, marks, fs))
+    out.update(measure_av(p_train, beats, fs))
+    out.update(measure_pacing(beats, fs))
     irregular = rr_irregularity(beats, fs)
     if irregular is not None:
         out["rr_irregularity_percent"] = irregular

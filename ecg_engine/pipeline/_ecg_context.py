@@ -91,6 +91,7 @@ def judge(recording: Recording, seen: Seen, *, fast: FastVentricular | None, fin
         usable=usable,
         n_samples=recording.n_samples * finer,
         atria=seen.atria,
+        p_train=seen.p_train,
     )
     if marks is not None and overall.get("p_coherence_percent", 100.0) < P_COHERENCE_PERCENT:
         marks = _without_p(marks)

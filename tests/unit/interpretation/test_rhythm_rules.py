@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ecg_engine.interpretation import interpret, judge_urgency
 from ecg_engine.types import Patient
 from tests.unit.interpretation.test_rules import FIBRILLATING, context, said
 
@@ -86,7 +87,7 @@ def test_under_a_pacemaker_fibrillation_is_told_by_its_waves():
     found = context(**paced, f_wave_percent=45.0, p_coherence_percent=20.0)
     assert said(found) == {"paced_rhythm", "atrial_fibrillation"}
     assert said(context(**paced, f_wave_percent=45.0, p_coherence_percent=60.0)) == {"paced_rhythm"}
-    assert said(context(**paced, f_wave_percent=30.0, p_coherence_percent=20.0)) == {"paced_rhythm"}
+    assert said(context(**paced, f_wave_percent=29.0, p_coherence_percent=20.0)) == {"paced_rhythm"}
 
 
 NO_P = {"without": ("pr_ms", "p_axis_deg", "p_duration_ms"), "p_share_percent": 10.0, "p_coherence_percent": 15.0,
@@ -123,3 +124,59 @@ def test_inverted_p_comes_from_the_atria_or_the_junction_by_its_distance():
 def test_sinus_pause(longest, holds):
     found = said(context(rr_max_ms=longest, rr_cv_percent=12.0))
     assert ("sinus_pause" in found) is holds and ("sinus_arrhythmia" in found) is not holds
+
+
+BLOCKED = {
+    "n_blocked_p": 2.0, "n_p_without_qrs": 2.0, "blocked_in_a_row": 1.0, "conducted_in_a_row": 3.0, "atrial_bpm": 80.0,
+    "pp_ms": 750.0, "p_to_r_before_block_ms": 200.0, "p_to_r_after_block_ms": 200.0, "p_to_r_range_ms": 10.0,
+    "heart_rate_bpm": 62.0, "rr_change_percent": 12.0, "rr_cv_percent": 30.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("measured", "code", "level"),
+    [
+        ({}, "av_block_2_mobitz_2", "critical"),
+        ({"p_to_r_before_block_ms": 224.0}, "av_block_2_mobitz_2", "critical"),
+        ({"p_to_r_before_block_ms": 225.0}, "av_block_2_mobitz_1", "urgent"),
+        ({"conducted_in_a_row": 1.0}, "av_block_2_to_1", "urgent"),
+        ({"conducted_in_a_row": 1.0, "blocked_in_a_row": 2.0}, "av_block_2_advanced", "critical"),
+        ({"p_to_r_range_ms": 300.0, "heart_rate_bpm": 45.0, "rr_change_percent": 1.0, "rr_cv_percent": 2.0},
+         "av_block_3", "critical"),
+        ({"p_to_r_range_ms": 300.0, "rr_change_percent": 1.0, "rr_cv_percent": 2.0}, "av_dissociation", "urgent"),
+    ],
+)  # fmt: skip
+def test_av_block_of_the_second_and_third_degree(measured, code, level):
+    c = context(**(BLOCKED | measured))
+    found = interpret(c)
+    assert {s.code for s in found if s.code.startswith("av_")} == {code}
+    assert judge_urgency(c, found, judged=()).level == level
+
+
+def test_paced_beats_apart_from_p_are_no_complete_block():
+    apart = {"p_to_r_range_ms": 300.0, "heart_rate_bpm": 50.0, "rr_change_percent": 1.0, "rr_cv_percent": 2.0}
+    c = context(**(BLOCKED | apart), kinds="Q" * 12, n_pacing_spikes=12.0)
+    assert said(c) >= {"av_dissociation", "paced_rhythm"} and "av_block_3" not in said(c)
+
+
+def test_an_atrial_rate_of_flutter_is_no_av_block():
+    assert not {code for code in said(context(**(BLOCKED | {"atrial_bpm": 181.0}))) if code.startswith("av_")}
+
+
+@pytest.mark.parametrize(
+    ("measured", "code"),
+    [
+        ({"spike_to_r_ms": 80.0, "first_spike_to_r_ms": 80.0, "spikes_a_beat": 1.0}, "pacing_ventricular"),
+        ({"spike_to_r_ms": 80.0, "first_spike_to_r_ms": 240.0, "spikes_a_beat": 2.0}, "pacing_dual"),
+        ({"spike_to_r_ms": 200.0, "first_spike_to_r_ms": 200.0, "spikes_a_beat": 1.0, "qrs_ms": 90.0}, "pacing_atrial"),
+    ],
+)
+def test_which_chamber_is_paced(measured, code):
+    found = said(context(kinds="Q" * 12, **({"n_pacing_spikes": 12.0, "qrs_ms": 160.0} | measured)))
+    assert {c for c in found if c.startswith("pac")} == {"paced_rhythm", code}
+
+
+@pytest.mark.parametrize(("lost", "pacemaker", "holds"), [(1.0, True, False), (2.0, True, True), (2.0, None, False)])
+def test_failure_to_capture(lost, pacemaker, holds):
+    c = context(n_pacing_spikes=4.0, n_spikes_without_beat=lost, patient=Patient(age_years=70, pacemaker=pacemaker))
+    assert ("pacing_failure_to_capture" in said(c)) is holds

@@ -344,6 +344,19 @@ EXCLUSIVE = (
     {"atrial_fibrillation", "premature_atrial_complex"},
     {"atrial_flutter", "premature_atrial_complex"},
     {"tachycardia", "supraventricular_tachycardia"},
+    {
+        "av_block_1",
+        "av_block_2_mobitz_1",
+        "av_block_2_mobitz_2",
+        "av_block_2_advanced",
+        "av_block_3",
+        "av_dissociation",
+    },
+    {"av_block_2_to_1", "av_block_2_mobitz_1", "av_block_2_mobitz_2", "av_block_2_advanced", "av_block_3"},
+    {"sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia", "av_block_3"},
+    {"sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia", "av_dissociation"},
+    {"atrial_flutter", "av_block_2_mobitz_1", "av_block_2_mobitz_2", "av_block_2_to_1", "av_block_3"},
+    {"ventricular_tachycardia", "av_block_2_mobitz_1", "av_block_2_mobitz_2", "av_block_3"},
     {"sinus_arrhythmia", "sinus_pause"},
     {"atrial_fibrillation", "sinus_arrhythmia"},
 )
@@ -364,6 +377,9 @@ def test_statements_that_exclude_each_other_never_meet(rng):
         "n_premature_atrial": (1, 5), "n_premature_ventricular": (1, 5), "n_ventricular_couplets": (1, 3),
         "ventricular_bigeminy_beats": (2, 6), "ventricular_trigeminy_beats": (2, 5), "n_atrial_couplets": (1, 2),
         "atrial_bigeminy_beats": (2, 5), "atrial_run_longest_beats": (3, 6),
+        "pp_ms": (330, 1500), "atrial_bpm": (40, 220), "n_p_without_qrs": (1, 8), "n_blocked_p": (1, 8),
+        "blocked_in_a_row": (1, 3), "conducted_in_a_row": (1, 5), "p_to_r_before_block_ms": (100, 400),
+        "p_to_r_after_block_ms": (100, 400), "p_to_r_range_ms": (0, 500),
     }  # fmt: skip
     fast = {
         "fast_ventricular_percent": (50, 100), "fast_ventricular_s": (2.5, 10), "fast_ventricular_bpm": (0, 375),
