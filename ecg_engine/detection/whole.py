@@ -19,12 +19,12 @@ from ecg_engine.detection.beat_classes import classify_beats, dominant_beats
 from ecg_engine.detection.cleaning import remove_baseline, remove_mains
 from ecg_engine.detection.delineation import delineate, marks_by_rule, with_p_of
 from ecg_engine.detection.ectopy import confirm_ventricular
+from ecg_engine.detection.long_gaps import beats_between_gaps
 from ecg_engine.detection.median_beat import SingleBeats, median_and_singles
 from ecg_engine.detection.p_train import PTrain, find_p_train
 from ecg_engine.detection.pacing import SPIKE_S, find_locked_spikes, without_spikes
-from ecg_engine.detection.parameters import QRS, samples
+from ecg_engine.detection.parameters import samples
 from ecg_engine.detection.quality import measure_quality, overall_quality
-from ecg_engine.detection.r_peaks import detect_beats
 from ecg_engine.leads import derive_limb_leads
 from ecg_engine.types import ABSENT, Beats, Delineation, LeadMarks, LeadQuality, MedianBeat, Quality, Spell
 from ecg_engine.types.marks import MARK_NAMES
@@ -257,7 +257,7 @@ def _see_block(
     mains = remove_mains(fill_gaps(signal), fs=fs)
     # Mains comes and goes at the edges of its windows, and looks like a beat there: beats are sought without it.
     quiet = np.where(np.isnan(signal), np.nan, mains.signal) if mains.mains_hz is not None else signal
-    beats = _beats_between_gaps(quiet, fs)
+    beats = beats_between_gaps(quiet, fs)
     quality = measure_quality(signal, fs=fs, leads=leads, r_peaks=beats.r_peaks, mains=mains)
     rows = np.array([quality.by_lead[name].usable for name in leads])
     if not rows.any():
@@ -266,7 +266,7 @@ def _see_block(
     used = np.flatnonzero(rows)
     if not rows.all():
         # A lead that turned out to be useless has no vote on the beats either.
-        beats = _beats_between_gaps(np.ascontiguousarray(quiet[rows]), fs)
+        beats = beats_between_gaps(np.ascontiguousarray(quiet[rows]), fs)
         beats = replace(beats, leads=tuple(int(used[i]) for i in beats.leads))
     if not len(beats.r_peaks):
         beats = replace(beats, kinds=np.zeros(0, "<U1"))
@@ -321,34 +321,6 @@ def beat_near(r_peaks: NDArray[np.int64], at: float, fs: float) -> int | None:
         return None
     k = int(np.argmin(np.abs(r_peaks - at)))
     return k if abs(float(r_peaks[k]) - at) <= SAME_BEAT_S * fs else None
-
-
-def _beats_between_gaps(signal: NDArray[np.float64], fs: float) -> Beats:
-    """Return the beats of a signal, sought anew after each long gap of all leads.
-
-    Nothing is heard of the leads in a gap: their weights would follow the silence, and beats after it would be missed.
-    """
-    silent = np.isnan(signal[0])
-    if not silent.any():
-        return detect_beats(signal, fs=fs)
-    for row in signal[1:]:
-        silent &= np.isnan(row)
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], silent.view(np.int8), [0])))).reshape(-1, 2).tolist()
-    long_ones = [(a, b) for a, b in edges if b - a >= samples(QRS.split_s, fs)]
-    if not long_ones:
-        return detect_beats(signal, fs=fs)
-    bounds = [0, *(edge for gap in long_ones for edge in gap), signal.shape[1]]
-    parts = [(a, b) for a, b in zip(bounds[::2], bounds[1::2], strict=True) if b > a]
-    found = [(a, detect_beats(np.ascontiguousarray(signal[:, a:b]), fs=fs)) for a, b in parts]
-    if not found:
-        return detect_beats(signal, fs=fs)
-    gaps = [*long_ones, *((x + a, y + a) for a, part in found for x, y in part.gaps)]
-    return Beats(
-        r_peaks=np.concatenate([part.r_peaks + a for a, part in found]),
-        pacing_spikes=np.concatenate([part.pacing_spikes + a for a, part in found]),
-        gaps=tuple(sorted(gaps)),
-        leads=tuple(sorted({i for _, part in found for i in part.leads})),
-    )
 
 
 def _with_new(known: NDArray[np.int64], found: NDArray[np.int64], apart: int) -> NDArray[np.int64]:
