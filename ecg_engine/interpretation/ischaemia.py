@@ -157,9 +157,16 @@ def barcelona_criteria(c: Context) -> Statement | None:
     return Statement(
         code="barcelona_criteria",
         certainty="possible",
-        evidence=tuple(_st_fact(c, x, CONCORDANT_MV, "barcelona_2020") for x in leads),
+        evidence=tuple(_st_fact(c, x, CONCORDANT_MV, _criterion(c, x)) for x in leads),
         leads=leads,
     )
+
+
+def _criterion(c: Context, lead: str) -> str:
+    """Return whose criterion a lead meets: the share of a deep S, or a small QRS or ST in its direction."""
+    deepest = -min(c.get(code, lead) or 0.0 for code in ("q_mv", "s_mv", "s2_mv"))
+    by_share = _st(c, lead) >= DISCORDANT_SHARE * deepest and deepest > BARCELONA_QRS_MV
+    return "smith_2012_lbbb" if by_share else "barcelona_2020"
 
 
 def _is_out_of_proportion(c: Context, lead: str) -> bool:

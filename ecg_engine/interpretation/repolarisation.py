@@ -57,6 +57,9 @@ def early_repolarization(c: Context) -> Statement | None:
         return None
     leads = elevated_leads(c)
     facts = elevation_evidence(c, leads) + tuple(fact(c, "t_mv", source="macfarlane_2015", lead=x) for x in leads)
+    if {"V2", "V3", "V4"} & set(leads):
+        parts = (("st_j60_mv", "V3"), ("qtc_bazett_ms", None), ("r_mv", "V4"))
+        facts += tuple(fact(c, code, source="smith_2012_subtle", lead=lead) for code, lead in parts)
     return Statement(code="early_repolarization", certainty="possible", evidence=facts, leads=leads)
 
 
@@ -134,9 +137,8 @@ def qt_short(c: Context) -> Statement | None:
     qtc = c.get("qtc_fridericia_ms")
     if qtc is None or is_wide(c) or is_paced(c) or qtc > QTC_SHORT_MS:
         return None
-    certainty = "probable" if qtc <= QTC_VERY_SHORT_MS else "possible"
-    evidence = (
-        fact(c, "qtc_fridericia_ms", "<=", QTC_SHORT_MS, source="esc_va_2015"),
-        fact(c, "qt_ms", source="esc_va_2015"),
-    )
+    very = qtc <= QTC_VERY_SHORT_MS
+    certainty, source = ("probable", "esc_va_2022") if very else ("possible", "esc_va_2015")
+    limit = QTC_VERY_SHORT_MS if very else QTC_SHORT_MS
+    evidence = (fact(c, "qtc_fridericia_ms", "<=", limit, source=source), fact(c, "qt_ms", source=source))
     return Statement(code="qt_short", certainty=certainty, evidence=evidence)

@@ -24,7 +24,8 @@ OPPOSITE: Final = {
 #: What stands at J must stand 60 ms later too, to this share of the threshold: else it is the end of the QRS.
 LASTING_SHARE: Final = 0.8
 #: ST elevation of V1 to V3 behind the deep S, mV, of a hypertrophied ventricle counts from this share of the QRS on
-#: (Armstrong EJ et al. 2012; how deep: chosen, since Sokolow's voltage alone is common among the healthy).
+#: (Armstrong EJ et al. Am J Cardiol 2012;110:977-983; how deep: chosen, since Sokolow's voltage alone is common among
+#: the healthy).
 LVH_ST_SHARE: Final = 0.25
 LVH_S_MV: Final = -2.0
 #: Voltages of left ventricular hypertrophy, mV (AHA/ACCF/HRS 2009, part V): Sokolow-Lyon; Cornell in men and women.
