@@ -14,6 +14,10 @@ from ecg_engine.interpretation.atrial import (
 )
 from ecg_engine.interpretation.basic import MIN_BEATS, has_p, is_paced, is_sinus
 from ecg_engine.interpretation.context import Context, fact, rule
+from ecg_engine.interpretation.ventricular_rhythm import (
+    accelerated_idioventricular_rhythm,
+    idioventricular_rhythm,
+)
 from ecg_engine.types import Statement
 
 __all__ = [
@@ -71,7 +75,7 @@ def undetermined_rhythm(c: Context) -> Statement | None:
         return None
     named = (
         atrial_fibrillation, atrial_flutter, atrial_rhythm, junctional_rhythm, accelerated_junctional_rhythm,
-        supraventricular_tachycardia,
+        supraventricular_tachycardia, idioventricular_rhythm, accelerated_idioventricular_rhythm,
     )  # fmt: skip
     if any(name(c) is not None for name in named):
         return None

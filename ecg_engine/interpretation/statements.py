@@ -85,7 +85,8 @@ _AV_BLOCKS: Final = frozenset({
 _BLOCKED: Final = frozenset({
     "undetermined_rhythm", "atrial_fibrillation", "sinus_arrhythmia", "sinus_pause", "premature_atrial_complex",
     "atrial_bigeminy", "atrial_couplet", "atrial_run", "av_block_1", "junctional_rhythm",
-    "accelerated_junctional_rhythm", "supraventricular_tachycardia", "atrial_rhythm",
+    "accelerated_junctional_rhythm", "supraventricular_tachycardia", "atrial_rhythm", "idioventricular_rhythm",
+    "accelerated_idioventricular_rhythm",
 })  # fmt: skip
 
 #: What a statement takes away from the conclusion. Exchanged limb electrodes and a mirrored heart turn the limb leads

@@ -55,6 +55,8 @@ STATEMENT_LEVELS: Final[Mapping[str, str]] = {
     "supraventricular_tachycardia": "urgent",
     "sinus_pause": "urgent",
     "junctional_rhythm": "urgent",
+    "idioventricular_rhythm": "urgent",
+    "accelerated_idioventricular_rhythm": "urgent",
     "undetermined_rhythm": "unscored",
 }
 

@@ -106,8 +106,16 @@ def test_regular_and_narrow_without_p(bpm, age, code):
 
 
 def test_irregular_or_wide_without_p_is_none_of_these():
-    for other in ({"rr_change_percent": 7.0}, {"qrs_ms": 140.0}):
-        assert "undetermined_rhythm" in said(context(**NO_P, heart_rate_bpm=80.0, **other))
+    assert "undetermined_rhythm" in said(context(**NO_P, heart_rate_bpm=80.0, rr_change_percent=7.0))
+    assert not {"junctional_rhythm", "supraventricular_tachycardia"} & said(context(**NO_P, qrs_ms=140.0))
+
+
+@pytest.mark.parametrize(
+    ("bpm", "code"),
+    [(50.0, "idioventricular_rhythm"), (51.0, "accelerated_idioventricular_rhythm"), (101.0, "undetermined_rhythm")],
+)
+def test_regular_and_wide_without_p(bpm, code):
+    assert code in said(context(**NO_P, heart_rate_bpm=bpm, rr_ms=60000 / bpm, qrs_ms=150.0))
 
 
 def inverted(mv: float) -> dict[str, dict[str, float]]:

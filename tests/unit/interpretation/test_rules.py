@@ -318,6 +318,7 @@ def test_a_rhythm_of_unknown_origin_waits_only_where_it_is_calm(measured, level)
 BASIC = {
     "sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia", "atrial_fibrillation", "atrial_flutter", "atrial_rhythm",
     "junctional_rhythm", "accelerated_junctional_rhythm", "supraventricular_tachycardia", "undetermined_rhythm",
+    "idioventricular_rhythm", "accelerated_idioventricular_rhythm",
 }  # fmt: skip
 #: No report may say two of one group.
 EXCLUSIVE = (
