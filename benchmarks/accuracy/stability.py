@@ -107,7 +107,8 @@ def readings(data: Path, every: int, n: int) -> None:
                 low[statement.code] += 1
     found = np.array(shares)
     print(
-        f"{n} readings of {len(costs)} recordings, s of one core: {np.median(costs):.2f} (median), {max(costs):.2f} (most)"
+        f"{n} readings of {len(costs)} recordings, s of one core: "
+        f"{np.median(costs):.2f} (median), {max(costs):.2f} (most)"
     )
     print(
         f"statements {len(found)}: mean share {found.mean():.3f}; >= 0.95 in {np.mean(found >= 0.95):.3f}, "
