@@ -49,7 +49,7 @@ def analyze_ecg(
 
     stability_n : int
         How many slightly altered readings are made, 0 to 1000: each statement then has the share of them that say it
-        again, and is no more certain than that allows. 100 take about 0.3 s.
+        again, and is no more certain than that allows. 100 take less than a second.
 
     Returns
     -------
