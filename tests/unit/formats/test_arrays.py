@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import zipfile
@@ -10,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
-from ecg_engine.errors import CorruptFormatError, InputError, UnknownFormatError, UnsupportedFormatError
+from ecg_engine.errors import CorruptFormatError, FormatError, InputError, UnknownFormatError, UnsupportedFormatError
 from ecg_engine.formats import read_ecg, write_ecg
 from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.types import Recording
@@ -160,6 +161,28 @@ def test_matlab_of_version_4_is_known_by_its_suffix(tmp_path: Path) -> None:
     savemat(tmp_path / "a.mat", {"val": counts(12, 300), "fs": 500, "units": "uV"}, format="4")
     read = read_ecg(tmp_path / "a.mat")
     np.testing.assert_allclose(read.signal, counts(12, 300) / 1000)
+
+
+def test_as_another_reader_reads_it(tmp_path: Path) -> None:
+    names = np.array(["I", "II"], dtype=object)
+    for packed in (False, True):
+        for dtype in ("f8", "f4", "i2", "i4", "u1"):
+            rows = (np.abs(counts(2, 300)) % 100).astype(dtype)
+            whole = {"signal": rows, "fs": 500, "leads": names, "units": "uV"}
+            savemat(tmp_path / "a.mat", whole, do_compression=packed)
+            peer = loadmat(tmp_path / "a.mat")["signal"].astype(float)
+            np.testing.assert_array_equal(read_ecg(tmp_path / "a.mat").signal, peer * 0.001)
+
+
+def test_no_class_that_an_array_claims_does_harm(tmp_path: Path) -> None:
+    # A cell of texts that claims to be numbers, a struct ...: such files have crashed other readers.
+    raw = bytearray(mat({"signal": MV, "leads": list(STANDARD_LEADS), "fs": 500.0}, packed=False))
+    at = raw.index(b"leads") - 32
+    for kind in range(256):
+        raw[at] = kind
+        (tmp_path / "a.mat").write_bytes(raw)
+        with contextlib.suppress(FormatError):
+            read_ecg(tmp_path / "a.mat")
 
 
 def test_a_struct_is_looked_into(tmp_path: Path) -> None:
