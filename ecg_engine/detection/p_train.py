@@ -60,6 +60,8 @@ def find_p_train(part: Thinned) -> PTrain | None:
         train = _from(rest, visible, known, part)
         if train is not None:
             return train
+    if rr < P_TRAIN.apart_rr_s:
+        return None
     periodic = _periodic(rest, visible, part.fs)
     return None if periodic is None else _from(rest, visible, periodic, part)
 

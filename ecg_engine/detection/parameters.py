@@ -134,6 +134,7 @@ class PTrainParameters:
     simulated blocks, and checked for silence on records without block.
     """
 
+    apart_rr_s: float = 0.8  #: ventricles that the atria do not lead are no faster, or no block is proved by it
     half_s: float = 0.06  #: half of the window in which a P wave is compared
     move_s: float = 0.03  #: a P wave is moved by so much to fit the others
     seed_s: float = 0.06  #: and sought so near to its place at the period

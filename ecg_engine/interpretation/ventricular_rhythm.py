@@ -13,11 +13,14 @@ from ecg_engine.types import Statement
 #: tachycardia begins above 100).
 IDIOVENTRICULAR_BPM: Final = 50.0
 ACCELERATED_BPM: Final = 100.0
+#: QRS that begins in the ventricles is so much wider than the limit of a wide QRS, ms: 140 ms and more in adults, as in
+#: the classic criteria for ventricular tachycardia. Up to there a P that was not seen is likelier.
+WIDER_MS: Final = 20.0
 
 
 def _is_ventricular(c: Context) -> bool:
     width = c.get("qrs_ms")
-    if width is None or width < c.limits.qrs_wide_ms or len(c.beats.r_peaks) < MIN_BEATS or is_any_paced(c):
+    if width is None or width < c.limits.qrs_wide_ms + WIDER_MS or len(c.beats.r_peaks) < MIN_BEATS or is_any_paced(c):
         return False
     if is_fibrillation(c) or is_flutter(c) or is_mostly_ventricular(c):
         return False
