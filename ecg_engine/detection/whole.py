@@ -112,6 +112,16 @@ class _Block:
     thinned: Thinned | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Stretch:
+    """What of a block goes into the median beat: its middle, with beats, kinds and global marks."""
+
+    signal: NDArray[np.float64]
+    r_peaks: NDArray[np.int64]
+    kinds: NDArray[np.str_]
+    table: NDArray[np.int64]
+
+
 def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequence[tuple[int, str]] = ()) -> Seen:
     """Judge the leads, find the beats, mark their waves, make the median beat.
 
@@ -139,7 +149,7 @@ def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequenc
     dead = dead_stretches(signal, fs)
     names: tuple[str, ...] = tuple(leads)
     parts: list[_Block] = []
-    stretches: list[tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.str_]]] = []
+    stretches: list[_Stretch] = []
     blocks = list(_blocks(n, len(signal), fs))
     kept_to = 0
     for start, stop in blocks:
@@ -237,19 +247,18 @@ def _see_block(
         k = beat_near(beats.r_peaks, at - start, fs)
         if k is not None:
             kinds[k] = kind
-    marks = delineate(votes, fs=fs, r_peaks=beats.r_peaks)
-    table, each = _table(marks), np.array([_table(one) for one in marks.by_lead])
     rule, rule_each = marks_by_rule(votes, beats.r_peaks, fs)
+    # The rule's onset is the sharp rise itself; cardiologists mark a little before it, where P may still be.
+    onsets = rule[:, MARK_NAMES.index("qrs_onset")]
+    straight = remove_baseline(heart, fs=fs, qrs_onsets=onsets[onsets != ABSENT])
+    marks = delineate(np.ascontiguousarray(straight[rows]), fs=fs, r_peaks=beats.r_peaks)
+    table, each = _table(marks), np.array([_table(one) for one in marks.by_lead])
     ordinary = table[kinds == "N", MARK_NAMES.index("p_peak")] != ABSENT
     if ordinary.size and ordinary.mean() < LEAST_P:
         # Whether these are P waves is judged later, by how even and how alike they are.
         table, each = with_p_of(table, rule), with_p_of(each, rule_each)
     by_lead = np.full((n_leads, len(beats.r_peaks), len(MARK_NAMES)), ABSENT, np.int64)
     by_lead[used] = each
-    # The rule's onset is the sharp rise itself; cardiologists mark a little before it, where P may still be.
-    onsets = rule[:, MARK_NAMES.index("qrs_onset")]
-    onsets = onsets[onsets != ABSENT]
-    straight = remove_baseline(heart, fs=fs, qrs_onsets=onsets)
     thinned = None
     if n <= WHOLE_S * fs:
         thinned = thin(straight, fs=fs, leads=leads, usable=rows, r_peaks=beats.r_peaks, kinds=kinds, table=table)
@@ -337,11 +346,9 @@ def _marks_of(parts: Sequence[_Block]) -> Delineation:
     )
 
 
-def _stretch(
-    block: _Block, fs: float, seconds: float
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.str_]]:
-    """Return the middle of a block: its samples, its beats, their kinds."""
-    assert block.straight is not None and block.beats.kinds is not None
+def _stretch(block: _Block, fs: float, seconds: float) -> _Stretch:
+    """Return the middle of a block."""
+    assert block.straight is not None and block.beats.kinds is not None and block.table is not None
     n = block.straight.shape[1]
     width = n if seconds * fs >= n else samples(seconds, fs)
     first = (n - width) // 2
@@ -350,29 +357,40 @@ def _stretch(
     if width < n:
         # Whole beats only: the stretches stand one behind the other afterwards.
         inside = (r >= fs) & (r < width - fs)
-        return block.straight[:, first : first + width].copy(), r[inside], block.beats.kinds[inside]
-    return block.straight, r[inside], block.beats.kinds[inside]
+    return _Stretch(
+        signal=block.straight[:, first : first + width].copy() if width < n else block.straight,
+        r_peaks=r[inside],
+        kinds=block.beats.kinds[inside],
+        table=_moved(block.table[inside], -first),
+    )
 
 
 def _median_of(
-    stretches: Sequence[tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.str_]]],
+    stretches: Sequence[_Stretch],
     fs: float,
     usable: NDArray[np.bool_],
 ) -> tuple[MedianBeat | None, SingleBeats | None]:
     """Return the median of the beats of the class that most are of, and these."""
     if not stretches or not usable.any():
         return None, None
-    starts = np.cumsum([0, *(signal.shape[1] for signal, _, _ in stretches)])
-    signal = stretches[0][0] if len(stretches) == 1 else np.concatenate([s for s, _, _ in stretches], axis=1)
-    r_peaks = np.concatenate([r + at for (_, r, _), at in zip(stretches, starts[:-1], strict=True)])
-    kinds = np.concatenate([k for _, _, k in stretches])
+    starts = np.cumsum([0, *(one.signal.shape[1] for one in stretches)])[:-1].tolist()
+    signal = stretches[0].signal if len(stretches) == 1 else np.concatenate([one.signal for one in stretches], axis=1)
+    r_peaks = np.concatenate([one.r_peaks + at for one, at in zip(stretches, starts, strict=True)])
+    table = np.concatenate([_moved(one.table, at) for one, at in zip(stretches, starts, strict=True)])
+    kinds = np.concatenate([one.kinds for one in stretches])
     if not len(kinds):
         return None, None
     names, counts = np.unique(kinds, return_counts=True)
     # A beat cut off by the recording's end has no measures of its own.
     whole = (r_peaks >= samples(BEFORE_S, fs)) & (r_peaks + samples(AFTER_S, fs) < signal.shape[1])
-    dominant = np.ascontiguousarray(r_peaks[whole & (kinds == names[np.argmax(counts)])])
-    made = median_and_singles(np.ascontiguousarray(signal), fs=fs, r_peaks=dominant, usable=usable)
+    dominant = whole & (kinds == names[np.argmax(counts)])
+    made = median_and_singles(
+        np.ascontiguousarray(signal),
+        fs=fs,
+        r_peaks=np.ascontiguousarray(r_peaks[dominant]),
+        usable=usable,
+        marks=table[dominant],
+    )
     return (None, None) if made is None else made
 
 
