@@ -44,6 +44,20 @@ _P_LEAST_S: Final = 0.08
 #: their repeatability.
 SHIFT_S: Final = 0.001
 _WAVES: Final = ("p", "t")
+#: Columns of each wave in a row of marks.
+_COLUMNS: Final = {
+    wave: [k for k, name in enumerate(MARK_NAMES) if name.startswith(wave)] for wave in ("p", "qrs", "t")
+}
+#: The marks of single beats stand for a wave of the median beat where so many of the beats have them.
+_SINGLE_SHARE: Final = 0.5
+#: Where the leads are steep for a shorter time than this there is no QRS of a heart to be marked, s.
+_LEAST_QRS_S: Final = 0.03
+#: A stretch so long, s, in which no lead moves by so much, mV (half of the least wave of IEC 60601-2-25), or by so many
+#: times its noise, as long as that is less, is no part of a QRS.
+_FLAT_MV: Final = 0.01
+_FLAT_MOST_MV: Final = 0.02
+_FLAT_NOISE: Final = 3.0
+_FLAT_S: Final = 0.012
 
 
 def spread(values: NDArray[np.int64], most: int) -> NDArray[np.int64]:
@@ -92,6 +106,8 @@ class SingleBeats:
         Samples of a beat before and after R.
     votes : (n_leads,) bool array
         Leads that count for the global marks.
+    marks : (n_beats, 8) float64 array, optional
+        Their own global marks in samples from R, in the order of `MARK_NAMES`; NaN where a beat has none.
     before_qrs : (n_leads, n_beats, n) array, optional
         The time before the QRS of each whole beat in the leads that count, its level and slope removed.
     """
@@ -102,6 +118,7 @@ class SingleBeats:
     before: int
     after: int
     votes: NDArray[np.bool_]
+    marks: NDArray[np.float64] | None = None
     before_qrs: NDArray[np.float64] | None = None
 
 
@@ -114,7 +131,12 @@ def median_beat(
 
 
 def median_and_singles(
-    signal: NDArray[np.float64], *, fs: float, r_peaks: NDArray[np.int64], usable: NDArray[np.bool_] | None = None
+    signal: NDArray[np.float64],
+    *,
+    fs: float,
+    r_peaks: NDArray[np.int64],
+    usable: NDArray[np.bool_] | None = None,
+    marks: NDArray[np.int64] | None = None,
 ) -> tuple[MedianBeat, SingleBeats] | None:
     """Return the median of the beats, with its wave marks, and the beats that it is of.
 
@@ -128,6 +150,8 @@ def median_and_singles(
         The beats to take: those of the dominant class.
     usable : (n_leads,) bool array, optional
         Leads that count for the global marks; all where it is None.
+    marks : (n_beats, 8) int64 array, optional
+        The beats' own global marks, in samples of the signal, in the order of `MARK_NAMES`.
 
     Returns
     -------
@@ -136,13 +160,18 @@ def median_and_singles(
 
     Notes
     -----
-    The global QRS is where the leads' common slope (the root mean square over the leads, a spatial velocity) stands
-    above a share of its greatest and above its quiet level; P and T are combined from the leads that show them plainly.
+    The global marks are the medians over the beats of their own, seen from R. A QRS is cut to where a lead leaves its
+    level: on a flat line a mark is as early as the reader whom it has learnt from.
+
+    Where the beats have no marks of a wave, the global QRS is where the leads' common slope (the root mean square over
+    the leads, a spatial velocity) stands above a share of its greatest and above its quiet level; P and T are combined
+    from the leads that show them plainly.
     """
     if not len(r_peaks):
         return None
     votes = np.ones(len(signal), dtype=bool) if usable is None or not usable.any() else usable
-    part = spread(r_peaks, _MOST_BEATS)
+    chosen = spread(np.arange(len(r_peaks)), _MOST_BEATS)
+    part = np.ascontiguousarray(r_peaks[chosen])
     # Of uneven intervals the short ones rule: beyond them the next beat's P would be taken for a T.
     rr = float(np.quantile(np.diff(r_peaks), _RR_QUANTILE)) if len(r_peaks) > 1 else fs
     before = min(samples(_BEFORE_S, fs), samples(0.45 * rr / fs, fs))
@@ -151,15 +180,15 @@ def median_and_singles(
     beat = np.empty((len(signal), before + after))
     median_beat_into(signal, aligned, before, np.empty(len(part)), beat)
     made = _marked(beat, before, fs, votes, len(part))
-    singles = SingleBeats(signal=signal, fs=fs, r_peaks=aligned, before=before, after=after, votes=votes)
+    own = None if marks is None else np.where(marks[chosen] == ABSENT, np.nan, marks[chosen] - aligned[:, None])
+    singles = SingleBeats(signal=signal, fs=fs, r_peaks=aligned, before=before, after=after, votes=votes, marks=own)
     onset = int(made.marks.qrs_onset[0])
-    if onset == ABSENT:
-        return made, singles
-    at = (onset - made.r_peak) // round(made.fs / fs)
-    parts = _before_qrs(signal[votes], aligned, at, before, fs)
-    if parts is None:
-        return made, singles
-    return replace(made, p_coherence=_coherence(parts)), replace(singles, before_qrs=parts)
+    if onset != ABSENT:
+        at = (onset - made.r_peak) // round(made.fs / fs)
+        parts = _before_qrs(signal[votes], aligned, at, before, fs)
+        if parts is not None:
+            made, singles = replace(made, p_coherence=_coherence(parts)), replace(singles, before_qrs=parts)
+    return (made if own is None else _as_singles(made, own, fs, votes)), singles
 
 
 def altered_beat(singles: SingleBeats, *, noise_mv: NDArray[np.float64], rng: np.random.Generator) -> MedianBeat:
@@ -184,8 +213,11 @@ def altered_beat(singles: SingleBeats, *, noise_mv: NDArray[np.float64], rng: np
     median_beat_into(singles.signal, singles.r_peaks[picks], singles.before, np.empty(n), beat)
     left = np.sqrt(np.pi / 2 / n) * np.nan_to_num(noise_mv)
     beat += left[:, np.newaxis] * rng.standard_normal(beat.shape)
-    beat = _moved(beat, rng.uniform(-SHIFT_S, SHIFT_S) * singles.fs)
+    by = rng.uniform(-SHIFT_S, SHIFT_S) * singles.fs
+    beat = _moved(beat, by)
     made = _marked(beat, singles.before, singles.fs, singles.votes, n)
+    if singles.marks is not None:
+        made = _as_singles(made, singles.marks[picks] - by, singles.fs, singles.votes)
     parts = singles.before_qrs
     if parts is None:
         return made
@@ -227,6 +259,51 @@ def _marked(beat: NDArray[np.float64], before: int, fs: float, votes: NDArray[np
         marks=LeadMarks(**{name: together[:, k] for k, name in enumerate(MARK_NAMES)}),
         by_lead=tuple(LeadMarks(**{name: rows[:, k] for k, name in enumerate(MARK_NAMES)}) for rows in table),
     )
+
+
+def _as_singles(made: MedianBeat, own: NDArray[np.float64], fs: float, votes: NDArray[np.bool_]) -> MedianBeat:
+    """Return the median beat with the medians of the single beats' marks (n_beats, 8), samples from R, for its own."""
+    marks = np.array([getattr(made.marks, name)[0] for name in MARK_NAMES])
+    onset, offset = _COLUMNS["qrs"]
+    if ABSENT not in (marks[onset], marks[offset]) and marks[offset] - marks[onset] < _LEAST_QRS_S * made.fs:
+        return made
+    share = np.mean(~np.isnan(own), axis=0)
+    for columns in _COLUMNS.values():
+        if share[columns].max() < _SINGLE_SHARE:
+            continue
+        for k in columns:
+            marks[k] = ABSENT
+            if share[k] >= _SINGLE_SHARE:
+                at = made.r_peak + made.fs / fs * float(np.nanmedian(own[:, k]))
+                marks[k] = min(max(round(at), 0), made.signal.shape[1] - 1)
+    if ABSENT not in (marks[onset], marks[offset]) and marks[onset] < made.r_peak < marks[offset]:
+        marks[onset], marks[offset] = _without_flat(made.signal[votes], int(marks[onset]), int(marks[offset]), made)
+    marks = _in_order(marks[None])
+    return replace(made, marks=LeadMarks(**{name: marks[:, k] for k, name in enumerate(MARK_NAMES)}))
+
+
+def _without_flat(signal: NDArray[np.float64], onset: int, offset: int, made: MedianBeat) -> tuple[int, int]:
+    """Return onset and offset of the QRS moved in to the last flat stretch before R and the first behind it."""
+    width, r = samples(_FLAT_S, made.fs), made.r_peak
+    rough = np.diff(signal, 2, axis=1)
+    # A second difference of white noise is sqrt(6) times as large.
+    noise = 1.4826 * np.median(np.abs(rough), axis=1) / np.sqrt(6)
+    if _FLAT_NOISE * np.median(noise) > _FLAT_MOST_MV:
+        return onset, offset
+    limit = np.maximum(_FLAT_MV, _FLAT_NOISE * noise)[:, None]
+    level = signal[:, max(0, onset - width) : onset + 1].mean(axis=1, keepdims=True)
+    left = np.flatnonzero((np.abs(signal[:, onset:r] - level) > limit).any(axis=0))
+    level = signal[:, offset : offset + width + 1].mean(axis=1, keepdims=True)
+    right = np.flatnonzero((np.abs(signal[:, r + 1 : offset + 1] - level) > limit).any(axis=0))
+    if len(left) and len(right):
+        onset, offset = onset + max(0, int(left[0]) - 1), min(offset, r + 2 + int(right[-1]))
+    first, last = max(0, onset - width), min(signal.shape[1], offset + width + 1)
+    parts = np.lib.stride_tricks.sliding_window_view(signal[:, first:last], width + 1, axis=1)
+    flat = first + np.flatnonzero((parts.max(axis=2) - parts.min(axis=2) <= limit).all(axis=0))
+    before, after = flat[flat + width < r], flat[flat > r]
+    if len(before):
+        onset = max(onset, int(before[-1]) + width)
+    return onset, min(offset, int(after[0])) if len(after) else offset
 
 
 def _finer(beat: NDArray[np.float64], times: int) -> NDArray[np.float64]:

@@ -24,9 +24,10 @@ from ecg_engine.detection.median_beat import SingleBeats, median_and_singles
 from ecg_engine.detection.p_train import PTrain, find_p_train
 from ecg_engine.detection.pacing import SPIKE_S, find_locked_spikes, without_spikes
 from ecg_engine.detection.parameters import samples
-from ecg_engine.detection.quality import measure_quality, overall_quality
+from ecg_engine.detection.quality import measure_quality
+from ecg_engine.detection.quality_of_blocks import quality_of_blocks
 from ecg_engine.leads import derive_limb_leads
-from ecg_engine.types import ABSENT, Beats, Delineation, LeadMarks, LeadQuality, MedianBeat, Quality, Spell
+from ecg_engine.types import ABSENT, Beats, Delineation, LeadMarks, MedianBeat, Quality
 from ecg_engine.types.marks import MARK_NAMES
 
 __all__ = ["Seen", "beat_near", "see"]
@@ -120,6 +121,16 @@ class _Block:
     p_train: PTrain | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Stretch:
+    """What of a block goes into the median beat: its middle, with beats, kinds and global marks."""
+
+    signal: NDArray[np.float64]
+    r_peaks: NDArray[np.int64]
+    kinds: NDArray[np.str_]
+    table: NDArray[np.int64]
+
+
 def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequence[tuple[int, str]] = ()) -> Seen:
     """Judge the leads, find the beats, mark their waves, make the median beat.
 
@@ -147,7 +158,7 @@ def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequenc
     dead = dead_stretches(signal, fs)
     names: tuple[str, ...] = tuple(leads)
     parts: list[_Block] = []
-    stretches: list[tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.str_]]] = []
+    stretches: list[_Stretch] = []
     blocks = list(_blocks(n, len(signal), fs))
     kept_to = 0
     for start, stop in blocks:
@@ -167,12 +178,12 @@ def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequenc
         if block.straight is not None:
             stretches.append(_stretch(block, fs, MEDIAN_S / len(blocks) if len(blocks) > 1 else np.inf))
         kept_to = cut
-    quality = parts[0].quality if len(parts) == 1 else _quality_of([p.quality for p in parts])
+    quality = parts[0].quality if len(parts) == 1 else quality_of_blocks([p.quality for p in parts])
     usable = np.array([quality.by_lead[name].usable for name in names])
     beats = _beats_of(parts, usable)
     likeness = np.concatenate([np.zeros(0), *(p.likeness for p in parts if p.likeness is not None)])
     alike = len(likeness) < 3 or float(np.median(likeness)) >= LEAST_LIKENESS
-    beat, singles = _median_of(stretches, fs, usable) if alike else (None, None)
+    beat, singles = _median_of(stretches, fs, usable, learnt=n <= LEARNT_S * fs) if alike else (None, None)
     return Seen(
         leads=names,
         quality=quality,
@@ -283,9 +294,12 @@ def _see_block(
         if k is not None:
             kinds[k] = kind
     rule, rule_each = marks_by_rule(votes, beats.r_peaks, fs)
+    # The rule's onset is the sharp rise itself; cardiologists mark a little before it, where P may still be.
+    onsets = rule[:, MARK_NAMES.index("qrs_onset")]
+    straight = remove_baseline(heart, fs=fs, qrs_onsets=onsets[onsets != ABSENT])
     table, each = rule, rule_each
     if learnt:
-        marks = delineate(votes, fs=fs, r_peaks=beats.r_peaks)
+        marks = delineate(np.ascontiguousarray(straight[rows]), fs=fs, r_peaks=beats.r_peaks)
         table, each = _table(marks), np.array([_table(one) for one in marks.by_lead])
         ordinary = table[kinds == "N", MARK_NAMES.index("p_peak")] != ABSENT
         if ordinary.size and ordinary.mean() < LEAST_P:
@@ -293,10 +307,6 @@ def _see_block(
             table, each = with_p_of(table, rule), with_p_of(each, rule_each)
     by_lead = np.full((n_leads, len(beats.r_peaks), len(MARK_NAMES)), ABSENT, np.int64)
     by_lead[used] = each
-    # The rule's onset is the sharp rise itself; cardiologists mark a little before it, where P may still be.
-    onsets = rule[:, MARK_NAMES.index("qrs_onset")]
-    onsets = onsets[onsets != ABSENT]
-    straight = remove_baseline(heart, fs=fs, qrs_onsets=onsets)
     thinned = None
     if n <= WHOLE_S * fs:
         thinned = thin(straight, fs=fs, leads=leads, usable=rows, r_peaks=beats.r_peaks, kinds=kinds, table=table)
@@ -397,11 +407,9 @@ def _marks_of(parts: Sequence[_Block], fs: float) -> Delineation:
     )
 
 
-def _stretch(
-    block: _Block, fs: float, seconds: float
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.str_]]:
-    """Return the middle of a block: its samples, its beats, their kinds."""
-    assert block.straight is not None and block.beats.kinds is not None
+def _stretch(block: _Block, fs: float, seconds: float) -> _Stretch:
+    """Return the middle of a block."""
+    assert block.straight is not None and block.beats.kinds is not None and block.table is not None
     n = block.straight.shape[1]
     width = n if seconds * fs >= n else samples(seconds, fs)
     first = (n - width) // 2
@@ -410,38 +418,39 @@ def _stretch(
     if width < n:
         # Whole beats only: the stretches stand one behind the other afterwards.
         inside = (r >= fs) & (r < width - fs)
-        return block.straight[:, first : first + width].copy(), r[inside], block.beats.kinds[inside]
-    return block.straight, r[inside], block.beats.kinds[inside]
+    return _Stretch(
+        signal=block.straight[:, first : first + width].copy() if width < n else block.straight,
+        r_peaks=r[inside],
+        kinds=block.beats.kinds[inside],
+        table=_moved(block.table[inside], -first),
+    )
 
 
 def _median_of(
-    stretches: Sequence[tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.str_]]],
-    fs: float,
-    usable: NDArray[np.bool_],
+    stretches: Sequence[_Stretch], fs: float, usable: NDArray[np.bool_], *, learnt: bool
 ) -> tuple[MedianBeat | None, SingleBeats | None]:
-    """Return the median of the beats of the class that most are of, and these."""
+    """Return the median of the beats of the class that most are of, and these; their own marks count if learnt."""
     if not stretches or not usable.any():
         return None, None
-    starts = np.cumsum([0, *(signal.shape[1] for signal, _, _ in stretches)])
-    signal = stretches[0][0] if len(stretches) == 1 else np.concatenate([s for s, _, _ in stretches], axis=1)
-    r_peaks = np.concatenate([r + at for (_, r, _), at in zip(stretches, starts[:-1], strict=True)])
-    kinds = np.concatenate([k for _, _, k in stretches])
+    starts = np.cumsum([0, *(one.signal.shape[1] for one in stretches)])[:-1].tolist()
+    signal = stretches[0].signal if len(stretches) == 1 else np.concatenate([one.signal for one in stretches], axis=1)
+    r_peaks = np.concatenate([one.r_peaks + at for one, at in zip(stretches, starts, strict=True)])
+    table = np.concatenate([_moved(one.table, at) for one, at in zip(stretches, starts, strict=True)])
+    kinds = np.concatenate([one.kinds for one in stretches])
     if not len(kinds):
         return None, None
     names, counts = np.unique(kinds, return_counts=True)
     # A beat cut off by the recording's end has no measures of its own.
     whole = (r_peaks >= samples(BEFORE_S, fs)) & (r_peaks + samples(AFTER_S, fs) < signal.shape[1])
-    dominant = np.ascontiguousarray(r_peaks[whole & (kinds == names[np.argmax(counts)])])
-    made = median_and_singles(np.ascontiguousarray(signal), fs=fs, r_peaks=dominant, usable=usable)
+    dominant = whole & (kinds == names[np.argmax(counts)])
+    made = median_and_singles(
+        np.ascontiguousarray(signal),
+        fs=fs,
+        r_peaks=np.ascontiguousarray(r_peaks[dominant]),
+        usable=usable,
+        marks=table[dominant] if learnt else None,
+    )
     return (None, None) if made is None else made
-
-
-def _quality_of(parts: Sequence[Quality]) -> Quality:
-    """Return the quality of the whole from that of its blocks, which are of about one length."""
-    names = tuple(parts[0].by_lead)
-    scores = [part.score for part in parts if not np.isnan(part.score)]
-    by_lead = {name: _lead_quality([part.by_lead[name] for part in parts]) for name in names}
-    return overall_quality(by_lead, score=float(np.mean(scores)) if scores else float("nan"))
 
 
 def _quality_within(block: _Block, start_s: float, stop_s: float, fs: float) -> Quality:
@@ -455,46 +464,3 @@ def _quality_within(block: _Block, start_s: float, stop_s: float, fs: float) -> 
         )
         by_lead[name] = replace(lead, spells=tuple(spell for spell in moved if spell.start_s < spell.stop_s))
     return replace(block.quality, by_lead=by_lead)
-
-
-def _joined(spells: Sequence[Spell]) -> tuple[Spell, ...]:
-    """Return the spells with those made one that a block's end cut in two."""
-    out: list[Spell] = []
-    last: dict[str, int] = {}
-    for spell in spells:
-        k = last.get(spell.reason)
-        if k is not None and out[k].stop_s >= spell.start_s:
-            out[k] = replace(out[k], stop_s=max(out[k].stop_s, spell.stop_s))
-            continue
-        last[spell.reason] = len(out)
-        out.append(spell)
-    return tuple(out)
-
-
-def _lead_quality(parts: Sequence[LeadQuality]) -> LeadQuality:
-    usable = 2 * sum(part.usable for part in parts) >= len(parts)
-    alike = [part.reasons for part in parts if part.usable == usable]
-    counted = dict.fromkeys(code for reasons in alike for code in reasons)
-    often = {code: sum(code in reasons for reasons in alike) for code in counted}
-    reasons = tuple(code for code in counted if 2 * often[code] >= len(alike))
-    if not usable and not reasons:
-        reasons = (max(counted, key=lambda code: often[code]),)
-
-    def mean(name: str) -> float:
-        return float(np.mean([getattr(part, name) for part in parts]))
-
-    def median(name: str) -> float:
-        known = [v for part in parts if not np.isnan(v := getattr(part, name))]
-        return float(np.median(known)) if known else float("nan")
-
-    return LeadQuality(
-        usable=usable,
-        reasons=reasons,
-        gap_fraction=mean("gap_fraction"),
-        flat_fraction=mean("flat_fraction"),
-        clipped_fraction=mean("clipped_fraction"),
-        noise_mv=median("noise_mv"),
-        wander_mv=median("wander_mv"),
-        mains_mv=median("mains_mv"),
-        spells=_joined([spell for part in parts for spell in part.spells]),
-    )

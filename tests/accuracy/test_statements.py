@@ -133,7 +133,8 @@ def test_q_st_and_t_on_ptb_xl(ptbxl, labels, codes, sensitivity, specificity):
 
 def test_plain_normals_get_hardly_a_statement_of_q_st_and_t(ptbxl):
     said = [ST_T & {s.code for s in report.statements} for scp, report in ptbxl if scp <= {"NORM", "SR"}]
-    assert 100 * np.mean([len(codes) for codes in said]) <= 6
+    # QT is longer by 6 ms since it is marked as cardiologists do: two more of the 217 have a QTc just above the limit.
+    assert 100 * np.mean([len(codes) for codes in said]) <= 7
 
 
 def test_normal_and_not_normal(ptbxl):
