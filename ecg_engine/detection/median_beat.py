@@ -56,6 +56,9 @@ _LEAST_QRS_S: Final = 0.03
 #: times its noise, as long as that is less, is no part of a QRS.
 _FLAT_MV: Final = 0.01
 _FLAT_MOST_MV: Final = 0.02
+#: P begins softly: where a lead has left its level by so much, mV, or by its noise, P began so long before, s.
+_P_FLAT_MV: Final = 0.005
+_P_FOOT_S: Final = 0.008
 _FLAT_NOISE: Final = 3.0
 _FLAT_S: Final = 0.012
 
@@ -278,16 +281,33 @@ def _as_singles(made: MedianBeat, own: NDArray[np.float64], fs: float, votes: ND
                 marks[k] = min(max(round(at), 0), made.signal.shape[1] - 1)
     if ABSENT not in (marks[onset], marks[offset]) and marks[onset] < made.r_peak < marks[offset]:
         marks[onset], marks[offset] = _without_flat(made.signal[votes], int(marks[onset]), int(marks[offset]), made)
+    p_onset = _COLUMNS["p"][0]
+    if ABSENT not in (marks[p_onset], marks[p_onset + 1]):
+        marks[p_onset] = _leaves_level(made.signal[votes], int(marks[p_onset]), int(marks[p_onset + 1]), made.fs)
     marks = _in_order(marks[None])
     return replace(made, marks=LeadMarks(**{name: marks[:, k] for k, name in enumerate(MARK_NAMES)}))
+
+
+def _leaves_level(signal: NDArray[np.float64], onset: int, peak: int, fs: float) -> int:
+    """Return where a wave that begins at `onset` or later leaves the level before it in any lead."""
+    width = samples(_FLAT_S, fs)
+    limit = np.maximum(_P_FLAT_MV, _FLAT_NOISE * _noise_mv(signal))[:, None]
+    if float(np.median(limit)) > _FLAT_MOST_MV or peak <= onset:
+        return onset
+    level = signal[:, max(0, onset - width) : onset + 1].mean(axis=1, keepdims=True)
+    left = np.flatnonzero((np.abs(signal[:, onset : peak + 1] - level) > limit).any(axis=0))
+    return onset + max(0, int(left[0]) - samples(_P_FOOT_S, fs)) if len(left) else onset
+
+
+def _noise_mv(signal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the noise of each lead, mV: a second difference of white noise is sqrt(6) times as large."""
+    return np.asarray(1.4826 * np.median(np.abs(np.diff(signal, 2, axis=1)), axis=1) / np.sqrt(6))
 
 
 def _without_flat(signal: NDArray[np.float64], onset: int, offset: int, made: MedianBeat) -> tuple[int, int]:
     """Return onset and offset of the QRS moved in to the last flat stretch before R and the first behind it."""
     width, r = samples(_FLAT_S, made.fs), made.r_peak
-    rough = np.diff(signal, 2, axis=1)
-    # A second difference of white noise is sqrt(6) times as large.
-    noise = 1.4826 * np.median(np.abs(rough), axis=1) / np.sqrt(6)
+    noise = _noise_mv(signal)
     if _FLAT_NOISE * np.median(noise) > _FLAT_MOST_MV:
         return onset, offset
     limit = np.maximum(_FLAT_MV, _FLAT_NOISE * noise)[:, None]
