@@ -26,6 +26,9 @@ IRREGULAR_PERCENT: Final = 6.0
 #: fibrillation have less than 28), and no P be alike before the QRS.
 FIBRILLATION_BPM: Final = 300.0
 PACED_F_WAVE_PERCENT: Final = 30.0
+#: P of a sinus rhythm stands at so even a distance before QRS, ms (median absolute deviation, chosen): flutter waves
+#: pass for P, and shift against it.
+TIGHT_SPREAD_MS: Final = 10.0
 #: Flutter waves are so like each other, %; from the second on even beside what passes for sinus P waves.
 FLUTTER_EVEN_PERCENT: Final = 50.0
 SURE_FLUTTER_PERCENT: Final = 75.0
@@ -103,7 +106,8 @@ def is_flutter(c: Context) -> bool:
         return False
     if is_mostly_ventricular(c) or is_paced(c):
         return False
-    like_sinus = has_sinus_p(c) and (c.get("rr_change_percent") or 0.0) <= SINUS_CHANGE_PERCENT
+    tight = (c.get("pr_spread_ms") or 0.0) <= TIGHT_SPREAD_MS
+    like_sinus = tight and has_sinus_p(c) and (c.get("rr_change_percent") or 0.0) <= SINUS_CHANGE_PERCENT
     return even >= (SURE_FLUTTER_PERCENT if like_sinus else FLUTTER_EVEN_PERCENT)
 
 

@@ -107,10 +107,15 @@ def is_lbbb(c: Context) -> bool:
 def _is_classic_lbbb(c: Context) -> bool:
     """Return whether V1 points down, I and V6 up without q, R peaks late and is notched.
 
-    Below Strauss's width, where hypertrophy looks alike, two notched leads are asked for, above it one.
+    Below Strauss's width, where hypertrophy looks alike, two notched leads are asked for, and R peaks late in V5 and V6
+    both, as the guideline has it; above it one lead of each is enough.
     """
-    wide = (c.get("qrs_ms") or 0.0) >= c.limits.lbbb_strauss_ms
-    return is_left_shape(c) and len(notched_leads(c)) >= (1 if wide else STRAUSS_N)
+    if not is_left_shape(c):
+        return False
+    if (c.get("qrs_ms") or 0.0) >= c.limits.lbbb_strauss_ms:
+        return len(notched_leads(c)) >= 1
+    late = all((c.get("intrinsicoid_ms", lead) or 0.0) > LBBB_PEAK_MS for lead in ("V5", "V6"))
+    return late and len(notched_leads(c)) >= STRAUSS_N
 
 
 def is_left_shape(c: Context) -> bool:

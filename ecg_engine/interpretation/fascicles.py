@@ -23,6 +23,9 @@ LEFT_DEG: Final = -30.0
 RIGHT_DEG: Final = 90.0
 NORTH_DEG: Final = -90.0
 EXTREME_DEG: Final = 180.0
+#: A deviation is said where the angle passes its limit by so much, chosen: two readings of one tracing, by areas or by
+#: amplitudes, differ by a few degrees, and most angles that are just beyond a limit are of healthy hearts.
+AXIS_ERROR_DEG: Final = 5.0
 #: Left anterior fascicular block from here on to -90.
 LAFB_DEG: Final = -45.0
 #: Left posterior fascicular block from here on: the guideline's 90 degrees, and 10 more (chosen), since slender and
@@ -44,18 +47,18 @@ def _adult_axis(c: Context) -> float | None:
 
 @rule("axis")
 def axis_left(c: Context) -> Statement | None:
-    """QRS axis from -30 to -90 degrees."""
+    """QRS axis from -30 to -90 degrees, beyond the limit by the angle's error of 5 degrees."""
     axis = _adult_axis(c)
-    if axis is None or not NORTH_DEG <= axis < LEFT_DEG:
+    if axis is None or not NORTH_DEG <= axis < LEFT_DEG - AXIS_ERROR_DEG:
         return None
     return Statement(code="axis_left", evidence=(fact(c, "qrs_axis_deg", "<", LEFT_DEG, source="aha_2009_iii"),))
 
 
 @rule("axis")
 def axis_right(c: Context) -> Statement | None:
-    """QRS axis from 90 to 180 degrees."""
+    """QRS axis from 90 to 180 degrees, beyond the limit by the angle's error of 5 degrees."""
     axis = _adult_axis(c)
-    if axis is None or not RIGHT_DEG < axis <= EXTREME_DEG:
+    if axis is None or not RIGHT_DEG + AXIS_ERROR_DEG < axis <= EXTREME_DEG:
         return None
     return Statement(code="axis_right", evidence=(fact(c, "qrs_axis_deg", ">", RIGHT_DEG, source="aha_2009_iii"),))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ecg_engine.interpretation.av_intervals import PR_ERROR_MS
 from ecg_engine.interpretation.context import Context, fact, rule
 from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.types import Evidence, Statement
@@ -16,9 +17,8 @@ BESIDE_NORMAL: Final = frozenset(
 #: doi:10.1161/CIR.0000000000000628, takes below 50 for sinus node dysfunction).
 RATE_BPM: Final = (50.0, 100.0)
 #: PR from here on, chosen: the textbooks' 120 ms less the 10 ms that IEC 60601-2-25 allows the measurement; delta waves
-#: have a rule of their own. And to the limit of a long PR with those 10 ms.
+#: have a rule of their own. And up to where `av_block_1` begins.
 PR_SHORT_MS: Final = 110.0
-PR_ERROR_MS: Final = 10.0
 #: T is upright in these leads of adults (AHA/ACCF/HRS 2009, part IV). Below a tenth of R, where R is as tall as 0.5 mV,
 #: it is low; in one lead alone that is a matter of the axis.
 T_UPRIGHT: Final = ("I", "II", "V3", "V4", "V5", "V6")
@@ -53,7 +53,7 @@ def _intervals_normal(c: Context) -> bool:
         return False
     return (
         RATE_BPM[0] <= rate <= RATE_BPM[1]
-        and PR_SHORT_MS <= pr <= c.limits.pr_long_ms + PR_ERROR_MS
+        and PR_SHORT_MS <= pr < c.limits.pr_long_ms + PR_ERROR_MS
         and qrs < c.limits.qrs_wide_ms
         and qtc < c.limits.qtc_long_ms
     )

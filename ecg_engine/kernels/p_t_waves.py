@@ -20,7 +20,7 @@ class PhaseLimits(NamedTuple):
     least_mv: float  # lower ones are none
     least_samples: float  # shorter ones are none
     ms: float  # milliseconds of a sample
-    over_line: float  # 1: the wave is measured over the line from its onset to its offset, 0: over zero
+    over_line: float  # 1: the wave is measured over the line from its onset to zero at its offset, 0: over zero
 
 
 @helper
@@ -29,7 +29,7 @@ def _height(x: NDArray[np.float64], i: int, first: int, last: int, over_line: fl
     if over_line == 0.0:
         return x[i]
     share = (i - first) / (last - first)
-    return x[i] - (1.0 - share) * x[first] - share * x[last]
+    return x[i] - (1.0 - share) * x[first]
 
 
 @helper

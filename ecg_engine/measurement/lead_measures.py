@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from ecg_engine.measurement import p_and_t_waves, qrs_waves, st_levels
 from ecg_engine.types import ABSENT, MedianBeat
 
+#: Levels are kept to a tenth of a picovolt, mV.
+_DECIMALS: Final = 10
 #: The isoelectric level is the mean of so long before the QRS onset, s (AHA/ACC/HRS 2009, part IV: the PR segment).
 LEVEL_S: Final = 0.016
 
@@ -63,7 +65,8 @@ def measure_leads(
 def over_level(signal: NDArray[np.float64], onset: int, fs: float) -> NDArray[np.float64]:
     """Return the leads, shape (n_leads, n_samples), over their mean in the `LEVEL_S` before the QRS onset, mV."""
     start = max(0, onset - max(1, round(LEVEL_S * fs)))
-    return np.ascontiguousarray(signal - signal[:, start : onset + 1].mean(axis=1, keepdims=True))
+    # What differs by the last bits only, as after another format, is the same: no limit and no tie hangs on them.
+    return np.ascontiguousarray(np.round(signal - signal[:, start : onset + 1].mean(axis=1, keepdims=True), _DECIMALS))
 
 
 def _add(out: dict[str, dict[str, float]], codes: Sequence[str], table: NDArray[np.float64]) -> None:

@@ -19,7 +19,7 @@ TERMINAL_FORCE_LEAD: Final = "V1"
 
 
 def p_waves(signal: NDArray[np.float64], *, fs: float, onset: int, offset: int) -> NDArray[np.float64]:
-    """Return P of each lead over the line from its onset to its offset.
+    """Return P of each lead over the line from its onset to the level before the QRS.
 
     Parameters
     ----------

@@ -49,11 +49,11 @@ def rates(pairs):
         ("PVC", "premature_ventricular_complex", 99, 99.0),
         ("PAC", "premature_atrial_complex", 99, 98.0),
         ("PACE", "paced_rhythm", 99, 99.7),
-        ("CRBBB", "rbbb_complete", 85, 99),
-        ("CLBBB", "lbbb_complete", 85, 99.5),
-        ("1AVB", "av_block_1", 60, 97.5),
+        ("CRBBB", "rbbb_complete", 99, 99),
+        ("CLBBB", "lbbb_complete", 85, 99.2),
+        ("1AVB", "av_block_1", 60, 99),
         ("LAFB", "lafb", 40, 99),
-        ("IRBBB", "rbbb_incomplete", 15, 99.5),
+        ("IRBBB", "rbbb_incomplete", 20, 98.5),
         ("LVH", "lvh", 75, 97),
     ],
 )
@@ -121,7 +121,7 @@ ST_T = {
         ("IMI ILMI IPMI IPLMI", "infarction_inferior", 44, 98.5),
         ("LMI ALMI ILMI", "infarction_lateral", 33, 99),
         ("INVT", "t_inversion", 75, 94.5),
-        ("STD_", "st_depression st_depression_diffuse", 47, 96.5),
+        ("STD_", "st_depression st_depression_diffuse", 52, 96),
         ("NDT NST_ NT_ LOWT", "st_t_nonspecific st_depression t_inversion", 54, 88),
     ],
 )
@@ -141,14 +141,14 @@ def test_normal_and_not_normal(ptbxl):
     """Plain normals beside whatever no reader called normal."""
     said = [(scp, "normal_ecg" in {s.code for s in report.statements}) for scp, report in ptbxl]
     se, sp = rates([(scp <= {"NORM", "SR"}, got) for scp, got in said if scp <= {"NORM", "SR"} or "NORM" not in scp])
-    assert se >= 78 and sp >= 82, (se, sp)
+    assert se >= 86 and sp >= 88, (se, sp)
 
 
 def test_plain_normals_get_few_abnormal_statements(ptbxl):
     """Over-reading is what doctors switch such programs off for."""
     said = [len({s.code for s in report.statements} - NOT_ABNORMAL) for scp, report in ptbxl if scp <= {"NORM", "SR"}]
     assert len(said) > 200
-    assert 100 * np.mean(said) <= 20
+    assert 100 * np.mean(said) <= 15
 
 
 def test_plain_normals_are_not_urgent(ptbxl):

@@ -14,16 +14,11 @@ def found():
     return differences(kit())
 
 
-#: The global QRS begins and ends as much too far out as the slopes are smoothed.
-LATE = pytest.mark.xfail(reason="the edges of the common slope are those of the smoothed signal", strict=True)
 #: 20 ms between P and QRS are taken for a part of it.
 SHORT = "PQ 120 ms"
 
 
-@pytest.mark.parametrize(
-    "code",
-    [pytest.param(c, marks=LATE) if c in ("qrs_ms", "qt_ms") else c for c in (*INTERVAL_LIMITS, *DURATION_LIMITS)],
-)
+@pytest.mark.parametrize("code", (*INTERVAL_LIMITS, *DURATION_LIMITS))
 def test_intervals_and_durations(found, code):
     mean, sd = {**INTERVAL_LIMITS, **DURATION_LIMITS}[code]
     errors = np.array([d.error for d in found if d.code == code and d.ecg != SHORT])

@@ -91,7 +91,7 @@ def wave_phases(x, first, last, w):
     part = x[first : last + 1]
     if w.over_line:
         share = (np.arange(len(part))) / (last - first)
-        part = part - (1 - share) * part[0] - share * part[-1]
+        part = part - (1 - share) * part[0]
     up, down = part.max(), part.min()
     peak, second = (up, down) if up >= -down else (down, up)
     out = [peak, math.nan, part.sum() * w.ms, math.nan]

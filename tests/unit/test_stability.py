@@ -58,7 +58,7 @@ def test_what_stands_at_its_limit_is_said_by_a_part_of_the_readings() -> None:
     far = shares(ee.analyze_ecg(noisy, corrections=far_above, stability_n=N))
     wide = {"wide_qrs", "ivcd", "lbbb_complete", "rbbb_complete"}
     assert max(far.get(code, 0.0) for code in wide) > 0.8
-    assert all(far.get(code, 0.0) >= near.get(code, 0.0) for code in wide)
+    assert max(far.get(code, 0.0) for code in wide) >= max(near.get(code, 0.0) for code in wide)
 
 
 @pytest.mark.parametrize("fs", [100, 250, 1000])

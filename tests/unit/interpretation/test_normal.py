@@ -29,11 +29,11 @@ def test_sinus_rhythm_with_everything_within_its_limits_is_normal():
     [
         {"heart_rate_bpm": 49.0},
         {"heart_rate_bpm": 101.0},
-        {"pr_ms": 211.0},
+        {"pr_ms": 220.0},
         {"pr_ms": 105.0},
         {"qrs_ms": 120.0},
         {"qtc_fridericia_ms": 455.0},
-        {"qrs_axis_deg": -35.0},
+        {"qrs_axis_deg": -36.0},
         {"qrs_axis_deg": 100.0},
     ],
 )
