@@ -56,11 +56,15 @@ _LEAST_QRS_S: Final = 0.03
 #: times its noise, as long as that is less, is no part of a QRS.
 _FLAT_MV: Final = 0.01
 _FLAT_MOST_MV: Final = 0.02
-#: P begins softly: where a lead has left its level by so much, mV, or by its noise, P began so long before, s.
+#: P begins softly: where a lead has left its level by so much, mV, or by its noise, P began so long before, s; a QRS
+#: begins and ends more sharply.
 _P_FLAT_MV: Final = 0.005
-_P_FOOT_S: Final = 0.008
+_P_FOOT_S: Final = 0.010
+_QRS_FOOT_S: Final = 0.003
 _FLAT_NOISE: Final = 3.0
 _FLAT_S: Final = 0.012
+#: What leaves the level for so long is a wave, s (IEC 60601-2-25: 6 ms).
+_HOLD_S: Final = 0.006
 
 
 def spread(values: NDArray[np.int64], most: int) -> NDArray[np.int64]:
@@ -295,8 +299,16 @@ def _leaves_level(signal: NDArray[np.float64], onset: int, peak: int, fs: float)
     if float(np.median(limit)) > _FLAT_MOST_MV or peak <= onset:
         return onset
     level = signal[:, max(0, onset - width) : onset + 1].mean(axis=1, keepdims=True)
-    left = np.flatnonzero((np.abs(signal[:, onset : peak + 1] - level) > limit).any(axis=0))
+    left = _departures(signal[:, onset : peak + 1] - level, limit, samples(_HOLD_S, fs))
     return onset + max(0, int(left[0]) - samples(_P_FOOT_S, fs)) if len(left) else onset
+
+
+def _departures(over: NDArray[np.float64], limit: NDArray[np.float64], hold: int) -> NDArray[np.int64]:
+    """Return from where on a lead is beyond its limit for so many samples; a single one is noise."""
+    beyond = np.abs(over) > limit
+    if beyond.shape[1] >= hold:
+        beyond = np.asarray(np.lib.stride_tricks.sliding_window_view(beyond, hold, axis=1).all(axis=2))
+    return np.flatnonzero(beyond.any(axis=0))
 
 
 def _noise_mv(signal: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -312,11 +324,12 @@ def _without_flat(signal: NDArray[np.float64], onset: int, offset: int, made: Me
         return onset, offset
     limit = np.maximum(_FLAT_MV, _FLAT_NOISE * noise)[:, None]
     level = signal[:, max(0, onset - width) : onset + 1].mean(axis=1, keepdims=True)
-    left = np.flatnonzero((np.abs(signal[:, onset:r] - level) > limit).any(axis=0))
+    hold, foot = samples(_HOLD_S, made.fs), samples(_QRS_FOOT_S, made.fs)
+    left = _departures(signal[:, onset:r] - level, limit, hold)
     level = signal[:, offset : offset + width + 1].mean(axis=1, keepdims=True)
-    right = np.flatnonzero((np.abs(signal[:, r + 1 : offset + 1] - level) > limit).any(axis=0))
+    right = _departures(signal[:, offset:r:-1] - level, limit, hold)
     if len(left) and len(right):
-        onset, offset = onset + max(0, int(left[0]) - 1), min(offset, r + 2 + int(right[-1]))
+        onset, offset = onset + max(0, int(left[0]) - foot), offset - max(0, int(right[0]) - foot)
     first, last = max(0, onset - width), min(signal.shape[1], offset + width + 1)
     parts = np.lib.stride_tricks.sliding_window_view(signal[:, first:last], width + 1, axis=1)
     flat = first + np.flatnonzero((parts.max(axis=2) - parts.min(axis=2) <= limit).all(axis=0))

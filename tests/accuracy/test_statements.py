@@ -73,22 +73,23 @@ LVH_CRITERIA = {
 }
 
 
-@pytest.mark.parametrize("code", [*LVH_CRITERIA, "R of aVL"])
-def test_hypertrophy_is_called_no_worse_than_by_any_criterion_alone(ptbxl, code):
-    """Our call has the larger sum of sensitivity and specificity, and is no worse in both than the best of them."""
+def test_hypertrophy_is_called_no_worse_than_by_any_criterion_alone(ptbxl):
+    """Our call has the larger sum of sensitivity and specificity than each, and is no worse in both than the best."""
 
-    def holds(report):
+    def holds(report, code):
         if code == "R of aVL":
             return (report.measurements.get("r_mv", "aVL") or 0.0) > 1.1
         limit = LVH_CRITERIA[code][0 if report.patient.get("sex") == "F" else 1]
         return (report.measurements.get(code) or 0.0) >= limit
 
     ours = rates([("LVH" in scp, "lvh" in {s.code for s in report.statements}) for scp, report in ptbxl])
-    alone = rates([("LVH" in scp, holds(report)) for scp, report in ptbxl])
-    assert sum(ours) > sum(alone)
-    assert ours[1] >= alone[1]
-    if sum(alone) > 160:  # the best of them
-        assert ours[0] >= alone[0]
+    alone = {
+        code: rates([("LVH" in scp, holds(report, code)) for scp, report in ptbxl])
+        for code in [*LVH_CRITERIA, "R of aVL"]
+    }
+    best = max(alone.values(), key=sum)
+    assert sum(ours) > sum(best), alone
+    assert ours[0] >= best[0] and ours[1] >= best[1], (ours, best)
 
 
 #: Statements of conduction and chambers.
@@ -141,7 +142,7 @@ def test_normal_and_not_normal(ptbxl):
     """Plain normals beside whatever no reader called normal."""
     said = [(scp, "normal_ecg" in {s.code for s in report.statements}) for scp, report in ptbxl]
     se, sp = rates([(scp <= {"NORM", "SR"}, got) for scp, got in said if scp <= {"NORM", "SR"} or "NORM" not in scp])
-    assert se >= 86 and sp >= 88, (se, sp)
+    assert se >= 85 and sp >= 89, (se, sp)
 
 
 def test_plain_normals_get_few_abnormal_statements(ptbxl):
