@@ -59,8 +59,8 @@ _FLAT_MOST_MV: Final = 0.02
 #: P begins softly: where a lead has left its level by so much, mV, or by its noise, P began so long before, s; a QRS
 #: begins and ends more sharply.
 _P_FLAT_MV: Final = 0.005
-_P_FOOT_S: Final = 0.010
-_QRS_FOOT_S: Final = 0.003
+_P_FOOT_S: Final = 0.012
+_QRS_FOOT_S: Final = 0.004
 _FLAT_NOISE: Final = 3.0
 _FLAT_S: Final = 0.012
 #: What leaves the level for so long is a wave, s (IEC 60601-2-25: 6 ms).

@@ -51,8 +51,8 @@ def test_what_stands_at_its_limit_is_said_by_a_part_of_the_readings() -> None:
     report = ee.analyze_ecg(noisy)
     qrs_offset = report.to_dict()["beats"]["median"]["marks"]["qrs_offset_ms"]
     qrs = report.measurements.overall["qrs_ms"]
-    # QRS of 120 ms and more is wide, and no ECG with one is normal. A moved mark stays where it was put, its begin is as
-    # uncertain as it was.
+    # QRS of 120 ms and more is wide, and no ECG with one is normal. A moved mark stays where it was put, the begin of
+    # its QRS is as uncertain as it was.
     just_below = {"marks": {"qrs_offset_ms": qrs_offset + 118 - qrs}}
     far_below = {"marks": {"qrs_offset_ms": qrs_offset + 110 - qrs}}
     near = shares(ee.analyze_ecg(noisy, corrections=just_below, stability_n=N))["normal_ecg"]
