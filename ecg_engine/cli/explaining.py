@@ -13,7 +13,9 @@ from ecg_engine.cli.console import shown
 __all__ = ["explained"]
 
 _WIDTH: Final = 100
-_UNITS: Final = {"ms": "unit_ms", "s": "unit_s", "mV": "unit_mv", "/min": "unit_bpm"}
+_UNITS: Final = {
+    "ms": "unit_ms", "s": "unit_s", "mV": "unit_mv", "/min": "unit_bpm", "mV.ms": "unit_mv_ms", "mV/s": "unit_mv_s",
+}  # fmt: skip
 
 
 def explained(path: Path, report: Mapping[str, Any] | None, lang: str) -> Iterator[str]:
@@ -54,7 +56,9 @@ def explained(path: Path, report: Mapping[str, Any] | None, lang: str) -> Iterat
 
 
 def _head(statement: Mapping[str, Any], readings: int, lang: str) -> str:
-    details = [vocabulary.page_text(statement["certainty"], lang)] if statement["certainty"] != "definite" else []
+    details = [vocabulary.page_text(f"age_{statement['age']}", lang)] if statement["age"] is not None else []
+    if statement["certainty"] != "definite":
+        details.append(vocabulary.page_text(statement["certainty"], lang))
     if statement["stability"] is not None and readings:
         said = round(statement["stability"] * readings)
         details.append(vocabulary.page_text("stability", lang, said=said, n=readings))
