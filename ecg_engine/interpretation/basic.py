@@ -106,7 +106,9 @@ def is_flutter(c: Context) -> bool:
         return False
     if is_mostly_ventricular(c) or is_paced(c):
         return False
-    tight = (c.get("pr_spread_ms") or 0.0) <= TIGHT_SPREAD_MS
+    axis = c.get("p_axis_deg")
+    upright = axis is None or SINUS_P_AXIS_DEG[0] <= axis <= SINUS_P_AXIS_DEG[1]
+    tight = (c.get("pr_spread_ms") or 0.0) <= TIGHT_SPREAD_MS and upright
     like_sinus = tight and has_sinus_p(c) and (c.get("rr_change_percent") or 0.0) <= SINUS_CHANGE_PERCENT
     return even >= (SURE_FLUTTER_PERCENT if like_sinus else FLUTTER_EVEN_PERCENT)
 

@@ -193,7 +193,8 @@ def _facts(c: Context, lead: str, source: str) -> Iterator[Evidence]:
         yield fact(c, code, "<=", Q_MV, source=source, lead=lead)
     elif q is not None and c.get("q_ms", lead) is not None:
         yield fact(c, "q_ms", ">=", Q_V2_V3_MS if lead in ("V2", "V3") else Q_MS, source=source, lead=lead)
-        yield fact(c, "q_mv", source=source, lead=lead)
+        if c.get("q_mv", lead) is not None:
+            yield fact(c, "q_mv", source=source, lead=lead)
     elif c.get("r_mv", lead) is not None:
         yield fact(c, "r_mv", source=source, lead=lead)
 
