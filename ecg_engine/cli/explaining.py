@@ -13,9 +13,6 @@ from ecg_engine.cli.console import shown
 __all__ = ["explained"]
 
 _WIDTH: Final = 100
-_UNITS: Final = {
-    "ms": "unit_ms", "s": "unit_s", "mV": "unit_mv", "/min": "unit_bpm", "mV.ms": "unit_mv_ms", "mV/s": "unit_mv_s",
-}  # fmt: skip
 
 
 def explained(path: Path, report: Mapping[str, Any] | None, lang: str) -> Iterator[str]:
@@ -69,8 +66,7 @@ def _head(statement: Mapping[str, Any], readings: int, lang: str) -> str:
 
 def _fact(fact: Mapping[str, Any], lang: str) -> str:
     term = vocabulary.quantity(fact["measurement"])
-    unit = "" if term.unit == "1" else "\N{DEGREE SIGN}" if term.unit == "deg" else term.unit
-    unit = vocabulary.page_text(_UNITS[unit], lang) if unit in _UNITS else unit
+    unit = vocabulary.unit_text(term.unit, lang)
     decimals = max(term.decimals, 2) if term.unit == "mV" else term.decimals
     name = term.text[lang] if fact["lead"] is None else f"{fact['lead']} {term.text[lang]}"
     gap = "" if unit in ("", "\N{DEGREE SIGN}", "%") else " "

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ecg_engine.leads import LIMB_LEADS, PRECORDIAL_LEADS
+from ecg_engine.vocabulary import drug_names
 
 #: What is added to the Cornell voltage of a woman before it is multiplied by the QRS duration, mV: the 8 mm between
 #: the limits for men and women (Okin PM et al. J Am Coll Cardiol 1995;25:417-423; later work of the group took 6 mm).
@@ -26,8 +27,6 @@ RE_INTRINSICOID_MS: Final = 50.0
 #: half a small square, which no noise of a median beat makes).
 RE_ST_MV: Final = -0.02
 RE_T_MV: Final = -0.05
-#: Drugs of which one names digitalis, as they begin in English and Russian.
-DIGITALIS: Final = ("digoxin", "digitoxin", "digitalis", "дигоксин", "дигитоксин", "дигиталис")
 
 ByLead = Mapping[str, Mapping[str, float]]
 
@@ -95,7 +94,7 @@ def romhilt_estes(by_lead: ByLead, overall: Mapping[str, float], *, drugs: tuple
     if limb >= RE_LIMB_MV or right >= RE_CHEST_MV or left >= RE_CHEST_MV:
         points += ROMHILT_ESTES["voltage"]
     if any(_strained(by_lead[lead]) for lead in ("V5", "V6")):
-        taken = any(drug.strip().lower().startswith(DIGITALIS) for drug in drugs)
+        taken = any(drug.strip().lower().startswith(drug_names("digitalis")) for drug in drugs)
         points += ROMHILT_ESTES["strain_on_digitalis" if taken else "strain"]
     if by_lead["V1"].get("p_terminal_force_mv_ms", 0.0) <= RE_TERMINAL_FORCE_MV_MS:
         points += ROMHILT_ESTES["left_atrium"]

@@ -36,8 +36,6 @@ __all__ = [
 DASH: Final = "—"
 _RELATIONS: Final = {">=": "≥", "<=": "≤"}
 _DECIMAL_POINT: Final = re.compile(r"(?<=\d)\.(?=\d)")
-_UNITS: Final = {"ms": "unit_ms", "s": "unit_s", "mV": "unit_mv", "/min": "unit_bpm", "mV.ms": "unit_mv_ms",
-                 "mV/s": "unit_mv_s"}  # fmt: skip
 
 
 def number(value: float, decimals: int, lang: str) -> str:
@@ -59,11 +57,7 @@ def _scaled(code: str, lang: str) -> tuple[float, str, int]:
     term = vocabulary.quantity(code)
     if term.unit == "ms" and lang == "ru":
         return 1e-3, page_text("unit_s", lang), 2
-    if term.unit == "deg":
-        return 1.0, "°", term.decimals
-    if term.unit in ("1", "%"):
-        return 1.0, "" if term.unit == "1" else "%", term.decimals
-    return 1.0, page_text(_UNITS[term.unit], lang) if term.unit in _UNITS else term.unit, term.decimals
+    return 1.0, vocabulary.unit_text(term.unit, lang), term.decimals
 
 
 def _with_unit(text: str, unit: str) -> str:

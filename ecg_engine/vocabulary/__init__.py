@@ -42,6 +42,7 @@ __all__ = [
     "statement",
     "statements",
     "summary_text",
+    "unit_text",
 ]
 
 LANGUAGES: Final = ("en", "ru")
@@ -154,6 +155,25 @@ def source(key: str) -> SourceTerm:
     return SourceTerm(key=key, citation=e["citation"], doi=e.get("doi"))
 
 
+#: UCUM units that have a word of their own on the page.
+_UNIT_WORDS: Final = {
+    "ms": "unit_ms", "s": "unit_s", "mV": "unit_mv", "/min": "unit_bpm", "mV.ms": "unit_mv_ms", "mV/s": "unit_mv_s",
+}  # fmt: skip
+
+
+def unit_text(unit: str, lang: str) -> str:
+    """Return a UCUM unit as people write it, itself where there is no word for it.
+
+    Examples
+    --------
+    >>> unit_text("mV.ms", "ru"), unit_text("deg", "en"), unit_text("1", "en")
+    ('мВ·мс', '°', '')
+    """
+    if unit in _UNIT_WORDS:
+        return page_text(_UNIT_WORDS[unit], lang)
+    return {"1": "", "deg": "\N{DEGREE SIGN}"}.get(unit, unit)
+
+
 @cache
 def drug_names(group: str) -> tuple[str, ...]:
     """Return how the names of a group of drugs begin, in lower case, or raise InputError; see ``drugs.toml``."""
@@ -257,8 +277,7 @@ def change_text(
     name = page_text("st", lang) if code == "st_j_mv" else term.text[lang]
     what = name if lead is None else f"{name} {lead}"
     size = wording.decimal(abs(difference), 2 if term.unit == "mV" else term.decimals, lang)
-    unit = {"ms": "unit_ms", "mV": "unit_mv", "/min": "unit_bpm"}.get(term.unit)
-    by = f"{size}\N{DEGREE SIGN}" if term.unit == "deg" else f"{size} {page_text(unit, lang) if unit else term.unit}"
+    by = f"{size}{unit_text(term.unit, lang)}" if term.unit == "deg" else f"{size} {unit_text(term.unit, lang)}"
     more, less = {"ms": ("longer", "shorter"), "deg": ("right", "left")}.get(term.unit, ("higher", "lower"))
     return page_text(f"change_{more if difference >= 0 else less}", lang, what=what, by=by)
 
