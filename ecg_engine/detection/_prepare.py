@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.errors import InputError, SignalError
+from ecg_engine.kernels.smoothing import median_in_place
 from ecg_engine.types.recording import check_signal
 
 #: Scaled samples are held inside this: what is so far out is no heart.
 LIMIT = 1e4
 #: Level and swing of a lead are judged by about so many of its samples, evenly spread.
 _JUDGED = 20_000
+#: Up to so many values the kernel finds the median sooner than NumPy's partition.
+_FEW = 400
 
 
 def leads_of(ecg: Any) -> NDArray[np.float64]:
@@ -25,8 +28,21 @@ def leads_of(ecg: Any) -> NDArray[np.float64]:
 
 
 def median_of_many(x: NDArray[np.float64]) -> float:
-    """Return the median, of a long array that of `_JUDGED` or more of its values, evenly spread."""
-    return float(np.median(x[:: max(1, len(x) // _JUDGED)]))
+    """Return the median, of a long array that of `_JUDGED` or more of its values, evenly spread; no NaN."""
+    return middle(x[:: max(1, len(x) // _JUDGED)])
+
+
+def middle(x: NDArray[np.float64]) -> float:
+    """Return the median of one value or more, no NaN, as NumPy does.
+
+    A few values cost a fourteenth of `numpy.median`'s time, which looks at its arguments for 7 us, and 5000 the half.
+    """
+    n = len(x)
+    if n <= _FEW:
+        return float(median_in_place(np.array(x, dtype=np.float64)))
+    parted = np.partition(x, n // 2)
+    upper = float(parted[n // 2])
+    return upper if n % 2 else 0.5 * (float(parted[: n // 2].max()) + upper)
 
 
 def fill_gaps(signal: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_engine.detection._prepare import middle
 from ecg_engine.detection.pacing import BRIDGE_S, LEAST_STEP_MV, SPIKE_MV, SPIKE_NOISE, SPIKE_S
 from ecg_engine.detection.parameters import QRS, samples
 from ecg_engine.kernels.pacing import next_spikes_into
@@ -76,7 +77,7 @@ class SpikeFinder:
         for lead, row in enumerate(part):
             steps = np.abs(row[1::every][: (len(row) - 1) // every] - row[:-1:every][: (len(row) - 1) // every])
             steps = steps[(steps > 0.0) & (steps >= self._least_step)]
-            usual = float(np.median(steps)) if steps.size else 0.0
+            usual = middle(steps) if steps.size else 0.0
             height = max(self._least, SPIKE_NOISE * usual)
             self._heights[lead] = height if height > 0.0 else np.inf
 

@@ -7,13 +7,15 @@ electrically silent, and mains is a fitted sine, taken away only where there is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection._prepare import median_of_many
+from ecg_engine.detection._prepare import median_of_many, middle
 from ecg_engine.detection.parameters import CLEANING, odd_samples, samples
 from ecg_engine.kernels.cleaning import fit_sine_into, knots_into, spline_into, subtract_sine_into
 from ecg_engine.kernels.smoothing import moving_mean_into
@@ -23,6 +25,8 @@ _HARMONICS: Final = (1, 2, 3)
 #: Of a recording of many windows one in so many is looked at first; with less than this share of the floor in them (or
 #: with so few of them) no more are.
 _PROBE, _FEW_WINDOWS, _PROBE_SHARE = 10, 10, 0.6
+#: Waves kept for the next lead, a pair of arrays as long as it: more would cost memory in a long recording with mains.
+_WAVES_KEPT: Final = 2
 #: Frequencies beside mains that its amplitude is held against, Hz.
 _BESIDE_HZ: Final = (-7.0, -4.0, 4.0, 7.0)
 
@@ -116,15 +120,15 @@ def _no_artefact(at: NDArray[np.int64], knots: NDArray[np.float64]) -> NDArray[n
     m = len(knots)
     keep = np.ones(m, dtype=bool)
     if m < 4:
-        middle = np.median(knots)
+        level = np.median(knots)
         if m == 3:
-            keep = np.abs(knots - middle) <= 2 * CLEANING.knot_step_mv
+            keep = np.abs(knots - level) <= 2 * CLEANING.knot_step_mv
         return keep
     off = np.empty(m)
     share = (at[1:-1] - at[:-2]) / (at[2:] - at[:-2])
     off[1:-1] = knots[1:-1] - (knots[:-2] + share * (knots[2:] - knots[:-2]))
-    off[0], off[-1] = knots[0] - np.median(knots[1:4]), knots[-1] - np.median(knots[-4:-1])
-    limit = max(CLEANING.knot_step_mv, 4 * 1.4826 * float(np.median(np.abs(off))))
+    off[0], off[-1] = knots[0] - middle(knots[1:4]), knots[-1] - middle(knots[-4:-1])
+    limit = max(CLEANING.knot_step_mv, 4 * 1.4826 * middle(np.abs(off)))
     # An outlier throws its neighbours' lines off by half its height: only the local extreme of a run is the outlier.
     size = np.abs(off)
     left, right = np.concatenate(([0.0], size[:-1])), np.concatenate((size[1:], [0.0]))
@@ -156,11 +160,12 @@ def remove_mains(signal: NDArray[np.float64], *, fs: float) -> MainsRemoved:
     out = np.array(signal, dtype=np.float64)
     amplitude = np.zeros(len(signal))
     found: dict[float, float] = {}
+    waves = _waves_of(signal.shape[1], fs)
     for mains_hz in CLEANING.mains_hz:
         if mains_hz > 0.45 * fs or signal.shape[1] < samples(0.5, fs):
             continue
         for i, row in enumerate(out):
-            removed = _remove_one(row, mains_hz, fs)
+            removed = _remove_one(row, mains_hz, fs, waves)
             amplitude[i] = max(amplitude[i], removed)
             found[mains_hz] = max(found.get(mains_hz, 0.0), removed)
     best = max(found, key=lambda hz: found[hz], default=None)
@@ -169,7 +174,21 @@ def remove_mains(signal: NDArray[np.float64], *, fs: float) -> MainsRemoved:
     )
 
 
-def _remove_one(row: NDArray[np.float64], mains_hz: float, fs: float) -> float:
+_Waves = Callable[[float], tuple[NDArray[np.float64], NDArray[np.float64]]]
+
+
+def _waves_of(n: int, fs: float) -> _Waves:
+    """Return what makes `n` samples of cosine and sine of a frequency, Hz, and keeps the last ones."""
+
+    @lru_cache(maxsize=_WAVES_KEPT)
+    def waves(hz: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        turns = (2 * np.pi * hz / fs) * np.arange(n)
+        return np.cos(turns), np.sin(turns)
+
+    return waves
+
+
+def _remove_one(row: NDArray[np.float64], mains_hz: float, fs: float, waves: _Waves) -> float:
     """Subtract one mains frequency with its harmonics from `row` in place; return the fundamental's amplitude, mV."""
     width = odd_samples(1.0 / mains_hz, fs)
     smooth = np.empty_like(row)
@@ -182,22 +201,22 @@ def _remove_one(row: NDArray[np.float64], mains_hz: float, fs: float) -> float:
     n_windows = max(1, (len(row) - length) // hop + 1)
     if n_windows > 2 * _PROBE * _FEW_WINDOWS:
         # Most long recordings have none of it: every tenth window says so.
-        probe = _fit(rest, weight, mains_hz, fs, width, length, hop * _PROBE, n_windows // _PROBE)
-        if float(np.median(np.hypot(probe[:, 0], probe[:, 1]))) < _PROBE_SHARE * CLEANING.mains_floor_mv:
+        probe = _fit(rest, weight, mains_hz, fs, waves, width, length, hop * _PROBE, n_windows // _PROBE)
+        if middle(np.hypot(probe[:, 0], probe[:, 1])) < _PROBE_SHARE * CLEANING.mains_floor_mv:
             return 0.0
     taken = 0.0
     for harmonic in _HARMONICS:
         hz = harmonic * mains_hz
         if hz > 0.45 * fs:
             break
-        fitted = _fit(rest, weight, hz, fs, width, length, hop, n_windows)
-        size = float(np.median(np.hypot(fitted[:, 0], fitted[:, 1])))
+        fitted = _fit(rest, weight, hz, fs, waves, width, length, hop, n_windows)
+        size = middle(np.hypot(fitted[:, 0], fitted[:, 1]))
         if size < CLEANING.mains_floor_mv:
             if harmonic == 1:
                 return 0.0
             continue
         beside = max(
-            float(np.median(np.hypot(*_fit(rest, weight, hz + d, fs, width, length, hop, n_windows).T)))
+            middle(np.hypot(*_fit(rest, weight, hz + d, fs, waves, width, length, hop, n_windows).T))
             for d in _BESIDE_HZ
             if 0 < hz + d < 0.49 * fs
         )
@@ -215,6 +234,7 @@ def _fit(
     weight: NDArray[np.float64],
     hz: float,
     fs: float,
+    waves: _Waves,
     width: int,
     length: int,
     hop: int,
@@ -223,6 +243,6 @@ def _fit(
     """Return the coefficients of each window, the gain of the mean over `width` samples made good."""
     omega = 2 * np.pi * hz / fs
     fitted = np.empty((n_windows, 2))
-    fit_sine_into(rest, weight, omega, length, hop, fitted)
+    fit_sine_into(rest, weight, *waves(hz), length, hop, fitted)
     passed = np.sin(omega * width / 2) / (width * np.sin(omega / 2))
     return np.asarray(fitted / (1.0 - passed))

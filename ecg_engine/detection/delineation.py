@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of, median_of_many
+from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of, median_of_many, middle
 from ecg_engine.detection.parameters import QRS, SCORES, WAVES, odd_samples, samples
 from ecg_engine.detection.wave_scores import STEP_S, LeadScores, Rhythm, WaveModel, score_lead, shared
 from ecg_engine.kernels.agreement import combine_marks_into
@@ -231,7 +231,7 @@ def clearest_first(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: 
     part = r_peaks[:: max(1, len(r_peaks) // _BEATS_JUDGED)]
     clarity = []
     for row in signal:
-        noise = float(np.median(np.abs(np.diff(row[: samples(_NOISE_S, fs)])))) if len(row) > 1 else 0.0
+        noise = middle(np.abs(np.diff(row[: samples(_NOISE_S, fs)]))) if len(row) > 1 else 0.0
         swings = [np.ptp(row[max(0, r - half) : r + half + 1]) for r in part]
-        clarity.append(float(np.median(swings)) / (noise + 1e-3 * max(1e-12, float(np.max(swings)))) if swings else 0.0)
+        clarity.append(middle(np.array(swings)) / (noise + 1e-3 * max(1e-12, float(np.max(swings)))) if swings else 0.0)
     return np.argsort(-np.array(clarity), kind="stable").astype(np.int64)

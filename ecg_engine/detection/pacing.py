@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection._prepare import median_of_many
+from ecg_engine.detection._prepare import median_of_many, middle
 from ecg_engine.detection.parameters import samples
 from ecg_engine.kernels.pacing import bridge_into, spikes_into
 
@@ -96,7 +96,7 @@ def find_locked_spikes(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], 
     for row, out in zip(signal, sharp, strict=True):
         steps = np.abs(np.diff(row[:200_000]))
         steps = steps[steps >= LEAST_STEP_MV]
-        usual = float(np.median(steps)) if steps.size else np.inf
+        usual = middle(steps) if steps.size else np.inf
         np.abs(row[at] - 0.5 * (row[at - 1] + row[at + 1]), out=out)
         out /= max(usual, 1e-6)
     second = np.partition(sharp, -2, axis=0)[-2]

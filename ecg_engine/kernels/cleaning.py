@@ -66,20 +66,23 @@ def knots_into(
             out[lead, k] = median_of(work, stop - start)
 
 
-@kernel((f8_read, f8_read, f8, i8, i8, f8_2d_write))
+@kernel((f8_read, f8_read, f8_read, f8_read, i8, i8, f8_2d_write))
 def fit_sine_into(
     x: NDArray[np.float64],
     weight: NDArray[np.float64],
-    omega: float,
+    cosine: NDArray[np.float64],
+    sine: NDArray[np.float64],
     length: int,
     hop: int,
     out: NDArray[np.float64],
 ) -> None:
-    """Fit ``a cos(omega i) + b sin(omega i)`` to each window by weighted least squares; rows of `out` are (a, b).
+    """Fit ``a cosine + b sine`` to each window by weighted least squares; rows of `out` are (a, b).
 
     Window `k` holds the samples ``k * hop .. k * hop + length - 1`` as far as they exist; 0 where there are too few.
 
-    Caller guarantees: equal lengths, ``0 < omega < pi``, no NaN.
+    The waves are handed in, made once for all leads: to make them took nine tenths of the time.
+
+    Caller guarantees: equal lengths, no NaN.
     """
     n = len(x)
     for k in range(out.shape[0]):
@@ -90,10 +93,8 @@ def fit_sine_into(
         xs = 0.0
         for i in range(k * hop, min(n, k * hop + length)):
             w = weight[i]
-            if w == 0.0:
-                continue
-            c = np.cos(omega * i)
-            s = np.sin(omega * i)
+            c = cosine[i]
+            s = sine[i]
             cc += w * c * c
             ss += w * s * s
             cs += w * c * s

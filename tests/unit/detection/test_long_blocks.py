@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ecg_engine.detection import whole
-from ecg_engine.detection._prepare import median_of_many
+from ecg_engine.detection._prepare import median_of_many, middle
 from ecg_engine.detection.cleaning import remove_mains
 from ecg_engine.detection.whole import dead_stretches, see
 from tests.reference.long_ecg import LEADS, Tape
@@ -46,6 +46,15 @@ def test_dead_stretches_as_sample_by_sample(seed: int) -> None:
 
 def test_a_recording_that_never_moves_has_no_dead_stretch() -> None:
     assert dead_stretches(np.zeros((2, 5000)), 25.0) == ()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 399, 400, 401, 402, 5000, 5001])
+def test_the_middle_is_numpys_median_to_the_bit_and_leaves_its_values_in_place(n: int) -> None:
+    x = np.random.default_rng(n).normal(size=2 * n).round(1 if n % 2 else 9)
+    before = x.copy()
+    assert middle(x[:n]) == np.median(x[:n])
+    assert middle(x[::2]) == np.median(x[::2])
+    np.testing.assert_array_equal(x, before)
 
 
 def test_the_median_of_many() -> None:
