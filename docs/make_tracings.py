@@ -1,4 +1,4 @@
-"""Draw the median beats of doubtful labels that docs/methods.md shows; ECG_ENGINE_DATA names the folder of the data."""
+"""Draw beats and rhythms of doubtful labels for docs/methods.md; ECG_ENGINE_DATA names the folder of the data."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ecg_engine.leads import STANDARD_LEADS
 
 #: Record of PTB-XL (CC BY 4.0) and the leads that prove it.
 SHOWN: Final = {"287": ("V1", "V2", "I", "V6"), "255": ("V1", "V2", "I", "V6")}
+#: Record and lead whose rhythm is shown whole, at 12.5 mm/s.
+STRIPS: Final = {"181": "V1", "423": "V1"}
 #: Pixels of a millimetre of paper; 25 mm/s and 10 mm/mV.
 MM: Final = 4
 WIDTH_MM, HEIGHT_MM, MIDDLE_MM = 20, 32, 20
@@ -26,20 +28,40 @@ def tracing(signal: np.ndarray, fs: float, left_mm: float) -> str:
     return f'<polyline fill="none" stroke="#000" stroke-width="1.2" points="{points}"/>'
 
 
-def picture(record: str, leads: tuple[str, ...]) -> str:
-    """Return the SVG of some leads' median beats."""
+def signal_of(record: str) -> np.ndarray:
+    """Return the leads of a record, mV at 500 Hz."""
     folder = Path(os.environ["ECG_ENGINE_DATA"]) / "ecg" / "ptbxl"
     packed = np.load(folder / "raw_500hz.npz")
     names = [line.split(",")[0] for line in (folder / "raw_500hz.csv").read_text(encoding="utf-8").splitlines()[1:]]
-    signal = packed["x"][names.index(record)] / float(packed["gain_per_mV"])
+    return np.asarray(packed["x"][names.index(record)] / float(packed["gain_per_mV"]))
+
+
+def paper(w: int, h: int) -> str:
+    """Return the lines of the paper, 5 mm apart."""
+    lines = [f'<line x1="{x}" y1="0" x2="{x}" y2="{h}"/>' for x in range(0, w + 1, 5 * MM)]
+    lines += [f'<line x1="0" y1="{y}" x2="{w}" y2="{y}"/>' for y in range(0, h + 1, 5 * MM)]
+    return f'<g stroke="#e8b0b0" stroke-width="0.6">{"".join(lines)}</g>'
+
+
+def strip(record: str, lead: str) -> str:
+    """Return the SVG of ten seconds of a lead."""
+    row = signal_of(record)[STANDARD_LEADS.index(lead)].reshape(-1, 4).mean(axis=1)
+    # Half the paper speed: the samples stand at twice the rate they have.
+    body = tracing(row - np.median(row), 250.0, 1)
+    w, h = 130 * MM, HEIGHT_MM * MM
+    name = f'<text x="{MM}" y="12" font-family="sans-serif" font-size="11">{lead}</text>'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}">{paper(w, h)}{body}{name}</svg>\n'
+
+
+def picture(record: str, leads: tuple[str, ...]) -> str:
+    """Return the SVG of some leads' median beats."""
+    signal = signal_of(record)
     beat = ee.analyze_ecg(ee.Recording(signal=signal, fs=500.0, leads=STANDARD_LEADS)).median_beat
     assert beat is not None
     onset = int(beat.marks.qrs_onset[0])
     shown = slice(max(0, onset - 125), onset + 250)
     w, h = len(leads) * WIDTH_MM * MM, HEIGHT_MM * MM
-    lines = [f'<line x1="{x}" y1="0" x2="{x}" y2="{h}"/>' for x in range(0, w + 1, 5 * MM)]
-    lines += [f'<line x1="0" y1="{y}" x2="{w}" y2="{y}"/>' for y in range(0, h + 1, 5 * MM)]
-    body = [f'<g stroke="#e8b0b0" stroke-width="0.6">{"".join(lines)}</g>']
+    body = [paper(w, h)]
     for k, lead in enumerate(leads):
         row = beat.signal[STANDARD_LEADS.index(lead)]
         body.append(tracing(row[shown] - row[onset], beat.fs, k * WIDTH_MM + 1))
@@ -51,6 +73,8 @@ def main() -> None:
     """Write a picture of each record beside this file."""
     for record, leads in SHOWN.items():
         Path(__file__).with_name(f"ptbxl_{record}.svg").write_text(picture(record, leads), encoding="utf-8")
+    for record, lead in STRIPS.items():
+        Path(__file__).with_name(f"ptbxl_{record}.svg").write_text(strip(record, lead), encoding="utf-8")
 
 
 if __name__ == "__main__":

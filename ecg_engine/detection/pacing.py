@@ -28,6 +28,10 @@ LOCKED_S: Final = (0.20, 0.05)
 LOCKED_WITHIN_S: Final = 0.010
 LOCKED_SHARE: Final = 0.6
 LOCKED_BEATS: Final = 4
+#: Their sharpness, against the steepness of everything else, is at least this.
+LOCKED_NOISE: Final = 27.0
+#: Squares of the second differences around a spike of one sample and unit height: 1/4, 1, 1/4.
+_LONE_SPIKE: Final = 1.5
 #: Slower recordings cannot show a spike: it would be one sample.
 MIN_FS: Final = 400.0
 
@@ -85,10 +89,12 @@ def find_locked_spikes(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], 
     Notes
     -----
     A spike after the device's low-pass is a bend of one or two samples; it must be so many times as sharp as the lead
-    is steep (`SPIKE_NOISE`), in the median beat, and in two leads at least.
+    is steep (`LOCKED_NOISE`), in the median beat, and in two leads at least. Sharp is the root of the summed squares of
+    three second differences, as a share of what a spike of one sample has: the same wherever between two samples it
+    stands.
     """
     near, far = samples(LOCKED_S[1], fs), samples(LOCKED_S[0], fs)
-    whole = r_peaks[r_peaks >= far + 1]
+    whole = r_peaks[r_peaks >= far + 2]
     if fs < MIN_FS or len(signal) < 2 or len(whole) < LOCKED_BEATS:
         return np.zeros(0, np.int64)
     at = whole[:, None] + np.arange(-far, -near + 1)
@@ -97,13 +103,15 @@ def find_locked_spikes(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], 
         steps = np.abs(np.diff(row[:200_000]))
         steps = steps[steps >= LEAST_STEP_MV]
         usual = middle(steps) if steps.size else np.inf
-        np.abs(row[at] - 0.5 * (row[at - 1] + row[at + 1]), out=out)
+        bend = np.zeros(len(row))
+        bend[1:-1] = np.square(row[1:-1] - 0.5 * (row[:-2] + row[2:]))
+        np.sqrt((bend[at - 1] + bend[at] + bend[at + 1]) / _LONE_SPIKE, out=out)
         out /= max(usual, 1e-6)
     second = np.partition(sharp, -2, axis=0)[-2]
     place = second.argmax(axis=1)
     usual_place = float(np.median(place))
     locked = np.abs(place - usual_place) <= LOCKED_WITHIN_S * fs
-    if np.median(second.max(axis=1)) < SPIKE_NOISE or locked.mean() < LOCKED_SHARE:
+    if np.median(second.max(axis=1)) < LOCKED_NOISE or locked.mean() < LOCKED_SHARE:
         return np.zeros(0, np.int64)
     return np.asarray(at[np.arange(len(whole)), place][locked], np.int64)
 

@@ -31,6 +31,10 @@ SMALL_R: Final = 0.5
 #: Leads whose notch or slur in the middle of the QRS counts, and in how many of them it must stand (Strauss 2011).
 STRAUSS_LEADS: Final = ("I", "aVL", "V1", "V2", "V5", "V6")
 STRAUSS_N: Final = 2
+#: A QRS of no block's shape is called delayed where it is wide beyond its error, ms (IEC 60601-2-25: 10 ms as standard
+#: deviation), or notched or slurred in one of these leads besides: within the error a wide one may be a normal one.
+QRS_ERROR_MS: Final = 10.0
+IVCD_LEADS: Final = ("I", "V5", "V6")
 #: Incomplete block of adults from this QRS on, ms.
 INCOMPLETE_MS: Final = 110.0
 
@@ -230,12 +234,18 @@ def lbbb_incomplete(c: Context) -> Statement | None:
 
 @rule("conduction")
 def ivcd(c: Context) -> Statement | None:
-    """QRS wide in an adult, and not of the shape of either bundle branch block."""
+    """QRS wide in an adult, of the shape of neither bundle branch block; within its error if notched in I, V5 or V6."""
     if not _is_judged(c) or not is_wide(c) or not is_measured(c, "V1", "I", "V6"):
         return None
     if is_rbbb_shape(c) or is_lbbb(c):
         return None
-    return Statement(code="ivcd", evidence=(_width(c, c.limits.qrs_wide_ms),))
+    notched = tuple(lead for lead in IVCD_LEADS if (c.get("qrs_notches", lead) or 0.0) >= 1)
+    beyond = (c.get("qrs_ms") or 0.0) >= c.limits.qrs_wide_ms + QRS_ERROR_MS
+    if not beyond and not notched:
+        return None
+    facts = tuple(fact(c, "qrs_notches", ">=", 1.0, source="aha_2009_iii", lead=lead) for lead in notched)
+    evidence = (_width(c, c.limits.qrs_wide_ms), *facts)
+    return Statement(code="ivcd", certainty="definite" if beyond else "probable", evidence=evidence)
 
 
 @rule("conduction")

@@ -6,6 +6,7 @@ import math
 from typing import Final
 
 from ecg_engine.interpretation.conduction import (
+    QRS_ERROR_MS,
     has_q,
     height,
     is_lbbb,
@@ -90,7 +91,9 @@ def unblocked_axis_deg(c: Context) -> float | None:
 
 
 def _is_narrow_or_rbbb(c: Context) -> bool:
-    return not is_lbbb(c) and (not is_wide(c) or is_rbbb_shape(c))
+    """Return whether the QRS is below its limit within its error, or that of right bundle branch block."""
+    narrow = (c.get("qrs_ms") or 0.0) < c.limits.qrs_wide_ms + QRS_ERROR_MS
+    return not is_lbbb(c) and (narrow or is_rbbb_shape(c))
 
 
 def is_lafb(c: Context) -> bool:
@@ -130,7 +133,7 @@ def _evidence(c: Context, relation: str, degrees: float, *shapes: tuple[str, str
 
 @rule("conduction")
 def lafb(c: Context) -> Statement | None:
-    """Axis from -45 to -90 degrees, qR in aVL that peaks from 45 ms on; QRS narrow, or right bundle branch block."""
+    """Axis from -45 to -90 degrees, qR in aVL that peaks from 45 ms on; QRS below 130 ms, or that of RBBB."""
     if not is_lafb(c):
         return None
     evidence = _evidence(c, "<=", LAFB_DEG, ("q_mv", "aVL"), ("r_mv", "aVL"), ("intrinsicoid_ms", "aVL"))

@@ -21,13 +21,13 @@ RATE_BPM: Final = (50.0, 100.0)
 #: PR from here on, chosen: the textbooks' 120 ms less the 10 ms that IEC 60601-2-25 allows the measurement; delta waves
 #: have a rule of their own. And up to where `av_block_1` begins.
 PR_SHORT_MS: Final = 110.0
-#: T is flat below this, mV, in these leads where R is taller than the next (same source; in I alone it is a matter of
-#: the axis too).
+#: T is flat below this, mV, in these leads where R is taller than the next (AHA/ACCF/HRS 2009, part IV; in I alone it
+#: is a matter of the axis too).
 FLAT_T: Final = ("II", "V4", "V5", "V6")
 FLAT_T_MV: Final = 0.1
 FLAT_T_R_MV: Final = 0.3
-#: R of V2 and V3 is taller than this, mV: at or below it the QRS score of Selvester (Wagner GS et al. Circulation 1982;65:342-347) counts an anterior
-#: scar.
+#: R of V2 and V3 is taller than this, mV: at or below it Selvester's QRS score counts an anterior scar (Wagner GS
+#: et al. Circulation 1982;65:342-347).
 LEAST_R_MV: Final = {"V2": 0.1, "V3": 0.2}
 #: T is upright in these leads of adults (AHA/ACCF/HRS 2009, part IV). Below a tenth of R, where R is as tall as 0.5 mV,
 #: it is low; in one lead alone that is a matter of the axis.

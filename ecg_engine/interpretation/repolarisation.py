@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ecg_engine.interpretation.conduction import is_wide
+from ecg_engine.interpretation.conduction import QRS_ERROR_MS, is_wide
 from ecg_engine.interpretation.context import Context, fact, rule
 from ecg_engine.interpretation.infarction import has_q
 from ecg_engine.interpretation.ischaemia import is_foreign
@@ -111,11 +111,16 @@ def juvenile_t(c: Context) -> Statement | None:
 def qtc_of_width_ms(c: Context) -> float | None:
     """Return QTc (Fridericia), ms, without what a wide QRS adds to QT."""
     qtc, qt, qrs, rr = (c.get(x) for x in ("qtc_fridericia_ms", "qt_ms", "qrs_ms", "rr_ms"))
-    if qtc is None or not (is_wide(c) or is_foreign(c)):
+    if qtc is None or not _is_too_wide(c):
         return qtc
     if qt is None or qrs is None or rr is None or rr <= 0:
         return None
     return float((qt - QRS_SHARE * qrs) / (rr / 1000) ** (1 / 3))
+
+
+def _is_too_wide(c: Context) -> bool:
+    """Return whether QRS is wide beyond its error, or begins in the ventricles: only there is QT made longer."""
+    return (c.get("qrs_ms") or 0.0) >= c.limits.qrs_wide_ms + QRS_ERROR_MS or is_foreign(c)
 
 
 @rule("repolarisation")
@@ -124,7 +129,7 @@ def qt_prolonged(c: Context) -> Statement | None:
     qtc, limit = qtc_of_width_ms(c), c.limits.qtc_long_ms + QT_ERROR_MS
     if qtc is None or qtc < limit:
         return None
-    wide = is_wide(c)
+    wide = _is_too_wide(c)
     certainty = "definite" if qtc >= c.limits.qtc_critical_ms and not wide else "probable"
     evidence = (
         fact(c, "qtc_fridericia_ms", ">=", limit, source="bogossian_2014" if wide else "aha_2009_iv"),

@@ -111,7 +111,9 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
     "preexcitation": _ANY_ST_T | _SHAPES,
     # The late forces of the right ventricle turn the axis of the whole QRS; the unblocked left one is not judged by it.
     "rbbb_complete": frozenset({"axis_extreme", "axis_right"}),
-    "lpfb": frozenset({"axis_left"}),
+    # What a branch of the left bundle adds to the QRS lies within the error of its width.
+    "lafb": frozenset({"ivcd"}),
+    "lpfb": frozenset({"axis_left", "ivcd"}),
     # The right ventricle explains the axis; leads that are low beside tall ones are no low voltage.
     "rvh": frozenset({"lpfb", "low_voltage"}),
     "lvh": frozenset({"low_voltage"}),

@@ -48,7 +48,7 @@ ALARMS: Final = (
     "sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia", "sinus_arrhythmia", "atrial_fibrillation",
     "atrial_flutter", "atrial_rhythm", "supraventricular_tachycardia", "ventricular_tachycardia",
     "ventricular_fibrillation", "asystole", "pause", "undetermined_rhythm", "bradycardia", "tachycardia",
-    "premature_beats", "premature_atrial_complex", "premature_ventricular_complex", "av_block_1", "av_block_2_mobitz_1",
+    "premature_atrial_complex", "premature_ventricular_complex", "av_block_1", "av_block_2_mobitz_1",
     "av_block_2_mobitz_2", "av_block_3", "preexcitation", "paced_rhythm", "rbbb_complete", "lbbb_complete", "ivcd",
     "wide_qrs", "axis_left", "axis_right", "axis_extreme", "st_elevation", "st_elevation_mi", "qt_prolonged",
     "lead_reversal", "lead_flat", "lead_noisy",

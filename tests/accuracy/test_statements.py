@@ -50,9 +50,10 @@ def rates(pairs):
         ("PAC", "premature_atrial_complex", 99, 98.0),
         ("PACE", "paced_rhythm", 99, 99.7),
         ("CRBBB", "rbbb_complete", 99, 99),
-        ("CLBBB", "lbbb_complete", 85, 99.2),
-        ("1AVB", "av_block_1", 60, 99),
-        ("LAFB", "lafb", 40, 99),
+        ("CLBBB", "lbbb_complete", 85, 99.7),
+        ("1AVB", "av_block_1", 99, 99.4),
+        ("LAFB", "lafb", 55, 99),
+        ("IVCD", "ivcd", 50, 99),
         ("IRBBB", "rbbb_incomplete", 20, 98.5),
         ("LVH", "lvh", 75, 97),
     ],
@@ -102,7 +103,7 @@ SHAPES = {
 
 def test_plain_normals_get_few_statements_of_conduction_and_chambers(ptbxl):
     said = [SHAPES & {s.code for s in report.statements} for scp, report in ptbxl if scp <= {"NORM", "SR"}]
-    assert 100 * np.mean([len(codes) for codes in said]) <= 5
+    assert 100 * np.mean([len(codes) for codes in said]) <= 3
 
 
 #: Statements of Q, ST and T: those of other families are not on trial.
@@ -134,22 +135,21 @@ def test_q_st_and_t_on_ptb_xl(ptbxl, labels, codes, sensitivity, specificity):
 
 def test_plain_normals_get_hardly_a_statement_of_q_st_and_t(ptbxl):
     said = [ST_T & {s.code for s in report.statements} for scp, report in ptbxl if scp <= {"NORM", "SR"}]
-    # QT is longer by 6 ms since it is marked as cardiologists do: two more of the 217 have a QTc just above the limit.
-    assert 100 * np.mean([len(codes) for codes in said]) <= 7
+    assert 100 * np.mean([len(codes) for codes in said]) <= 5
 
 
 def test_normal_and_not_normal(ptbxl):
     """Plain normals beside whatever no reader called normal."""
     said = [(scp, "normal_ecg" in {s.code for s in report.statements}) for scp, report in ptbxl]
     se, sp = rates([(scp <= {"NORM", "SR"}, got) for scp, got in said if scp <= {"NORM", "SR"} or "NORM" not in scp])
-    assert se >= 85 and sp >= 89, (se, sp)
+    assert se >= 87 and sp >= 94, (se, sp)
 
 
 def test_plain_normals_get_few_abnormal_statements(ptbxl):
     """Over-reading is what doctors switch such programs off for."""
     said = [len({s.code for s in report.statements} - NOT_ABNORMAL) for scp, report in ptbxl if scp <= {"NORM", "SR"}]
     assert len(said) > 200
-    assert 100 * np.mean(said) <= 15
+    assert 100 * np.mean(said) <= 11
 
 
 def test_plain_normals_are_not_urgent(ptbxl):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 import ecg_engine as ee
 from ecg_engine.leads import STANDARD_LEADS
+from ecg_engine.vocabulary import statements
 
 FOLDER = Path(__file__).resolve().parents[2] / "sample_data" / "ecg"
 TRUTH: dict[str, dict[str, Any]] = json.loads((FOLDER / "truth.json").read_text(encoding="utf-8"))
@@ -197,6 +198,11 @@ def test_beats_of_the_long_one_are_found() -> None:
     calm = (found < row["noise_s"][0] * recording.fs) | (found > row["noise_s"][1] * recording.fs)
     nearest = np.abs(found[calm][:, np.newaxis] - true).min(axis=1)
     assert np.mean(nearest <= 0.1 * recording.fs) >= 0.998
+
+
+def test_the_truth_names_statements_that_exist() -> None:
+    """What must not be said is checked by its code: a code that nothing says any more would always pass."""
+    assert {code for row in TRUTH.values() for code in (*row["must"], *row["must_not"])} <= set(statements())
 
 
 @pytest.mark.parametrize(("name", "code"), [(name, code) for name, row in TRUTH.items() for code in row["must"]])

@@ -38,6 +38,16 @@ def test_no_spikes_without_a_pacemaker(name, rng):
     assert not len(find_locked_spikes(signal, truth.samples("r_peak"), fs=FS))
 
 
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_a_spike_between_two_samples_is_as_sharp_as_one_on_a_sample(share, rng):
+    signal, truth = paced(0.3, rng)
+    wide = np.concatenate([signal, signal[:, ::-1]], axis=1)
+    phase = np.exp(2j * np.pi * np.fft.rfftfreq(wide.shape[1]) * share)
+    later = np.fft.irfft(np.fft.rfft(wide) * phase, wide.shape[1])[:, : signal.shape[1]]
+    r = truth.samples("r_peak")
+    assert len(find_locked_spikes(later, r, fs=FS)) == len(find_locked_spikes(signal, r, fs=FS)) > 0
+
+
 def test_a_lead_that_rests_on_one_value_is_no_steeper_once_it_carries_rounding_errors(rng):
     """Of a converter that resolves 5 µV: a tick of 30 µV before each R is no spike, whatever a resampling adds."""
     signal, truth = simulate(PRESETS["normal"], fs=FS, duration_s=10, rng=rng)

@@ -91,6 +91,17 @@ def test_strauss_asks_for_two_notched_leads():
     assert said(context(by_lead=none, qrs_ms=150.0)) & SHAPES == {"ivcd"}
 
 
+@pytest.mark.parametrize(
+    ("qrs_ms", "notched", "expected"),
+    [(119.0, "V5", None), (121.0, None, None), (121.0, "aVL", None), (121.0, "V5", "probable"), (129.9, None, None),
+     (130.0, None, "definite")],
+)  # fmt: skip
+def test_a_delay_of_no_block_is_beyond_the_error_of_qrs_or_seen_in_its_shape(qrs_ms, notched, expected):
+    """The error of a QRS duration is 10 ms (IEC 60601-2-25), its limit 120 ms (AHA/ACCF/HRS 2009, part III)."""
+    by_lead = leads({notched: {"qrs_notches": 1.0}} if notched else {})
+    assert certainty(context(by_lead=by_lead, qrs_ms=qrs_ms), "ivcd") == expected
+
+
 @pytest.mark.parametrize(("r_mv", "shape"), [(0.55, "lbbb_complete"), (0.65, "ivcd")])
 def test_r_of_v2_is_small_in_left_bundle_branch_block(r_mv, shape):
     """QS or rS in V1 and V2 (Strauss 2011): a tall r of V2 before an S of 1.2 mV is the septum's or a delta wave."""
@@ -148,8 +159,11 @@ def test_left_anterior_fascicular_block_by_minnesota_7_7(q_mv, q_ms, holds):
     assert ("lafb" in said(context(by_lead=by_lead, qrs_axis_deg=-50.0))) is holds
 
 
-def test_wide_qrs_without_right_bundle_branch_block_is_no_fascicular_block():
-    assert "lafb" not in said(context(by_lead=leads(ANTERIOR), qrs_axis_deg=-60.0, qrs_ms=130.0))
+@pytest.mark.parametrize(("qrs_ms", "shape"), [(129.0, "lafb"), (130.0, "ivcd")])
+def test_wide_qrs_without_right_bundle_branch_block_is_no_fascicular_block(qrs_ms, shape):
+    """A branch's block adds up to 20 ms to the QRS: below the limit, 120 ms, and the error of a measured one, 10 ms."""
+    by_lead = leads(ANTERIOR, {"V5": {"qrs_notches": 1.0}})
+    assert said(context(by_lead=by_lead, qrs_axis_deg=-60.0, qrs_ms=qrs_ms)) & {"lafb", "ivcd"} == {shape}
 
 
 POSTERIOR = {

@@ -65,6 +65,13 @@ def test_short_qt(qtc, certainty):
     assert (None if found is None else found.certainty) == certainty
 
 
+@pytest.mark.parametrize(("qrs_ms", "holds"), [(122.0, True), (129.0, True), (130.0, False)])
+def test_a_qrs_within_its_error_of_the_limit_hides_no_long_qt(qrs_ms, holds):
+    """QT 500 ms at RR 1 s; 0.485 of a QRS of 130 ms leaves 437 ms (Bogossian 2014)."""
+    overall = {"qrs_ms": qrs_ms, "qt_ms": 500.0, "qtc_fridericia_ms": 500.0, "rr_ms": 1000.0}
+    assert ("qt_prolonged" in {s.code for s in interpret(context(by_lead=waves(), **overall))}) is holds
+
+
 def test_a_wide_qrs_is_taken_off_qt():
     """Bogossian: 48.5 % of the QRS; at 60/min 620 - 0.485 * 160 = 542 ms is long, 480 - 78 = 402 ms is not."""
     for qt, holds in ((620.0, True), (480.0, False)):
