@@ -15,7 +15,7 @@ import csv
 import hashlib
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +25,24 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecg_engine.measurement.single_lead_input import LENGTH, strip_of
+from ecg_engine.measurement.single_lead_input import FS, LENGTH, strip_of
+from training.single_lead_figures import (
+    CODES,
+    NAME,
+    calibrated,
+    card_of,
+    f1_of,
+    figures_of,
+    fit_calibration,
+    labels_of,
+    page_of,
+)
 
 SEED = 20261128
-CODES = ("normal", "atrial_fibrillation", "other", "noisy")
 LETTERS = "NAO~"
 FOLDS = 5
-#: Of the shipped set: int16 samples to mV does not matter, the preparation is free of unit.
-SAMPLED_HZ = 100.0
+#: Parts of the training strips for the learning curve, and the folds that measure it.
+SHARES, CURVE_FOLDS = (0.25, 0.5, 1.0), (0, 1)
 #: Longer strips are cropped so in training, anywhere.
 LONGEST = 4000
 
@@ -112,8 +122,8 @@ class LogOdds(nn.Module):
         self.slope = slope
         self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.float32))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return log_odds(self.net(x) * self.slope + self.offsets)
+    def forward(self, strip: Tensor, known: Tensor) -> Tensor:
+        return log_odds(self.net(torch.cat([strip, known], 1)) * self.slope + self.offsets)
 
 
 def log_odds(scores: Tensor) -> Tensor:
@@ -151,7 +161,7 @@ def load(data: Path, cache: Path, every: int = 1) -> Strips:
         packed = np.load(folder / "single_lead_100hz.npz")
         x, offset = packed["x"], packed["offset"]
         places = np.arange(len(offset) - 1)[::every]
-        prepared = [strip_of(x[offset[i] : offset[i + 1]].astype(np.float64), SAMPLED_HZ)[0] for i in places]
+        prepared = [strip_of(x[offset[i] : offset[i + 1]].astype(np.float64), FS)[0] for i in places]
         ends = np.cumsum([0, *map(len, prepared)])
         cache.mkdir(parents=True, exist_ok=True)
         np.savez(kept, x=np.concatenate(prepared).astype(np.float16), offset=ends)
@@ -256,9 +266,124 @@ def scores_of(net: nn.Module, strips: Strips, rows: NDArray[np.int64], size: int
         for k in range(0, len(rows), size):
             some = order[k : k + size]
             span = -(-int(strips.lengths[rows[some]].max()) // 32) * 32
-            x = np.zeros((len(some), 2, min(span, LENGTH)), np.float32)
-            for one, row in zip(x, rows[some], strict=True):
-                n = int(strips.lengths[row])
-                one[0, :n], one[1, :n] = strips.x[strips.offset[row] : strips.offset[row + 1]], 1.0
-            out[some] = net(torch.from_numpy(x)).numpy()
+            out[some] = net(torch.from_numpy(whole(strips, rows[some], span))).numpy()
     return out
+
+
+def whole(strips: Strips, rows: NDArray[np.int64], span: int) -> NDArray[np.float32]:
+    """Return strips as the product gives them: (len(rows), 2, span)."""
+    x = np.zeros((len(rows), 2, span), np.float32)
+    for one, row in zip(x, rows, strict=True):
+        n = int(strips.lengths[row])
+        one[0, :n], one[1, :n] = strips.x[strips.offset[row] : strips.offset[row + 1]], 1.0
+    return x
+
+
+class Parts:
+    """Finished fits, kept by name and by everything that they depend on."""
+
+    def __init__(self, cache: Path, strips: Strips, recipe: Recipe, until: float) -> None:
+        self.strips, self.recipe, self.until = strips, recipe, until
+        said = f"{SEED} {asdict(recipe)} {len(strips.y)} {float(np.abs(strips.x[::97].astype(np.float64)).sum()):.6g}"
+        self.folder = cache / f"fits_{hashlib.sha256(said.encode()).hexdigest()[:10]}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def net(self, name: str, rows: NDArray[np.int64], seed: int) -> Rhythm:
+        """Return the network of a part, trained now where it is not kept."""
+        kept = self.folder / f"{name}.pt"
+        net = Rhythm(self.recipe).eval()
+        if kept.exists():
+            net.load_state_dict(torch.load(kept, weights_only=True))
+            return net
+        if time.monotonic() > self.until:
+            raise SystemExit("The minutes are over; run again to go on.")
+        print(f"{name}: {len(rows)} strips", flush=True)
+        net = fit(self.strips, rows, self.recipe, seed)
+        torch.save(net.state_dict(), kept)
+        return net
+
+    def scores(self, name: str, rows: NDArray[np.int64], seed: int, held: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what the network of a part says of strips that it had not seen."""
+        kept = self.folder / f"{name}.npy"
+        if not kept.exists():
+            np.save(kept, scores_of(self.net(name, rows, seed), self.strips, held))
+        return np.load(kept)
+
+
+def learning_curve(parts: Parts, y: NDArray[np.int64], fold: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Return what a quarter, a half and all of the other folds teach, on two folds."""
+    out = []
+    for share in SHARES:
+        found, n = [], []
+        for k in CURVE_FOLDS:
+            rows, held = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+            name = f"fold_{k}" if share == 1 else f"fold_{k}_{share:.0%}".replace("%", "")
+            if share < 1:
+                rank = np.random.default_rng(SEED + k).permutation(len(rows))
+                dealt = [rows[rank][y[rows[rank]] == c] for c in range(len(CODES))]
+                rows = np.sort(np.concatenate([d[: round(share * len(d))] for d in dealt]))
+            z = parts.scores(name, rows, SEED + k, held)
+            found.append(f1_of(y[held], z.argmax(1)))
+            n.append(len(rows))
+        mean = np.mean(found, axis=0)
+        out.append(
+            {
+                "share": share,
+                "n": int(np.mean(n)),
+                "f1_mean_n_a_o": float(mean[:3].mean()),
+                "f1_atrial_fibrillation": float(mean[1]),
+            }
+        )
+    return out
+
+
+def write(
+    net: LogOdds, strips: Strips, labels: list[dict[str, Any]], figures: dict[str, Any], curve: list[dict[str, Any]],
+    out: Path,
+) -> None:  # fmt: skip
+    """Write the weight and its card, and compare it with PyTorch."""
+    from training.export import check_file, export, write_card
+
+    path = out / f"{NAME}.onnx"
+    example = {"strip": torch.zeros(1, 1, LENGTH), "known": torch.ones(1, 1, LENGTH)}
+    export(net, example, ("logits",), path, any_batch=True)
+    write_card(out / f"{NAME}.toml", card_of(labels, figures, curve, {"seed": SEED, **asdict(Recipe())}))
+    rows = np.random.default_rng(SEED).choice(len(strips.y), min(32, len(strips.y)), replace=False)
+    x = whole(strips, rows, LENGTH)
+    print("largest difference", check_file(path, net, {"strip": x[:, :1], "known": x[:, 1:]}, ("logits",)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, help="folder for the weight and its card")
+    parser.add_argument("--page", type=Path, help="file for the page of figures")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/training/single_lead_rhythm"))
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no further part after so many")
+    parser.add_argument("--smoke", action="store_true")
+    said = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    recipe = replace(Recipe(), epochs=1, stem=8, plan=((8, 5, 2, 1), (16, 5, 4, 1))) if said.smoke else Recipe()
+    strips = load(Path(os.environ["ECG_ENGINE_DATA"]), said.cache, every=40 if said.smoke else 1)
+    y, fold = strips.y, folds_of(strips.y)
+    parts = Parts(said.cache, strips, recipe, time.monotonic() + 60 * said.minutes)
+    z = np.zeros((len(y), len(CODES)))
+    for k in range(FOLDS):
+        held = np.flatnonzero(fold == k)
+        z[held] = parts.scores(f"fold_{k}", np.flatnonzero(fold != k), SEED + k, held)
+        print(f"fold {k}: F1", np.round(f1_of(y[held], z[held].argmax(1)), 3), flush=True)
+    net = parts.net("all", np.arange(len(y)), SEED + FOLDS)
+    curve = learning_curve(parts, y, fold)
+    p = calibrated(z, y, fold)
+    figures = figures_of(y, p, fold)
+    page = page_of(figures, curve)
+    print(page)
+    if said.out is not None:
+        slope, offsets = fit_calibration(z, y)
+        write(LogOdds(net, slope, offsets).eval(), strips, labels_of(y, p, figures), figures, curve, said.out)
+    if said.page is not None:
+        said.page.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

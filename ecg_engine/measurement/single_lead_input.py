@@ -47,16 +47,16 @@ def single_lead_input(
     Returns
     -------
     dict of str to array
-        ``strip``: (1, 2, 6144) float32. First row the lead in units of its usual peak-to-peak height, 0 where it is
-        unknown; second row 1 where it is known. A shorter recording stands at the beginning; of a longer one the
-        middle is taken.
+        ``strip``: (1, 1, 6144) float32, the lead in units of its usual peak-to-peak height, 0 where it is unknown.
+        ``known``: (1, 1, 6144) float32, 1 where it is known, else 0. A shorter recording stands at the beginning; of
+        a longer one the middle is taken.
     """
     longest = int(LENGTH / FS * fs)
     start = max(0, (signal.shape[1] - longest) // 2)
     strip = strip_of(np.asarray(signal[0, start : start + longest], np.float64), fs)[:, :LENGTH]
-    out = np.zeros((1, 2, LENGTH), np.float32)
-    out[0, :, : strip.shape[1]] = strip
-    return {"strip": out}
+    out = np.zeros((2, 1, 1, LENGTH), np.float32)
+    out[:, 0, 0, : strip.shape[1]] = strip
+    return {"strip": out[0], "known": out[1]}
 
 
 def strip_of(lead: NDArray[np.float64], fs: float) -> NDArray[np.float32]:

@@ -79,10 +79,12 @@ def test_a_gap_is_unknown_and_leaves_the_rest_as_it_was(start: float, length: fl
 def test_short_strips_stand_first_and_of_long_ones_the_middle(seconds: float, known: int) -> None:
     x = np.tile(sampled(100.0), 30)[: int(seconds * 100)]
     x[29000:30000] = x[29000] if seconds > 300 else 0.0  # silence from 290 to 300 s of ten minutes
-    strip = single_lead_input(x[None], fs=100.0)["strip"]
-    assert strip.shape == (1, 2, LENGTH)
-    assert strip.dtype == np.float32
-    assert (strip[0, 1] == (np.arange(LENGTH) < known)).all()
+    given_in = single_lead_input(x[None], fs=100.0)
+    strip = given_in["strip"]
+    assert {name: (v.shape, v.dtype) for name, v in given_in.items()} == dict.fromkeys(
+        ("strip", "known"), ((1, 1, LENGTH), np.dtype(np.float32))
+    )
+    assert (given_in["known"][0, 0] == (np.arange(LENGTH) < known)).all()
     if seconds > 300:  # the window begins at 269.28 s
         silent = np.flatnonzero(np.abs(strip[0, 0]) > 0.5)
         widest = np.argmax(np.diff(silent))
@@ -92,9 +94,9 @@ def test_short_strips_stand_first_and_of_long_ones_the_middle(seconds: float, kn
 
 @pytest.mark.parametrize("value", [0.0, 3.7, np.nan])
 def test_a_flat_or_absent_lead_is_no_signal(value: float) -> None:
-    x = single_lead_input(np.full((1, 3000), value), fs=300.0)["strip"]
-    assert (x[0, 0] == 0).all()
-    assert x[0, 1].sum() == (0 if np.isnan(value) else 1000)
+    x = single_lead_input(np.full((1, 3000), value), fs=300.0)
+    assert (x["strip"] == 0).all()
+    assert x["known"].sum() == (0 if np.isnan(value) else 1000)
 
 
 def test_the_usual_height_is_one_and_bursts_do_not_change_it() -> None:
