@@ -75,8 +75,8 @@ def figures_of(y: NDArray[np.int64], p: NDArray[np.float64], fold: NDArray[np.in
     by_fold = [f1_of(y[fold == k], said[fold == k]) for k in folds]
     cleared = []
     for k in folds:
-        clear_from = _clear_from(y[fold != k], p[fold != k])
-        cleared.append((p[fold == k, 0] >= clear_from, y[fold == k]))
+        level = clear_from(y[fold != k], p[fold != k])
+        cleared.append((p[fold == k, 0] >= level, y[fold == k]))
     out: dict[str, Any] = {
         "how": "five folds, each by a network that had not seen it; mean, and 95 % interval over folds (Student)",
         "n": len(y),
@@ -94,7 +94,7 @@ def figures_of(y: NDArray[np.int64], p: NDArray[np.float64], fold: NDArray[np.in
     return out
 
 
-def _clear_from(y: NDArray[np.int64], p: NDArray[np.float64]) -> float:
+def clear_from(y: NDArray[np.int64], p: NDArray[np.float64]) -> float:
     """Return the probability of normal above which one in a hundred of what is not normal stands."""
     return 1.0 - threshold_for_sensitivity(y > 0, 1.0 - p[:, 0], 0.99) + 1e-9
 
@@ -113,7 +113,7 @@ def labels_of(y: NDArray[np.int64], p: NDArray[np.float64], figures: dict[str, A
     out = []
     for i, code in enumerate(CODES):
         truth = y == i
-        threshold = _clear_from(y, p) if i == 0 else best_threshold(truth, p[:, i])
+        threshold = clear_from(y, p) if i == 0 else best_threshold(truth, p[:, i])
         chosen = "sensitivity 0.99 for anything not normal" if i == 0 else "the largest F1, strips not seen"
         found = p[:, i] >= threshold
         is_calibrated = figures["calibration_error"][code] <= LARGEST_CALIBRATION_ERROR
