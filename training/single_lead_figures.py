@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ecg_engine.evaluation.ranking import auc, calibration_error, threshold_for_sensitivity
-from ecg_engine.measurement.single_lead_input import FS, LENGTH
+from ecg_engine.measurement.single_lead_input import FS, LENGTH, NUMBERS
 
 CODES = ("normal", "atrial_fibrillation", "other", "noisy")
 NAME, VERSION = "rhythm_single_lead", "1.0"
@@ -156,7 +156,7 @@ def card_of(
             "name": "strip", "shape": [1, 1, LENGTH], "fs_hz": FS, "units": "the lead's usual peak-to-peak height",
             "preprocessing": "single_lead_100hz",
         },
-        "extra_inputs": {"known": [1, 1, LENGTH]},
+        "extra_inputs": {"known": [1, 1, LENGTH], "numbers": [1, NUMBERS]},
         "outputs": {"logits": [1, len(CODES)]},
         "limits": {
             "min_leads": 1, "max_leads": 1, "min_duration_s": 9.0, "max_duration_s": 61.0, "min_fs_hz": 100.0,
@@ -164,7 +164,10 @@ def card_of(
         },
         "labels": labels,
         "exclusive": "One of the four labels is true; logits are log odds of a softmax, calibrated within the graph.",
-        "architecture": "residual 1-D convolutions at 25 to 3 Hz, pooled over what is known: mean, largest, attention",
+        "architecture": (
+            "residual 1-D convolutions at 25 to 3 Hz, pooled over what is known (mean, largest, attention), beside a "
+            "layer over numbers about RR"
+        ),
         "data": [
             {
                 "name": "PhysioNet/CinC Challenge 2017, version 1.0.0, 6,859 of its 8,528 training strips, labels v3",

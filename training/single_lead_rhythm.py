@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecg_engine.measurement.single_lead_input import FS, LENGTH, strip_of
+from ecg_engine.measurement.single_lead_input import FS, LENGTH, NUMBERS, beats_of, rr_numbers, strip_of
 from training.single_lead_figures import (
     CODES,
     NAME,
@@ -67,6 +67,10 @@ class Recipe:
     flipped: float = 0.2
     noisy: float = 0.5
     slowed: float = 0.12
+    #: Width of the layer over the numbers about RR; how often they are withheld, and how much they are shaken.
+    beside: int = 48
+    withheld: float = 0.1
+    shaken: float = 0.15
 
 
 class Block(nn.Module):
@@ -87,7 +91,7 @@ class Block(nn.Module):
 
 
 class Rhythm(nn.Module):
-    """(n, 2, m) strips, signal and validity, to (n, 4) scores of `CODES`."""
+    """(n, 2, m) strips, signal and validity, and (n, 33) numbers about RR, to (n, 4) scores of `CODES`."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
@@ -100,16 +104,20 @@ class Rhythm(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.attend = nn.Conv1d(channels, 4, 1)
         self.drop = nn.Dropout(0.3)
-        self.head = nn.Linear(6 * channels, len(CODES))
+        self.register_buffer("usual", torch.zeros(NUMBERS))
+        self.register_buffer("spread", torch.ones(NUMBERS))
+        self.beside = nn.Sequential(nn.Linear(NUMBERS, recipe.beside), nn.ReLU(), nn.Dropout(0.1))
+        self.head = nn.Linear(6 * channels + recipe.beside, len(CODES))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, numbers: Tensor) -> Tensor:
         known = (F.avg_pool1d(x[:, 1:], self.factor) > 0.5).to(x.dtype)
         y = self.blocks(F.relu(self.norm(self.stem(x[:, :1])))).float()
         mean = (y * known).sum(2) / known.sum(2).clamp(min=1.0)
         top = (y * known).amax(2)
         weights = torch.softmax(self.attend(y) + 30.0 * (known - 1.0), 2)
         attended = torch.matmul(weights, y.transpose(1, 2)).flatten(1)
-        out: Tensor = self.head(self.drop(torch.cat([mean, top, attended], 1)))
+        beside = self.beside(torch.clamp((numbers - self.usual) / self.spread * numbers[:, -1:], -5.0, 5.0)).float()
+        out: Tensor = self.head(torch.cat([self.drop(torch.cat([mean, top, attended], 1)), beside], 1))
         return out
 
 
@@ -122,8 +130,8 @@ class LogOdds(nn.Module):
         self.slope = slope
         self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.float32))
 
-    def forward(self, strip: Tensor, known: Tensor) -> Tensor:
-        return log_odds(self.net(torch.cat([strip, known], 1)) * self.slope + self.offsets)
+    def forward(self, strip: Tensor, known: Tensor, numbers: Tensor) -> Tensor:
+        return log_odds(self.net(torch.cat([strip, known], 1), numbers) * self.slope + self.offsets)
 
 
 def log_odds(scores: Tensor) -> Tensor:
@@ -141,7 +149,7 @@ class Strips:
     x: NDArray[np.float16]
     offset: NDArray[np.int64]
     y: NDArray[np.int64]
-    names: NDArray[np.str_]
+    numbers: NDArray[np.float32]
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -154,19 +162,20 @@ def load(data: Path, cache: Path, every: int = 1) -> Strips:
     with open(folder / "single_lead_100hz.csv", newline="") as file:
         rows = list(csv.DictReader(file))[::every]
     y = np.array([LETTERS.index(row["label_v3"]) for row in rows])
-    names = np.array([row["record"] for row in rows])
     source = Path(strip_of.__code__.co_filename).read_bytes()
     kept = cache / f"strips_{hashlib.sha256(source).hexdigest()[:10]}_{every}.npz"
     if not kept.exists():
         packed = np.load(folder / "single_lead_100hz.npz")
         x, offset = packed["x"], packed["offset"]
         places = np.arange(len(offset) - 1)[::every]
-        prepared = [strip_of(x[offset[i] : offset[i + 1]].astype(np.float64), FS)[0] for i in places]
-        ends = np.cumsum([0, *map(len, prepared)])
+        prepared = [strip_of(x[offset[i] : offset[i + 1]].astype(np.float64), FS) for i in places]
+        ends = np.cumsum([0, *(one.shape[1] for one in prepared)])
+        numbers = np.stack([rr_numbers(beats_of(one)) for one in prepared])
         cache.mkdir(parents=True, exist_ok=True)
-        np.savez(kept, x=np.concatenate(prepared).astype(np.float16), offset=ends)
+        joined = np.concatenate([one[0] for one in prepared]).astype(np.float16)
+        np.savez(kept, x=joined, offset=ends, numbers=numbers)
     packed = np.load(kept)
-    return Strips(packed["x"], packed["offset"], y, names)
+    return Strips(packed["x"], packed["offset"], y, packed["numbers"])
 
 
 def folds_of(y: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -213,6 +222,16 @@ def augmented(strips: Strips, rows: NDArray[np.int64], recipe: Recipe, rng: np.r
     return torch.from_numpy(x)
 
 
+def shaken(
+    numbers: NDArray[np.float32], spread: NDArray[np.float32], recipe: Recipe, rng: np.random.Generator
+) -> Tensor:
+    """Return numbers about RR a little off, and now and then none."""
+    out = numbers.copy()
+    out[:, :-1] += recipe.shaken * spread[:-1] * rng.standard_normal(out[:, :-1].shape).astype(np.float32)
+    out *= numbers[:, -1:] * (rng.random((len(out), 1)) >= recipe.withheld)
+    return torch.from_numpy(out.astype(np.float32))
+
+
 def fit(
     strips: Strips, rows: NDArray[np.int64], recipe: Recipe, seed: int, soft: NDArray[np.float32] | None = None
 ) -> Rhythm:
@@ -220,6 +239,9 @@ def fit(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     net = Rhythm(recipe)
+    seen = strips.numbers[rows][strips.numbers[rows, -1] > 0]
+    net.usual.copy_(torch.from_numpy(seen.mean(0)))
+    net.spread.copy_(torch.from_numpy(seen.std(0) + 1e-3))
     held = torch.optim.swa_utils.AveragedModel(
         net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.averaged), use_buffers=True
     )
@@ -238,13 +260,15 @@ def fit(
         lost = []
         for part in batches(strips, rows, recipe.batch, rng):
             x, y = augmented(strips, part, recipe, rng), torch.from_numpy(truth[part])
+            numbers = shaken(strips.numbers[part], net.spread.numpy(), recipe, rng)
             if rng.random() < recipe.mixed:
                 share, order = float(rng.beta(0.4, 0.4)), torch.from_numpy(rng.permutation(len(part)))
                 share = max(share, 1 - share)
                 x[:, 0] = share * x[:, 0] + (1 - share) * x[order, 0] * x[:, 1]
+                numbers = share * numbers + (1 - share) * numbers[order]
                 y = share * y + (1 - share) * y[order]
             with torch.autocast("cpu", torch.bfloat16):
-                scores = net(x)
+                scores = net(x, numbers)
             loss = F.cross_entropy(scores.float(), y)
             optimizer.zero_grad()
             loss.backward()
@@ -266,7 +290,8 @@ def scores_of(net: nn.Module, strips: Strips, rows: NDArray[np.int64], size: int
         for k in range(0, len(rows), size):
             some = order[k : k + size]
             span = -(-int(strips.lengths[rows[some]].max()) // 32) * 32
-            out[some] = net(torch.from_numpy(whole(strips, rows[some], span))).numpy()
+            numbers = torch.from_numpy(strips.numbers[rows[some]])
+            out[some] = net(torch.from_numpy(whole(strips, rows[some], span)), numbers).numpy()
     return out
 
 
@@ -345,12 +370,13 @@ def write(
     from training.export import check_file, export, write_card
 
     path = out / f"{NAME}.onnx"
-    example = {"strip": torch.zeros(1, 1, LENGTH), "known": torch.ones(1, 1, LENGTH)}
+    example = {"strip": torch.zeros(1, 1, LENGTH), "known": torch.ones(1, 1, LENGTH), "numbers": torch.ones(1, NUMBERS)}
     export(net, example, ("logits",), path, any_batch=True)
     write_card(out / f"{NAME}.toml", card_of(labels, figures, curve, {"seed": SEED, **asdict(Recipe())}))
     rows = np.random.default_rng(SEED).choice(len(strips.y), min(32, len(strips.y)), replace=False)
     x = whole(strips, rows, LENGTH)
-    print("largest difference", check_file(path, net, {"strip": x[:, :1], "known": x[:, 1:]}, ("logits",)))
+    given = {"strip": x[:, :1], "known": x[:, 1:], "numbers": strips.numbers[rows]}
+    print("largest difference", check_file(path, net, given, ("logits",)))
 
 
 def main() -> None:

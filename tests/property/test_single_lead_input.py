@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import statistics
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ecg_engine.measurement.single_lead_input import LENGTH, single_lead_input, strip_of
+from ecg_engine.measurement.single_lead_input import LENGTH, NUMBERS, beats_of, rr_numbers, single_lead_input, strip_of
 
 SECONDS = 20.0
 #: Beside the ends, where nobody knows what came before.
@@ -83,7 +87,7 @@ def test_short_strips_stand_first_and_of_long_ones_the_middle(seconds: float, kn
     strip = given_in["strip"]
     assert {name: (v.shape, v.dtype) for name, v in given_in.items()} == dict.fromkeys(
         ("strip", "known"), ((1, 1, LENGTH), np.dtype(np.float32))
-    )
+    ) | {"numbers": ((1, NUMBERS), np.dtype(np.float32))}
     assert (given_in["known"][0, 0] == (np.arange(LENGTH) < known)).all()
     if seconds > 300:  # the window begins at 269.28 s
         silent = np.flatnonzero(np.abs(strip[0, 0]) > 0.5)
@@ -107,3 +111,44 @@ def test_the_usual_height_is_one_and_bursts_do_not_change_it() -> None:
     assert np.ptp(plain[0, 300:1700]) == pytest.approx(1.0, abs=0.1)
     assert np.abs(found[0, 1000:1800] - plain[0, 1000:1800]).max() < 0.15
     assert np.abs(found[0]).max() == 3.0
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=st.lists(st.integers(30, 160), min_size=4, max_size=60))
+def test_numbers_about_rr_are_what_their_definitions_say(steps: list[int]) -> None:
+    rr = [step / 100 for step in steps]
+    found = rr_numbers(np.cumsum([17, *steps]))
+    assert found.shape == (NUMBERS,)
+    assert np.isfinite(found).all()
+    middle = statistics.median(rr)
+    changes = [min(abs(math.log(b / a)), 0.5) for a, b in itertools.pairwise(rr)]
+    assert found[0] == pytest.approx(math.log(middle), abs=1e-5)
+    assert found[2] == pytest.approx(math.sqrt(statistics.fmean(c * c for c in changes)), abs=1e-5)
+    assert found[4] == pytest.approx(sum(c > 0.2 for c in changes) / len(changes), abs=1e-5)
+    # sample entropy: of the pairs of runs of one beat that recur, the share whose next beat recurs too
+    pairs = list(itertools.combinations(range(len(rr) - 1), 2))
+    one = [abs(math.log(rr[i] / rr[j])) < 0.06 for i, j in pairs]
+    two = [a and abs(math.log(rr[i + 1] / rr[j + 1])) < 0.06 for a, (i, j) in zip(one, pairs, strict=True)]
+    assert found[-3] == pytest.approx(sum(one) / len(pairs), abs=1e-5)
+    assert found[-2] == pytest.approx(math.log((sum(two) / len(pairs) + 1e-3) / (found[-3] + 1e-3)), abs=1e-4)
+    assert found[14 + 2 : 14 + 11].sum() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_alternating_beats_are_unlike_the_next_and_like_the_one_after() -> None:
+    found = rr_numbers(np.cumsum([0, *[60, 100] * 12]))
+    assert found[25:28] == pytest.approx([-1.0, 1.0, -1.0], abs=0.02)
+    assert found[28] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_too_few_beats_say_nothing() -> None:
+    assert not rr_numbers(np.array([100, 180, 260, 340])).any()
+    assert rr_numbers(np.array([100, 180, 260, 340, 420]))[-1] == 1
+
+
+@pytest.mark.parametrize("fs", [125.0, 250.0, 500.0])
+def test_beats_are_those_of_the_formula_at_any_rate_and_unit(fs: float) -> None:
+    expected = np.cumsum(0.45 + 0.15 * np.sin(np.arange(60)) ** 2)
+    expected = expected[expected < SECONDS]
+    found = beats_of(strip_of(-4000 * sampled(fs), fs)) / 100
+    assert len(found) == len(expected)
+    assert np.abs(found - expected).max() < 0.03

@@ -100,7 +100,7 @@ def test_altered_strips_keep_their_place_and_know_what_is_known() -> None:
     from training.single_lead_rhythm import Recipe, Strips, augmented
 
     x = np.random.default_rng(5).standard_normal(900 + 3000).astype(np.float16)
-    strips = Strips(x, np.array([0, 900, 3900]), np.array([0, 1]), np.array(["a", "b"]))
+    strips = Strips(x, np.array([0, 900, 3900]), np.array([0, 1]), np.ones((2, 33), np.float32))
     plain = replace(Recipe(), noisy=0.0, flipped=0.0, slowed=0.0)
     out = augmented(strips, np.array([0, 1]), plain, np.random.default_rng(6)).numpy()
     assert out.shape == (2, 2, 3008)
