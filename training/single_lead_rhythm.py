@@ -51,18 +51,18 @@ LONGEST = 4000
 class Recipe:
     """What a fit depends on, besides its strips."""
 
-    stem: int = 32
+    stem: int = 24
     #: Of each residual block: channels, width, stride, dilation.
     plan: tuple[tuple[int, int, int, int], ...] = (
-        (64, 7, 2, 1), (96, 5, 2, 1), (96, 5, 1, 2), (128, 5, 2, 1), (128, 5, 1, 2),
+        (32, 7, 2, 1), (64, 5, 2, 1), (64, 5, 1, 2), (96, 5, 2, 1), (96, 5, 1, 2),
     )  # fmt: skip
     dropout: float = 0.1
     epochs: int = 14
-    batch: int = 64
+    batch: int = 48
     rate: float = 4e-3
     decay: float = 0.05
     smoothing: float = 0.05
-    averaged: float = 0.99
+    averaged: float = 0.995
     mixed: float = 0.0
     flipped: float = 0.2
     noisy: float = 0.5
