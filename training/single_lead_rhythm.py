@@ -389,7 +389,7 @@ def main() -> None:
     said = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    recipe = replace(Recipe(), epochs=1, stem=8, plan=((8, 5, 2, 1), (16, 5, 4, 1))) if said.smoke else Recipe()
+    recipe = replace(Recipe(), epochs=1, batch=8, stem=8, plan=((8, 5, 2, 1), (16, 5, 4, 1))) if said.smoke else Recipe()
     strips = load(Path(os.environ["ECG_ENGINE_DATA"]), said.cache, every=40 if said.smoke else 1)
     y, fold = strips.y, folds_of(strips.y)
     parts = Parts(said.cache, strips, recipe, time.monotonic() + 60 * said.minutes)
