@@ -15,6 +15,7 @@ import csv
 import hashlib
 import os
 import time
+import tomllib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,25 +52,26 @@ LONGEST = 4000
 class Recipe:
     """What a fit depends on, besides its strips."""
 
-    stem: int = 24
+    stem: int = 16
+    stride: int = 2
     #: Of each residual block: channels, width, stride, dilation.
     plan: tuple[tuple[int, int, int, int], ...] = (
-        (32, 7, 2, 1), (64, 5, 2, 1), (64, 5, 1, 2), (96, 5, 2, 1), (96, 5, 1, 2),
+        (32, 7, 2, 1), (48, 7, 2, 1), (64, 7, 2, 1), (96, 7, 2, 1), (128, 5, 2, 1),
     )  # fmt: skip
-    dropout: float = 0.1
-    epochs: int = 14
-    batch: int = 48
+    dropout: float = 0.0
+    epochs: int = 10
+    batch: int = 24
     rate: float = 4e-3
     decay: float = 0.05
-    smoothing: float = 0.05
-    averaged: float = 0.995
+    smoothing: float = 0.02
+    averaged: float = 0.985
     mixed: float = 0.0
     flipped: float = 0.2
-    noisy: float = 0.5
+    noisy: float = 0.15
     slowed: float = 0.12
     #: Width of the layer over the numbers about RR; how often they are withheld, and how much they are shaken.
     beside: int = 48
-    withheld: float = 0.1
+    withheld: float = 0.4
     shaken: float = 0.15
 
 
@@ -95,9 +97,9 @@ class Rhythm(nn.Module):
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
-        self.stem = nn.Conv1d(1, recipe.stem, 16, 4, 6, bias=False)
+        self.stem = nn.Conv1d(1, recipe.stem, 16, recipe.stride, 8 - recipe.stride // 2, bias=False)
         self.norm = nn.BatchNorm1d(recipe.stem)
-        channels, self.factor, blocks = recipe.stem, 4, []
+        channels, self.factor, blocks = recipe.stem, recipe.stride, []
         for wide, width, stride, dilation in recipe.plan:
             blocks.append(Block(channels, wide, width, stride, dilation, recipe.dropout))
             channels, self.factor = wide, self.factor * stride
@@ -198,7 +200,7 @@ def batches(strips: Strips, rows: NDArray[np.int64], size: int, rng: np.random.G
 def augmented(strips: Strips, rows: NDArray[np.int64], recipe: Recipe, rng: np.random.Generator) -> Tensor:
     """Return a batch (n, 2, m): slower or faster, cropped, larger or smaller, upside down, noisier, with gaps."""
     span = int(min(LONGEST, strips.lengths[rows].max()))
-    span = -(-span // 32) * 32
+    span = -(-span // 128) * 128
     x = np.zeros((len(rows), 2, span), np.float32)
     for one, row in zip(x, rows, strict=True):
         whole = strips.x[strips.offset[row] : strips.offset[row + 1]].astype(np.float32)
@@ -289,7 +291,7 @@ def scores_of(net: nn.Module, strips: Strips, rows: NDArray[np.int64], size: int
     with torch.no_grad():
         for k in range(0, len(rows), size):
             some = order[k : k + size]
-            span = -(-int(strips.lengths[rows[some]].max()) // 32) * 32
+            span = -(-int(strips.lengths[rows[some]].max()) // 128) * 128
             numbers = torch.from_numpy(strips.numbers[rows[some]])
             out[some] = net(torch.from_numpy(whole(strips, rows[some], span)), numbers).numpy()
     return out
@@ -382,14 +384,16 @@ def write(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="folder for the weight and its card")
-    parser.add_argument("--page", type=Path, help="file for the page of figures")
+    parser.add_argument("--page", type=Path, help="file for the page of figures, made from the card")
     parser.add_argument("--cache", type=Path, default=Path(".cache/training/single_lead_rhythm"))
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no further part after so many")
     parser.add_argument("--smoke", action="store_true")
     said = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    recipe = replace(Recipe(), epochs=1, batch=8, stem=8, plan=((8, 5, 2, 1), (16, 5, 4, 1))) if said.smoke else Recipe()
+    recipe = (
+        replace(Recipe(), epochs=1, batch=8, stem=8, plan=((8, 5, 2, 1), (16, 5, 4, 1))) if said.smoke else Recipe()
+    )
     strips = load(Path(os.environ["ECG_ENGINE_DATA"]), said.cache, every=40 if said.smoke else 1)
     y, fold = strips.y, folds_of(strips.y)
     parts = Parts(said.cache, strips, recipe, time.monotonic() + 60 * said.minutes)
@@ -402,13 +406,14 @@ def main() -> None:
     curve = learning_curve(parts, y, fold)
     p = calibrated(z, y, fold)
     figures = figures_of(y, p, fold)
-    page = page_of(figures, curve)
-    print(page)
+    print(page_of(figures, curve))
     if said.out is not None:
         slope, offsets = fit_calibration(z, y)
         write(LogOdds(net, slope, offsets).eval(), strips, labels_of(y, p, figures), figures, curve, said.out)
-    if said.page is not None:
-        said.page.write_text(page, encoding="utf-8")
+        card = tomllib.loads((said.out / f"{NAME}.toml").read_text(encoding="utf-8"))
+        if said.page is not None:
+            page = page_of(card["figures_of_unseen_strips"], card["learning_curve"])
+            said.page.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

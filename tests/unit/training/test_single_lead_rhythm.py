@@ -128,3 +128,23 @@ def test_smoke(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     card = tomllib.loads((tmp_path / "out" / "rhythm_single_lead.toml").read_text(encoding="utf-8"))
     assert [label["code"] for label in card["labels"]] == list(single_lead_rhythm.CODES)
     assert (tmp_path / "page.md").read_text(encoding="utf-8").startswith("# Rhythm of one lead")
+
+
+def test_the_page_shows_the_figures_of_the_shipped_card() -> None:
+    import tomllib
+
+    from ecg_engine import models
+    from training.single_lead_figures import page_of
+
+    root = Path(__file__).resolve().parents[3]
+    path = Path(models.__file__).parent / "weights" / "rhythm_single_lead.toml"
+    card = tomllib.loads(path.read_text(encoding="utf-8"))
+    page = (root / "docs" / "single_lead_rhythm.md").read_text(encoding="utf-8")
+    assert page == page_of(card["figures_of_unseen_strips"], card["learning_curve"])
+    figures = card["figures_of_unseen_strips"]
+    # The confusion matrix holds every strip once, and says the same F1 as the folds together do.
+    confusion = np.array(figures["confusion_truth_by_row"])
+    assert confusion.sum() == figures["n"] == sum(label["figures"]["n_positive"] for label in card["labels"])
+    pooled = 2 * np.diag(confusion) / (confusion.sum(0) + confusion.sum(1))
+    assert pooled[:3].mean() == pytest.approx(figures["f1_mean_n_a_o"][0], abs=0.01)
+    assert pooled[1] == pytest.approx(figures["f1"]["atrial_fibrillation"][0], abs=0.015)
