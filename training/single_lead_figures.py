@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ecg_engine.evaluation.ranking import auc, calibration_error, threshold_for_sensitivity
-from ecg_engine.measurement.single_lead_input import FS, LENGTH, NUMBERS
+from ecg_engine.measurement.single_lead_input import LENGTH
+from ecg_engine.measurement.single_lead_numbers import FS, NUMBERS
 
 CODES = ("normal", "atrial_fibrillation", "other", "noisy")
 NAME, VERSION = "rhythm_single_lead", "1.0"
@@ -25,33 +26,36 @@ def f1_of(y: NDArray[np.int64], said: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.array([2 * np.sum((y == c) & (said == c)) / max(1, np.sum(y == c) + np.sum(said == c)) for c in k])
 
 
-def fit_calibration(scores: NDArray[np.float64], y: NDArray[np.int64]) -> tuple[float, NDArray[np.float64]]:
-    """Return the slope and offsets that make the softmax of ``slope * scores + offsets`` likeliest.
+def fit_calibration(
+    scores: NDArray[np.float64], y: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return slopes and offsets that make the softmax of ``sum(slope * scores) + offsets`` likeliest.
 
-    Temperature scaling with a bias for each class (Guo et al. 2017, ICML).
+    Temperature scaling with a bias for each class (Guo et al. 2017, ICML), over any number of models (stacking;
+    Wolpert 1992, Neural Networks 5:241): (models, n, classes) scores.
     """
     x, truth = torch.from_numpy(scores), torch.from_numpy(y)
-    slope, offsets = torch.ones(1, dtype=torch.float64), torch.zeros(len(CODES), dtype=torch.float64)
-    wanted = [slope.requires_grad_(), offsets.requires_grad_()]
-    optimizer = torch.optim.LBFGS(wanted, max_iter=200, line_search_fn="strong_wolfe")
+    slopes = torch.full((len(x), 1, 1), 1.0 / len(x), dtype=torch.float64).requires_grad_()
+    offsets = torch.zeros(x.shape[2], dtype=torch.float64).requires_grad_()
+    optimizer = torch.optim.LBFGS([slopes, offsets], max_iter=200, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = F.cross_entropy(slope * x + offsets, truth)
+        value = F.cross_entropy((slopes * x).sum(0) + offsets, truth)
         value.backward()
         return value
 
     optimizer.step(loss)
     found = offsets.detach().numpy()
-    return float(slope.detach()), found - found.mean()
+    return slopes.detach().numpy().ravel(), found - found.mean()
 
 
 def calibrated(scores: NDArray[np.float64], y: NDArray[np.int64], fold: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return probabilities of each strip, calibrated on the other folds."""
-    out = np.zeros_like(scores)
+    """Return probabilities of each strip, calibrated on the other folds: (models, n, classes) to (n, classes)."""
+    out = np.zeros(scores.shape[1:])
     for k in np.unique(fold):
-        slope, offsets = fit_calibration(scores[fold != k], y[fold != k])
-        out[fold == k] = _softmax(slope * scores[fold == k] + offsets)
+        slopes, offsets = fit_calibration(scores[:, fold != k], y[fold != k])
+        out[fold == k] = _softmax(np.tensordot(slopes, scores[:, fold == k], 1) + offsets)
     return out
 
 
@@ -165,8 +169,8 @@ def card_of(
         "labels": labels,
         "exclusive": "One of the four labels is true; logits are log odds of a softmax, calibrated within the graph.",
         "architecture": (
-            "residual 1-D convolutions at 25 to 3 Hz, pooled over what is known (mean, largest, attention), beside a "
-            "layer over numbers about RR"
+            "residual 1-D convolutions at 50 to 1.6 Hz, pooled over what is known (mean, largest, attention), beside a "
+            "layer over numbers about RR; boosted trees over 155 numbers; a weighted sum of both"
         ),
         "data": [
             {

@@ -3,9 +3,10 @@
     python -m training.single_lead_rhythm --out ecg_engine/models/weights   # five folds, then the weight and its card
     python -m training.single_lead_rhythm --smoke                           # seconds, nothing kept
 
-A residual network over 100 Hz, pooled over what is known of the strip, learns from the strips of the PhysioNet/CinC
-Challenge 2017. Every figure on the card is of strips that the network had not seen. Finished parts stay in the cache:
-the script goes on where it was stopped (`--minutes` stops it between two parts).
+A residual network over 100 Hz, pooled over what is known of the strip, and boosted trees over numbers about it (RR, the
+usual beat, what is between the beats, noise) learn from the strips of the PhysioNet/CinC Challenge 2017, each by
+itself; a weighted sum of both is what is said. Every figure on the card is of strips that neither had seen. Finished
+parts stay in the cache: the script goes on where it was stopped (`--minutes` stops it between two parts).
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecg_engine.measurement.single_lead_input import FS, LENGTH, NUMBERS, beats_of, rr_numbers, strip_of
+from ecg_engine.measurement import single_lead_input, single_lead_numbers
+from ecg_engine.measurement.single_lead_input import LENGTH, beats_of, strip_of
+from ecg_engine.measurement.single_lead_numbers import FS, NUMBERS, RR_NUMBERS, strip_numbers
 from training.single_lead_figures import (
     CODES,
     NAME,
@@ -38,12 +41,17 @@ from training.single_lead_figures import (
     labels_of,
     page_of,
 )
+from training.single_lead_trees import Trees, fit_trees
 
 SEED = 20261128
 LETTERS = "NAO~"
 FOLDS = 5
 #: Parts of the training strips for the learning curve, and the folds that measure it.
-SHARES, CURVE_FOLDS = (0.25, 0.5, 1.0), (0, 1)
+SHARES, CURVE_FOLDS = (0.25, 0.5, 1.0), (0,)
+#: Weights of this size and more are stored as float16; thresholds of the trees are fewer.
+HALVED_FROM = 20_000
+#: Fewer strips than these are a smoke run's.
+FEW = 1000
 #: Longer strips are cropped so in training, anywhere.
 LONGEST = 4000
 
@@ -93,7 +101,7 @@ class Block(nn.Module):
 
 
 class Rhythm(nn.Module):
-    """(n, 2, m) strips, signal and validity, and (n, 33) numbers about RR, to (n, 4) scores of `CODES`."""
+    """(n, 2, m) strips, signal and validity, and numbers, of which it takes those about RR, to (n, 4) scores."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
@@ -106,9 +114,9 @@ class Rhythm(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.attend = nn.Conv1d(channels, 4, 1)
         self.drop = nn.Dropout(0.3)
-        self.register_buffer("usual", torch.zeros(NUMBERS))
-        self.register_buffer("spread", torch.ones(NUMBERS))
-        self.beside = nn.Sequential(nn.Linear(NUMBERS, recipe.beside), nn.ReLU(), nn.Dropout(0.1))
+        self.register_buffer("usual", torch.zeros(RR_NUMBERS))
+        self.register_buffer("spread", torch.ones(RR_NUMBERS))
+        self.beside = nn.Sequential(nn.Linear(RR_NUMBERS, recipe.beside), nn.ReLU(), nn.Dropout(0.1))
         self.head = nn.Linear(6 * channels + recipe.beside, len(CODES))
 
     def forward(self, x: Tensor, numbers: Tensor) -> Tensor:
@@ -118,6 +126,7 @@ class Rhythm(nn.Module):
         top = (y * known).amax(2)
         weights = torch.softmax(self.attend(y) + 30.0 * (known - 1.0), 2)
         attended = torch.matmul(weights, y.transpose(1, 2)).flatten(1)
+        numbers = numbers[:, :RR_NUMBERS]
         beside = self.beside(torch.clamp((numbers - self.usual) / self.spread * numbers[:, -1:], -5.0, 5.0)).float()
         out: Tensor = self.head(torch.cat([self.drop(torch.cat([mean, top, attended], 1)), beside], 1))
         return out
@@ -126,14 +135,15 @@ class Rhythm(nn.Module):
 class LogOdds(nn.Module):
     """What ships: the calibrated log odds of each label against the three others."""
 
-    def __init__(self, net: Rhythm, slope: float, offsets: NDArray[np.float64]) -> None:
+    def __init__(self, net: Rhythm, trees: Trees, slopes: NDArray[np.float64], offsets: NDArray[np.float64]) -> None:
         super().__init__()
-        self.net = net
-        self.slope = slope
+        self.net, self.trees = net, trees
+        self.slopes = [float(slope) for slope in slopes]
         self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.float32))
 
     def forward(self, strip: Tensor, known: Tensor, numbers: Tensor) -> Tensor:
-        return log_odds(self.net(torch.cat([strip, known], 1), numbers) * self.slope + self.offsets)
+        by_net = self.net(torch.cat([strip, known], 1), numbers)
+        return log_odds(self.slopes[0] * by_net + self.slopes[1] * self.trees(numbers) + self.offsets)
 
 
 def log_odds(scores: Tensor) -> Tensor:
@@ -164,7 +174,7 @@ def load(data: Path, cache: Path, every: int = 1) -> Strips:
     with open(folder / "single_lead_100hz.csv", newline="") as file:
         rows = list(csv.DictReader(file))[::every]
     y = np.array([LETTERS.index(row["label_v3"]) for row in rows])
-    source = Path(strip_of.__code__.co_filename).read_bytes()
+    source = b"".join(Path(str(module.__file__)).read_bytes() for module in (single_lead_input, single_lead_numbers))
     kept = cache / f"strips_{hashlib.sha256(source).hexdigest()[:10]}_{every}.npz"
     if not kept.exists():
         packed = np.load(folder / "single_lead_100hz.npz")
@@ -172,7 +182,7 @@ def load(data: Path, cache: Path, every: int = 1) -> Strips:
         places = np.arange(len(offset) - 1)[::every]
         prepared = [strip_of(x[offset[i] : offset[i + 1]].astype(np.float64), FS) for i in places]
         ends = np.cumsum([0, *(one.shape[1] for one in prepared)])
-        numbers = np.stack([rr_numbers(beats_of(one)) for one in prepared])
+        numbers = np.stack([strip_numbers(one, beats_of(one)) for one in prepared])
         cache.mkdir(parents=True, exist_ok=True)
         joined = np.concatenate([one[0] for one in prepared]).astype(np.float16)
         np.savez(kept, x=joined, offset=ends, numbers=numbers)
@@ -241,7 +251,8 @@ def fit(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     net = Rhythm(recipe)
-    seen = strips.numbers[rows][strips.numbers[rows, -1] > 0]
+    about_rr = strips.numbers[:, :RR_NUMBERS]
+    seen = about_rr[rows][about_rr[rows, -1] > 0]
     net.usual.copy_(torch.from_numpy(seen.mean(0)))
     net.spread.copy_(torch.from_numpy(seen.std(0) + 1e-3))
     held = torch.optim.swa_utils.AveragedModel(
@@ -262,7 +273,7 @@ def fit(
         lost = []
         for part in batches(strips, rows, recipe.batch, rng):
             x, y = augmented(strips, part, recipe, rng), torch.from_numpy(truth[part])
-            numbers = shaken(strips.numbers[part], net.spread.numpy(), recipe, rng)
+            numbers = shaken(about_rr[part], net.spread.numpy(), recipe, rng)
             if rng.random() < recipe.mixed:
                 share, order = float(rng.beta(0.4, 0.4)), torch.from_numpy(rng.permutation(len(part)))
                 share = max(share, 1 - share)
@@ -336,9 +347,16 @@ class Parts:
             np.save(kept, scores_of(self.net(name, rows, seed), self.strips, held))
         return np.load(kept)
 
+    def trees(self, rows: NDArray[np.int64], seed: int, held: NDArray[np.int64]) -> tuple[Trees, NDArray[np.float64]]:
+        """Return trees that learnt from the rows, made in seconds, and what they say of others."""
+        settings = {"max_iter": 3} if len(self.strips.y) < FEW else {}
+        trees = fit_trees(self.strips.numbers[rows], self.strips.y[rows], seed, **settings)
+        with torch.no_grad():
+            return trees, trees(torch.from_numpy(self.strips.numbers[held])).numpy().astype(np.float64)
+
 
 def learning_curve(parts: Parts, y: NDArray[np.int64], fold: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """Return what a quarter, a half and all of the other folds teach, on two folds."""
+    """Return what a quarter, a half and all of the other folds teach: network and trees summed, not calibrated."""
     out = []
     for share in SHARES:
         found, n = [], []
@@ -349,8 +367,8 @@ def learning_curve(parts: Parts, y: NDArray[np.int64], fold: NDArray[np.int64]) 
                 rank = np.random.default_rng(SEED + k).permutation(len(rows))
                 dealt = [rows[rank][y[rows[rank]] == c] for c in range(len(CODES))]
                 rows = np.sort(np.concatenate([d[: round(share * len(d))] for d in dealt]))
-            z = parts.scores(name, rows, SEED + k, held)
-            found.append(f1_of(y[held], z.argmax(1)))
+            both = parts.scores(name, rows, SEED + k, held) + parts.trees(rows, SEED + k, held)[1]
+            found.append(f1_of(y[held], both.argmax(1)))
             n.append(len(rows))
         mean = np.mean(found, axis=0)
         out.append(
@@ -373,7 +391,7 @@ def write(
 
     path = out / f"{NAME}.onnx"
     example = {"strip": torch.zeros(1, 1, LENGTH), "known": torch.ones(1, 1, LENGTH), "numbers": torch.ones(1, NUMBERS)}
-    export(net, example, ("logits",), path, any_batch=True)
+    export(net, example, ("logits",), path, any_batch=True, halved_from=HALVED_FROM)
     write_card(out / f"{NAME}.toml", card_of(labels, figures, curve, {"seed": SEED, **asdict(Recipe())}))
     rows = np.random.default_rng(SEED).choice(len(strips.y), min(32, len(strips.y)), replace=False)
     x = whole(strips, rows, LENGTH)
@@ -394,22 +412,25 @@ def main() -> None:
     recipe = (
         replace(Recipe(), epochs=1, batch=8, stem=8, plan=((8, 5, 2, 1), (16, 5, 4, 1))) if said.smoke else Recipe()
     )
-    strips = load(Path(os.environ["ECG_ENGINE_DATA"]), said.cache, every=40 if said.smoke else 1)
+    strips = load(Path(os.environ["ECG_ENGINE_DATA"]), said.cache, every=20 if said.smoke else 1)
     y, fold = strips.y, folds_of(strips.y)
     parts = Parts(said.cache, strips, recipe, time.monotonic() + 60 * said.minutes)
-    z = np.zeros((len(y), len(CODES)))
+    # First what the network says, then what the trees say, of strips that neither has seen.
+    z = np.zeros((2, len(y), len(CODES)))
     for k in range(FOLDS):
-        held = np.flatnonzero(fold == k)
-        z[held] = parts.scores(f"fold_{k}", np.flatnonzero(fold != k), SEED + k, held)
-        print(f"fold {k}: F1", np.round(f1_of(y[held], z[held].argmax(1)), 3), flush=True)
-    net = parts.net("all", np.arange(len(y)), SEED + FOLDS)
+        rows, held = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+        z[0, held] = parts.scores(f"fold_{k}", rows, SEED + k, held)
+        z[1, held] = parts.trees(rows, SEED + k, held)[1]
+        print(f"fold {k}: F1 of network and trees", *(np.round(f1_of(y[held], one[held].argmax(1)), 3) for one in z))
+    every = np.arange(len(y))
+    net, trees = parts.net("all", every, SEED + FOLDS), parts.trees(every, SEED + FOLDS, every[:1])[0]
     curve = learning_curve(parts, y, fold)
     p = calibrated(z, y, fold)
     figures = figures_of(y, p, fold)
     print(page_of(figures, curve))
     if said.out is not None:
-        slope, offsets = fit_calibration(z, y)
-        write(LogOdds(net, slope, offsets).eval(), strips, labels_of(y, p, figures), figures, curve, said.out)
+        slopes, offsets = fit_calibration(z, y)
+        write(LogOdds(net, trees, slopes, offsets).eval(), strips, labels_of(y, p, figures), figures, curve, said.out)
         card = tomllib.loads((said.out / f"{NAME}.toml").read_text(encoding="utf-8"))
         if said.page is not None:
             page = page_of(card["figures_of_unseen_strips"], card["learning_curve"])

@@ -1,4 +1,4 @@
-"""What the rhythm model of one lead is given: the lead at 100 Hz, in one band and scale, and numbers about its RR."""
+"""What the rhythm model of one lead is given: the lead at 100 Hz, in one band and scale, and numbers about it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from ecg_engine.detection import detect_r_peaks
 from ecg_engine.errors import SignalError
+from ecg_engine.measurement.single_lead_numbers import FS, strip_numbers
 
-__all__ = ["FS", "LENGTH", "NUMBERS", "rr_numbers", "single_lead_input", "strip_of"]
+__all__ = ["FS", "LENGTH", "beats_of", "single_lead_input", "strip_of"]
 
-#: Rate of the strips that the model learnt from.
-FS: Final = 100.0
 #: Samples that the model takes: 61.44 s. The longest strip of the PhysioNet/CinC Challenge 2017 has 60.96 s.
 LENGTH: Final = 6144
 #: Corners, Hz. Hand-held recorders of that challenge keep 0.5 to 40 Hz (Clifford et al. 2017, Comput Cardiol 44).
@@ -31,21 +30,6 @@ MIRRORED_S: Final = 2.0
 STRETCH_S: Final = 2.0
 #: In units of the usual peak-to-peak height; what is larger is no heartbeat.
 LARGEST: Final = 3.0
-#: Fewer RR intervals than these say nothing of a rhythm.
-FEWEST_RR: Final = 4
-#: A change of log RR from beat to beat counts as so much at most: a missed beat is a change of 0.7.
-LARGEST_CHANGE: Final = 0.5
-#: Two runs of beats are alike where their log RR differ by less.
-ALIKE: Final = 0.06
-#: Which share of changes is larger than these.
-CHANGES: Final = (0.08, 0.2)
-RR_QUANTILES: Final = (0.02, 0.1, 0.25, 0.75, 0.9, 0.98)
-CHANGE_QUANTILES: Final = (0.1, 0.25, 0.5, 0.75, 0.9)
-#: Bins of RR in units of its median: from early beats to pauses.
-RR_BINS: Final = (0.3, 0.6, 0.8, 0.9, 0.97, 1.03, 1.1, 1.2, 1.4, 2.01)
-LAGS: Final = (1, 2, 3)
-#: How many `rr_numbers` gives.
-NUMBERS: Final = 33
 
 
 def single_lead_input(
@@ -67,14 +51,14 @@ def single_lead_input(
     dict of str to array
         ``strip``: (1, 1, 6144) float32, the lead in units of its usual peak-to-peak height, 0 where it is unknown.
         ``known``: (1, 1, 6144) float32, 1 where it is known, else 0. A shorter recording stands at the beginning; of
-        a longer one the middle is taken. ``numbers``: (1, 33) float32, those of `rr_numbers`.
+        a longer one the middle is taken. ``numbers``: (1, 155) float32, those of `strip_numbers`.
     """
     longest = int(LENGTH / FS * fs)
     start = max(0, (signal.shape[1] - longest) // 2)
     strip = strip_of(np.asarray(signal[0, start : start + longest], np.float64), fs)[:, :LENGTH]
     out = np.zeros((2, 1, 1, LENGTH), np.float32)
     out[:, 0, 0, : strip.shape[1]] = strip
-    return {"strip": out[0], "known": out[1], "numbers": rr_numbers(beats_of(strip))[None]}
+    return {"strip": out[0], "known": out[1], "numbers": strip_numbers(strip, beats_of(strip))[None]}
 
 
 def beats_of(strip: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -85,67 +69,6 @@ def beats_of(strip: NDArray[np.float32]) -> NDArray[np.int64]:
         return np.asarray(detect_r_peaks(strip[0].astype(np.float64), fs=FS, amplitude_floor_mv=None), np.int64)
     except SignalError:
         return np.zeros(0, np.int64)
-
-
-def rr_numbers(r_peaks: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return numbers that tell regular, irregular and interrupted rhythms apart.
-
-    Rate, changes from beat to beat, the distribution of RR around its median, autocorrelation, and how often runs of
-    two and three beats recur (sample entropy; Richman and Moorman 2000, Am J Physiol 278:H2039; for fibrillation Lake
-    and Moorman 2011, Am J Physiol 300:H319).
-
-    Parameters
-    ----------
-    r_peaks : (n,) int array
-        Samples at 100 Hz.
-
-    Returns
-    -------
-    (33,) float32 array
-        All 0 where there are fewer than four intervals; else the last is 1.
-
-    Examples
-    --------
-    >>> regular, irregular = rr_numbers(np.arange(0, 3000, 80)), rr_numbers(np.cumsum([60, 95, 70, 110, 64, 88, 72]))
-    >>> bool(regular[2] == 0.0), bool(irregular[2] > 0.2)
-    (True, True)
-    """
-    rr = np.diff(r_peaks) / FS
-    if len(rr) < FEWEST_RR:
-        return np.zeros(NUMBERS, np.float32)
-    usual = float(np.median(rr))
-    log = np.log(rr)
-    change = np.minimum(np.abs(np.diff(log)), LARGEST_CHANGE)
-    over_two = np.minimum(np.abs(log[2:] - log[:-2]), LARGEST_CHANGE)
-    apart = np.abs(log[:, None] - log[None])
-    pairs = np.triu_indices(len(log) - 1, 1)
-    one = apart[:-1, :-1][pairs] < ALIKE
-    two = one & (apart[1:, 1:][pairs] < ALIKE)
-    found = [
-        np.log(usual),
-        np.log(len(rr)),
-        np.sqrt(np.mean(change**2)),
-        *(np.mean(change > limit) for limit in CHANGES),
-        *np.quantile(rr / usual, RR_QUANTILES),
-        *np.quantile(change, CHANGE_QUANTILES),
-        *np.histogram(np.clip(rr / usual, RR_BINS[0], RR_BINS[-1]), RR_BINS)[0] / len(rr),
-        *(_alike_after(log, lag) for lag in LAGS),
-        np.sqrt(np.mean(over_two**2)),
-        np.median(np.abs(log - np.median(log))),
-        one.mean(),
-        np.log((two.mean() + 1e-3) / (one.mean() + 1e-3)),
-        1.0,
-    ]
-    return np.array(found, np.float32)
-
-
-def _alike_after(log: NDArray[np.float64], lag: int) -> float:
-    """Return the autocorrelation, 0 where there are too few beats or all are even."""
-    if len(log) < lag + FEWEST_RR:
-        return 0.0
-    a, b = log[:-lag] - log[:-lag].mean(), log[lag:] - log[lag:].mean()
-    size = float(np.sqrt(np.sum(a**2) * np.sum(b**2)))
-    return float(np.sum(a * b)) / size if size > 1e-9 else 0.0
 
 
 def strip_of(lead: NDArray[np.float64], fs: float) -> NDArray[np.float32]:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ecg_engine.measurement.single_lead_input import LENGTH, NUMBERS, beats_of, rr_numbers, single_lead_input, strip_of
+from ecg_engine.measurement.single_lead_input import LENGTH, beats_of, single_lead_input, strip_of
+from ecg_engine.measurement.single_lead_numbers import NUMBERS, RR_NUMBERS, rr_numbers
 
 SECONDS = 20.0
 #: Beside the ends, where nobody knows what came before.
@@ -118,7 +119,7 @@ def test_the_usual_height_is_one_and_bursts_do_not_change_it() -> None:
 def test_numbers_about_rr_are_what_their_definitions_say(steps: list[int]) -> None:
     rr = [step / 100 for step in steps]
     found = rr_numbers(np.cumsum([17, *steps]))
-    assert found.shape == (NUMBERS,)
+    assert found.shape == (RR_NUMBERS,)
     assert np.isfinite(found).all()
     middle = statistics.median(rr)
     changes = [min(abs(math.log(b / a)), 0.5) for a, b in itertools.pairwise(rr)]
