@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ecg_engine.measurement.single_lead_input import LENGTH, beats_of, single_lead_input, strip_of
-from ecg_engine.measurement.single_lead_numbers import NUMBERS, RR_NUMBERS, rr_numbers
+from ecg_engine.measurement.single_lead_numbers import NUMBERS, RR_NUMBERS, rr_numbers, strip_numbers
 
 SECONDS = 20.0
 #: Beside the ends, where nobody knows what came before.
@@ -153,3 +153,57 @@ def test_beats_are_those_of_the_formula_at_any_rate_and_unit(fs: float) -> None:
     found = beats_of(strip_of(-4000 * sampled(fs), fs)) / 100
     assert len(found) == len(expected)
     assert np.abs(found - expected).max() < 0.03
+
+
+def test_numbers_about_a_strip_do_not_depend_on_unit_rate_or_polarity() -> None:
+    plain, other = strip_of(sampled(100.0), 100.0), strip_of(-700 * sampled(500.0) + 40, 500.0)
+    first, second = strip_numbers(plain, beats_of(plain)), strip_numbers(other, beats_of(other))
+    assert first.shape == (NUMBERS,)
+    # The usual beat, R upwards, and how far beats stand from it, in units of its height.
+    beat = slice(RR_NUMBERS, RR_NUMBERS + 86)
+    np.testing.assert_allclose(second[beat], first[beat], atol=0.06)
+    assert np.abs(first[beat][:43]).argmax() in (17, 18)
+    assert first[RR_NUMBERS + 88] > 0.95
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 3000), kind=st.sampled_from(["noise", "flat", "heart", "steps"]))
+def test_numbers_are_finite_whatever_the_strip(seed: int, n: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    x = {
+        "noise": lambda: rng.standard_normal(n),
+        "flat": lambda: np.zeros(n),
+        "heart": lambda: np.resize(sampled(100.0), n),
+        "steps": lambda: np.repeat(rng.standard_normal(n // 50 + 1), 50)[:n],
+    }[kind]()
+    for _ in range(int(rng.integers(0, 3))):
+        a = int(rng.integers(0, n))
+        x[a : a + int(rng.integers(1, 400))] = np.nan
+    given_in = single_lead_input(x[None], fs=100.0)
+    assert all(np.isfinite(values).all() for values in given_in.values())
+    assert given_in["numbers"].shape == (1, NUMBERS)
+
+
+@pytest.mark.parametrize("n_early", [0, 3, 6])
+def test_early_beats_are_counted(n_early: int) -> None:
+    """Beats every 800 ms; some come 300 ms early and are followed by a pause that makes up for it."""
+    r_peaks = np.arange(50, 3000, 80)
+    r_peaks[5 : 5 + 5 * n_early : 5] -= 30
+    strip = np.zeros((2, 3000), np.float32)
+    strip[1] = 1
+    found = strip_numbers(strip, r_peaks)[-12:]
+    assert found[1] == found[2] == found[5] == n_early
+    assert found[4] == pytest.approx(0.5 if n_early else 0.8, abs=1e-6)
+    assert found[3] == pytest.approx(1.1 if n_early else 0.8, abs=1e-6)
+
+
+def test_waves_between_the_beats_are_found_in_their_band() -> None:
+    t = np.arange(3000) / 100
+    r_peaks = np.arange(60, 2940, 90)
+    shares = {}
+    for f in (5.5, 9.0, 20.0):
+        strip = np.stack([0.1 * np.sin(2 * np.pi * f * t), np.ones_like(t)]).astype(np.float32)
+        strip[0, r_peaks] += 1
+        shares[f] = strip_numbers(strip, r_peaks)[-17:-14]
+    assert [int(np.argmax(share)) for share in shares.values()] == [0, 1, 2]
+    assert all(share.max() > 0.6 for share in shares.values())
