@@ -125,4 +125,5 @@ def _in_band(x: NDArray[np.float64], fs: float, n: int) -> NDArray[np.float64]:
         response = 1 / (1 + (HIGH_PASS_HZ / f) ** HIGH_PASS_ORDER) / (1 + (f / LOW_PASS_HZ) ** LOW_PASS_ORDER)
     fine = np.fft.irfft(np.fft.rfft(padded) * response, len(padded) * finer) * finer
     places = (pad + np.arange(n) * (fs / FS)) * finer
-    return np.interp(places, np.arange(len(fine)), fine)
+    out: NDArray[np.float64] = np.interp(places, np.arange(len(fine)), fine)
+    return out

@@ -237,9 +237,11 @@ def _centred(beats: NDArray[np.float64], usual: NDArray[np.float64], part: slice
 
 def _correlation(beats: NDArray[np.float64], usual: NDArray[np.float64], part: slice) -> NDArray[np.float64]:
     a, b = _centred(beats, usual, part)
-    return (a * b).sum(axis=1) / (np.sqrt((a**2).sum(axis=1) * (b**2).sum()) + 1e-6)
+    out: NDArray[np.float64] = (a * b).sum(axis=1) / (np.sqrt((a**2).sum(axis=1) * (b**2).sum()) + 1e-6)
+    return out
 
 
 def _sizes(beats: NDArray[np.float64], usual: NDArray[np.float64], part: slice) -> NDArray[np.float64]:
     a, b = _centred(beats, usual, part)
-    return (a * b).sum(axis=1) / ((b**2).sum() + 1e-6)
+    out: NDArray[np.float64] = (a * b).sum(axis=1) / ((b**2).sum() + 1e-6)
+    return out
