@@ -143,7 +143,11 @@ def labels_of(y: NDArray[np.int64], p: NDArray[np.float64], figures: dict[str, A
 
 
 def card_of(
-    labels: list[dict[str, Any]], figures: dict[str, Any], curve: list[dict[str, Any]], training: dict[str, Any]
+    labels: list[dict[str, Any]],
+    figures: dict[str, Any],
+    curve: list[dict[str, Any]],
+    elsewhere: dict[str, Any],
+    training: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the card."""
     return {
@@ -187,6 +191,7 @@ def card_of(
         },
         "figures_of_unseen_strips": figures,
         "learning_curve": curve,
+        "elsewhere": elsewhere,
         "known_failures": [
             "Patients are not known: one patient's strips may stand in two folds, and the figures may flatter.",
             "Other means any rhythm but sinus and fibrillation, above all premature beats; experts differ on it.",
@@ -199,7 +204,7 @@ def card_of(
     }  # fmt: skip
 
 
-def page_of(figures: dict[str, Any], curve: list[dict[str, Any]]) -> str:
+def page_of(figures: dict[str, Any], curve: list[dict[str, Any]], elsewhere: dict[str, Any]) -> str:
     """Return the page of figures, `docs/single_lead_rhythm.md`."""
 
     def shown(v: list[float]) -> str:
@@ -245,6 +250,20 @@ def page_of(figures: dict[str, Any], curve: list[dict[str, Any]]) -> str:
         *(
             f"| {row['share']:.0%} | {row['n']} | {row['f1_mean_n_a_o']:.3f} | {row['f1_atrial_fibrillation']:.3f} |"
             for row in curve
+        ),
+        "",
+        "## Elsewhere",
+        "",
+        f"{elsewhere['n']:,} other hearts: {elsewhere['how']}. {elsewhere['n_fibrillation']} in fibrillation, "
+        f"{elsewhere['n_normal_sinus']} normal in sinus rhythm; flutter left out.",
+        "",
+        "| lead | AUC of fibrillation | fibrillation called so | others not called so | normal sinus called normal |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {lead} | {shown(row['auc_fibrillation'])} | {row['fibrillation_called_so']:.3f} "
+            f"| {row['others_not_called_so']:.3f} | {row['normal_sinus_called']['normal']:.3f} |"
+            for lead, row in elsewhere.items()
+            if isinstance(row, dict)
         ),
         "",
     ]

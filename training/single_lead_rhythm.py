@@ -30,6 +30,7 @@ from torch.nn import functional as F
 from ecg_engine.measurement import single_lead_input, single_lead_numbers
 from ecg_engine.measurement.single_lead_input import LENGTH, beats_of, strip_of
 from ecg_engine.measurement.single_lead_numbers import FS, NUMBERS, RR_NUMBERS, strip_numbers
+from training.single_lead_elsewhere import elsewhere
 from training.single_lead_figures import (
     CODES,
     NAME,
@@ -41,7 +42,7 @@ from training.single_lead_figures import (
     labels_of,
     page_of,
 )
-from training.single_lead_trees import Trees, fit_trees
+from training.single_lead_trees import SETTINGS, Trees, fit_trees
 
 SEED = 20261128
 LETTERS = "NAO~"
@@ -382,17 +383,14 @@ def learning_curve(parts: Parts, y: NDArray[np.int64], fold: NDArray[np.int64]) 
     return out
 
 
-def write(
-    net: LogOdds, strips: Strips, labels: list[dict[str, Any]], figures: dict[str, Any], curve: list[dict[str, Any]],
-    out: Path,
-) -> None:  # fmt: skip
+def write(net: LogOdds, strips: Strips, card: dict[str, Any], out: Path) -> None:
     """Write the weight and its card, and compare it with PyTorch."""
     from training.export import check_file, export, write_card
 
     path = out / f"{NAME}.onnx"
     example = {"strip": torch.zeros(1, 1, LENGTH), "known": torch.ones(1, 1, LENGTH), "numbers": torch.ones(1, NUMBERS)}
     export(net, example, ("logits",), path, any_batch=True, halved_from=HALVED_FROM)
-    write_card(out / f"{NAME}.toml", card_of(labels, figures, curve, {"seed": SEED, **asdict(Recipe())}))
+    write_card(out / f"{NAME}.toml", card)
     rows = np.random.default_rng(SEED).choice(len(strips.y), min(32, len(strips.y)), replace=False)
     x = whole(strips, rows, LENGTH)
     given = {"strip": x[:, :1], "known": x[:, 1:], "numbers": strips.numbers[rows]}
@@ -412,7 +410,8 @@ def main() -> None:
     recipe = (
         replace(Recipe(), epochs=1, batch=8, stem=8, plan=((8, 5, 2, 1), (16, 5, 4, 1))) if said.smoke else Recipe()
     )
-    strips = load(Path(os.environ["ECG_ENGINE_DATA"]), said.cache, every=20 if said.smoke else 1)
+    data = Path(os.environ["ECG_ENGINE_DATA"])
+    strips = load(data, said.cache, every=20 if said.smoke else 1)
     y, fold = strips.y, folds_of(strips.y)
     parts = Parts(said.cache, strips, recipe, time.monotonic() + 60 * said.minutes)
     # First what the network says, then what the trees say, of strips that neither has seen.
@@ -427,13 +426,16 @@ def main() -> None:
     curve = learning_curve(parts, y, fold)
     p = calibrated(z, y, fold)
     figures = figures_of(y, p, fold)
-    print(page_of(figures, curve))
+    slopes, offsets = fit_calibration(z, y)
+    shipped = LogOdds(net, trees, slopes, offsets).eval()
+    training = {"seed": SEED, "network": asdict(recipe), "trees": SETTINGS}
+    others = elsewhere(shipped, data, every=20 if said.smoke else 1)
+    print(page_of(figures, curve, others))
     if said.out is not None:
-        slopes, offsets = fit_calibration(z, y)
-        write(LogOdds(net, trees, slopes, offsets).eval(), strips, labels_of(y, p, figures), figures, curve, said.out)
+        write(shipped, strips, card_of(labels_of(y, p, figures), figures, curve, others, training), said.out)
         card = tomllib.loads((said.out / f"{NAME}.toml").read_text(encoding="utf-8"))
         if said.page is not None:
-            page = page_of(card["figures_of_unseen_strips"], card["learning_curve"])
+            page = page_of(*(card[name] for name in ("figures_of_unseen_strips", "learning_curve", "elsewhere")))
             said.page.write_text(page, encoding="utf-8")
 
 

@@ -154,7 +154,7 @@ def test_the_page_shows_the_figures_of_the_shipped_card() -> None:
     path = Path(models.__file__).parent / "weights" / "rhythm_single_lead.toml"
     card = tomllib.loads(path.read_text(encoding="utf-8"))
     page = (root / "docs" / "single_lead_rhythm.md").read_text(encoding="utf-8")
-    assert page == page_of(card["figures_of_unseen_strips"], card["learning_curve"])
+    assert page == page_of(card["figures_of_unseen_strips"], card["learning_curve"], card["elsewhere"])
     figures = card["figures_of_unseen_strips"]
     # The confusion matrix holds every strip once, and says the same F1 as the folds together do.
     confusion = np.array(figures["confusion_truth_by_row"])
