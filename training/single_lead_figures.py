@@ -241,17 +241,7 @@ def page_of(figures: dict[str, Any], curve: list[dict[str, Any]], elsewhere: dic
             for name, row in zip(names, figures["confusion_truth_by_row"], strict=True)
         ),
         "",
-        "## What more strips would bring",
-        "",
-        "The same two folds, learnt from a part of the rest; the share is of each label.",
-        "",
-        "| share | strips | mean F1 | F1 of atrial fibrillation |",
-        "|---|---|---|---|",
-        *(
-            f"| {row['share']:.0%} | {row['n']} | {row['f1_mean_n_a_o']:.3f} | {row['f1_atrial_fibrillation']:.3f} |"
-            for row in curve
-        ),
-        "",
+        *(_curve(curve) if curve else ()),
         "## Elsewhere",
         "",
         f"{elsewhere['n']:,} other hearts: {elsewhere['how']}. {elsewhere['n_fibrillation']} in fibrillation, "
@@ -268,3 +258,19 @@ def page_of(figures: dict[str, Any], curve: list[dict[str, Any]], elsewhere: dic
         "",
     ]
     return "\n".join(lines)
+
+
+def _curve(curve: list[dict[str, Any]]) -> list[str]:
+    return [
+        "## What more strips would bring",
+        "",
+        "One fold, learnt from a part of the rest; the share is of each label.",
+        "",
+        "| share | strips | mean F1 | F1 of atrial fibrillation |",
+        "|---|---|---|---|",
+        *(
+            f"| {row['share']:.0%} | {row['n']} | {row['f1_mean_n_a_o']:.3f} | {row['f1_atrial_fibrillation']:.3f} |"
+            for row in curve
+        ),
+        "",
+    ]
