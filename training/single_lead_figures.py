@@ -187,7 +187,7 @@ def card_of(
         "training": {
             "script": "training/single_lead_rhythm.py", **training,
             "split": "five folds of strips, each label dealt evenly; the set names no patients",
-            "chosen_on": "a part of fold 0 (network) and all folds (trees, of three settings): figures may flatter a little",
+            "chosen_on": "a part of fold 0 (network) and all folds (trees, of three settings): this may flatter",
             "shipped": "one more network, of the same recipe, that learnt from all strips; calibrated as the five were",
         },
         "figures_of_unseen_strips": figures,
