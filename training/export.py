@@ -23,7 +23,13 @@ TOLERANCE = 2e-2
 
 
 def export(
-    net: nn.Module, inputs: Mapping[str, Tensor], outputs: tuple[str, ...], path: Path, *, any_batch: bool = False
+    net: nn.Module,
+    inputs: Mapping[str, Tensor],
+    outputs: tuple[str, ...],
+    path: Path,
+    *,
+    any_batch: bool = False,
+    halved_from: int = MIN_HALVED,
 ) -> dict[str, tuple[int, ...]]:
     """Write `net` as one self-contained file; return the shapes of its outputs.
 
@@ -35,6 +41,8 @@ def export(
         Names of what `net` gives, in its order.
     any_batch : bool
         Leave the first axis of every input and output open; else it is the example's.
+    halved_from : int
+        Weights of so many numbers and more are stored as float16.
     """
     examples = tuple(inputs.values())
     buffer = io.BytesIO()
@@ -45,7 +53,7 @@ def export(
     )  # fmt: skip
     model = onnx.load_from_string(buffer.getvalue())
     onnx.checker.check_model(model, full_check=True)
-    halve(model)
+    halve(model, halved_from)
     # The names of layers and of the exporting machine's files are nobody's business.
     for node in model.graph.node:
         node.doc_string = ""
@@ -61,11 +69,11 @@ def _given(net: nn.Module, inputs: Iterable[Tensor]) -> tuple[Tensor, ...]:
     return given if isinstance(given, tuple) else (given,)
 
 
-def halve(model: onnx.ModelProto) -> None:
+def halve(model: onnx.ModelProto, smallest: int = MIN_HALVED) -> None:
     """Store the large weights as float16; each is cast back to float32, once, when the runtime loads the graph."""
     for tensor in list(model.graph.initializer):
         values = onnx.numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < MIN_HALVED:
+        if values.dtype != np.float32 or values.size < smallest:
             continue
         name = tensor.name
         small = onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_half")

@@ -1,4 +1,4 @@
-"""What the rhythm model of one lead is given: the lead at 100 Hz, in the band and scale that it learnt from."""
+"""What the rhythm model of one lead is given: the lead at 100 Hz, in one band and scale, and numbers about it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FS", "LENGTH", "single_lead_input", "strip_of"]
+from ecg_engine.detection import detect_r_peaks
+from ecg_engine.errors import SignalError
+from ecg_engine.measurement.single_lead_numbers import FS, strip_numbers
 
-#: Rate of the strips that the model learnt from.
-FS: Final = 100.0
+__all__ = ["FS", "LENGTH", "beats_of", "single_lead_input", "strip_of"]
+
 #: Samples that the model takes: 61.44 s. The longest strip of the PhysioNet/CinC Challenge 2017 has 60.96 s.
 LENGTH: Final = 6144
 #: Corners, Hz. Hand-held recorders of that challenge keep 0.5 to 40 Hz (Clifford et al. 2017, Comput Cardiol 44).
@@ -47,16 +49,26 @@ def single_lead_input(
     Returns
     -------
     dict of str to array
-        ``strip``: (1, 2, 6144) float32. First row the lead in units of its usual peak-to-peak height, 0 where it is
-        unknown; second row 1 where it is known. A shorter recording stands at the beginning; of a longer one the
-        middle is taken.
+        ``strip``: (1, 1, 6144) float32, the lead in units of its usual peak-to-peak height, 0 where it is unknown.
+        ``known``: (1, 1, 6144) float32, 1 where it is known, else 0. A shorter recording stands at the beginning; of
+        a longer one the middle is taken. ``numbers``: (1, 155) float32, those of `strip_numbers`.
     """
     longest = int(LENGTH / FS * fs)
     start = max(0, (signal.shape[1] - longest) // 2)
     strip = strip_of(np.asarray(signal[0, start : start + longest], np.float64), fs)[:, :LENGTH]
-    out = np.zeros((1, 2, LENGTH), np.float32)
-    out[0, :, : strip.shape[1]] = strip
-    return {"strip": out}
+    out = np.zeros((2, 1, 1, LENGTH), np.float32)
+    out[:, 0, 0, : strip.shape[1]] = strip
+    return {"strip": out[0], "known": out[1], "numbers": strip_numbers(strip, beats_of(strip))[None]}
+
+
+def beats_of(strip: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the R peaks of a strip of `strip_of`, in samples; none where there is no signal."""
+    if not strip[1].any():
+        return np.zeros(0, np.int64)
+    try:
+        return np.asarray(detect_r_peaks(strip[0].astype(np.float64), fs=FS, amplitude_floor_mv=None), np.int64)
+    except SignalError:
+        return np.zeros(0, np.int64)
 
 
 def strip_of(lead: NDArray[np.float64], fs: float) -> NDArray[np.float32]:
@@ -113,4 +125,5 @@ def _in_band(x: NDArray[np.float64], fs: float, n: int) -> NDArray[np.float64]:
         response = 1 / (1 + (HIGH_PASS_HZ / f) ** HIGH_PASS_ORDER) / (1 + (f / LOW_PASS_HZ) ** LOW_PASS_ORDER)
     fine = np.fft.irfft(np.fft.rfft(padded) * response, len(padded) * finer) * finer
     places = (pad + np.arange(n) * (fs / FS)) * finer
-    return np.interp(places, np.arange(len(fine)), fine)
+    out: NDArray[np.float64] = np.interp(places, np.arange(len(fine)), fine)
+    return out
