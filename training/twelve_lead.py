@@ -1,12 +1,12 @@
 """Superclasses and statements of twelve-lead ECGs.
 
-    python -m training.twelve_lead --out ecg_engine/models/weights       # figures, then the weight and its card
-    python -m training.twelve_lead --parts 1                             # one part of it, kept; again, until all are there
-    python -m training.twelve_lead --smoke                               # half a minute, nothing kept
+    python -m training.twelve_lead --out ecg_engine/models/weights     # figures, then the weight and its card
+    python -m training.twelve_lead --parts 1                           # one part of it, kept; repeat until all are there
+    python -m training.twelve_lead --smoke                             # half a minute, nothing kept
 
-A small residual network on ten seconds of twelve leads, with the engine's measurements beside its last layer. It learns
-from the statements of PTB-XL and, half and half, from what random convolutions with ridge regression think of each record
-without having seen it (`twelve_lead_teacher`). Networks of two seeds are averaged, inside one graph.
+A small residual network on ten seconds of twelve leads, with the engine's measurements beside its last layer. It
+learns from the statements of PTB-XL and, half and half, from what ridge regression on random convolutions says of each
+record without having seen it (`twelve_lead_teacher`). Networks of two seeds are averaged, inside one graph.
 
 Folds 7, 8 and 9 are each judged by networks that learnt from all other folds; so are, for the calibration and the rarer
 statements, three pairs of the folds 1 to 6, on which the plan was chosen.
@@ -62,7 +62,8 @@ class Training:
 
     def taught(self, train: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the labels of all records, those of `train` mixed with the teacher's opinion of each."""
-        opinion, _ = teacher.ridge(self.random, self.records.labels, train, train[:1], PENALTY)
+        seen = self.records
+        opinion, _ = teacher.ridge(self.random, seen.measures, seen.labels, train, train[:1], PENALTY)
         labels = self.records.labels.copy()
         labels[train] = (1 - TRUST) * labels[train] + TRUST * np.clip(opinion, 0.0, 1.0)
         return labels
@@ -85,11 +86,14 @@ class Training:
 
     def parts(self) -> Iterator[tuple[Path, bool]]:
         """Yield the file of each part, made where it was not there, and whether it was made now."""
-        for held in (*TESTS, *CHOSEN_ON):
+        for held in TESTS:
             for k in range(NETS):
                 yield self._judged(held, k, 1.0)
         for k in range(NETS):
             yield self._whole(k)
+        for held in CHOSEN_ON:
+            for k in range(NETS):
+                yield self._judged(held, k, 1.0)
         for share in SHARES:
             for held in TESTS:
                 yield self._judged(held, 0, share)
@@ -155,9 +159,8 @@ def finish(training: Training, out: Path) -> dict[str, Any]:
     curve = {share: training.unseen(TESTS, share, nets=1) for share in SHARES}
     curve[1.0] = training.unseen(TESTS, nets=1)
     alone = figures.opinions(training.random, records, TESTS, PENALTY)
-    card = figures.card(
-        records, training.unseen(TESTS), training.unseen((*TESTS, *CHOSEN_ON)), curve=curve, teacher=alone, shapes=shapes
-    )
+    tested, unseen = training.unseen(TESTS), training.unseen((*TESTS, *CHOSEN_ON))
+    card = figures.card(records, tested, unseen, curve=curve, teacher=alone, shapes=shapes)
     write_card(weights.with_suffix(".toml"), card)
     some = {"signal": records.signal[:16], "measures": records.measures[:16]}
     apart = check_file(weights, net, some, ("logits",))

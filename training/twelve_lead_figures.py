@@ -35,7 +35,7 @@ def opinions(
     for held in groups:
         is_held = np.isin(records.folds, held)
         test = np.flatnonzero(is_held)
-        out[test] = teacher.ridge(random, records.labels, np.flatnonzero(~is_held), test, penalty)[1]
+        out[test] = teacher.ridge(random, records.measures, records.labels, np.flatnonzero(~is_held), test, penalty)[1]
     return out
 
 
@@ -91,8 +91,8 @@ def labels_of(
 ) -> list[dict[str, Any]]:
     """Return the card's labels.
 
-    Superclasses are judged on folds 7 to 9, rarer statements on all folds. The calibration error is that of folds 7 to 9
-    by a calibration of the others; what ships is fitted on all, each record by networks that had not seen it.
+    Superclasses are judged on folds 7 to 9, rarer statements on all folds. The calibration error is that of folds 7 to
+    9 by a calibration of the others; what ships is fitted on all, each record by networks that had not seen it.
     """
     names = codes()
     out = []
@@ -138,8 +138,8 @@ def codes() -> dict[str, str]:
 
 
 def card(
-    records: Records, tested: NDArray[np.float64], unseen: NDArray[np.float64], *, curve: dict[float, NDArray[np.float64]],
-    teacher: NDArray[np.float64], shapes: dict[str, tuple[int, ...]],
+    records: Records, tested: NDArray[np.float64], unseen: NDArray[np.float64], *,
+    curve: dict[float, NDArray[np.float64]], teacher: NDArray[np.float64], shapes: dict[str, tuple[int, ...]],
 ) -> dict[str, Any]:  # fmt: skip
     """Return the card.
 
