@@ -91,8 +91,8 @@ class Training:
                 yield self._judged(held, k, 1.0)
         for k in range(NETS):
             yield self._whole(k)
-        for held in CHOSEN_ON:
-            for k in range(NETS):
+        for k in range(NETS):
+            for held in CHOSEN_ON:
                 yield self._judged(held, k, 1.0)
         for share in SHARES:
             for held in TESTS:
