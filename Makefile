@@ -142,6 +142,9 @@ train-cxr: $(VENV)/.installed-train data  ## make the weights of the radiograph 
 	$(BIN)/python -m training.chest_gate --out ecg_engine/models/weights
 	$(BIN)/python -m training.chest_findings --out ecg_engine/models/weights
 
+train-ecg: $(VENV)/.installed-train data  ## make the weights of the ECG models again, with their cards (an hour)
+	$(BIN)/python -m training.single_lead_rhythm --out ecg_engine/models/weights --page docs/single_lead_rhythm.md
+
 format: $(VENV)/.installed  ## ruff format and what ruff can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix

@@ -1,0 +1,389 @@
+"""The rhythm of one lead: normal, atrial fibrillation, another rhythm, too noisy to say.
+
+    python -m training.single_lead_rhythm --out ecg_engine/models/weights   # five folds, then the weight and its card
+    python -m training.single_lead_rhythm --smoke                           # seconds, nothing kept
+
+A residual network over 100 Hz, pooled over what is known of the strip, learns from the strips of the PhysioNet/CinC
+Challenge 2017. Every figure on the card is of strips that the network had not seen. Finished parts stay in the cache:
+the script goes on where it was stopped (`--minutes` stops it between two parts).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import os
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ecg_engine.measurement.single_lead_input import FS, LENGTH, strip_of
+from training.single_lead_figures import (
+    CODES,
+    NAME,
+    calibrated,
+    card_of,
+    f1_of,
+    figures_of,
+    fit_calibration,
+    labels_of,
+    page_of,
+)
+
+SEED = 20261128
+LETTERS = "NAO~"
+FOLDS = 5
+#: Parts of the training strips for the learning curve, and the folds that measure it.
+SHARES, CURVE_FOLDS = (0.25, 0.5, 1.0), (0, 1)
+#: Longer strips are cropped so in training, anywhere.
+LONGEST = 4000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a fit depends on, besides its strips."""
+
+    stem: int = 32
+    #: Of each residual block: channels, width, stride, dilation.
+    plan: tuple[tuple[int, int, int, int], ...] = (
+        (64, 7, 2, 1), (96, 5, 2, 1), (96, 5, 1, 2), (128, 5, 2, 1), (128, 5, 1, 2),
+    )  # fmt: skip
+    dropout: float = 0.1
+    epochs: int = 14
+    batch: int = 64
+    rate: float = 4e-3
+    decay: float = 0.05
+    smoothing: float = 0.05
+    averaged: float = 0.99
+    mixed: float = 0.0
+    flipped: float = 0.2
+    noisy: float = 0.5
+    slowed: float = 0.12
+
+
+class Block(nn.Module):
+    """Two convolutions and a way round them."""
+
+    def __init__(self, narrow: int, wide: int, width: int, stride: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        pad = width // 2 * dilation
+        self.one = nn.Conv1d(narrow, wide, width, stride, pad, dilation, bias=False)
+        self.two = nn.Conv1d(wide, wide, width, 1, pad, dilation, bias=False)
+        self.norms = nn.ModuleList([nn.BatchNorm1d(wide), nn.BatchNorm1d(wide)])
+        self.drop = nn.Dropout1d(dropout)
+        self.side = nn.Identity() if narrow == wide and stride == 1 else nn.Conv1d(narrow, wide, stride, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.drop(F.relu(self.norms[0](self.one(x))))
+        return F.relu(self.norms[1](self.two(y)) + self.side(x))
+
+
+class Rhythm(nn.Module):
+    """(n, 2, m) strips, signal and validity, to (n, 4) scores of `CODES`."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self.stem = nn.Conv1d(1, recipe.stem, 16, 4, 6, bias=False)
+        self.norm = nn.BatchNorm1d(recipe.stem)
+        channels, self.factor, blocks = recipe.stem, 4, []
+        for wide, width, stride, dilation in recipe.plan:
+            blocks.append(Block(channels, wide, width, stride, dilation, recipe.dropout))
+            channels, self.factor = wide, self.factor * stride
+        self.blocks = nn.Sequential(*blocks)
+        self.attend = nn.Conv1d(channels, 4, 1)
+        self.drop = nn.Dropout(0.3)
+        self.head = nn.Linear(6 * channels, len(CODES))
+
+    def forward(self, x: Tensor) -> Tensor:
+        known = (F.avg_pool1d(x[:, 1:], self.factor) > 0.5).to(x.dtype)
+        y = self.blocks(F.relu(self.norm(self.stem(x[:, :1])))).float()
+        mean = (y * known).sum(2) / known.sum(2).clamp(min=1.0)
+        top = (y * known).amax(2)
+        weights = torch.softmax(self.attend(y) + 30.0 * (known - 1.0), 2)
+        attended = torch.matmul(weights, y.transpose(1, 2)).flatten(1)
+        out: Tensor = self.head(self.drop(torch.cat([mean, top, attended], 1)))
+        return out
+
+
+class LogOdds(nn.Module):
+    """What ships: the calibrated log odds of each label against the three others."""
+
+    def __init__(self, net: Rhythm, slope: float, offsets: NDArray[np.float64]) -> None:
+        super().__init__()
+        self.net = net
+        self.slope = slope
+        self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.float32))
+
+    def forward(self, strip: Tensor, known: Tensor) -> Tensor:
+        return log_odds(self.net(torch.cat([strip, known], 1)) * self.slope + self.offsets)
+
+
+def log_odds(scores: Tensor) -> Tensor:
+    """Return log p / (1 - p) of each column, p being the softmax over columns."""
+    rest = []
+    for i in range(scores.shape[1]):
+        rest.append(torch.logsumexp(torch.cat([scores[:, :i], scores[:, i + 1 :]], 1), 1))
+    return scores - torch.stack(rest, 1)
+
+
+@dataclass(frozen=True)
+class Strips:
+    """All strips, prepared, end to end."""
+
+    x: NDArray[np.float16]
+    offset: NDArray[np.int64]
+    y: NDArray[np.int64]
+    names: NDArray[np.str_]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.diff(self.offset)
+
+
+def load(data: Path, cache: Path, every: int = 1) -> Strips:
+    """Read and prepare the strips as the product prepares them; kept in the cache."""
+    folder = data / "ecg" / "cinc2017"
+    with open(folder / "single_lead_100hz.csv", newline="") as file:
+        rows = list(csv.DictReader(file))[::every]
+    y = np.array([LETTERS.index(row["label_v3"]) for row in rows])
+    names = np.array([row["record"] for row in rows])
+    source = Path(strip_of.__code__.co_filename).read_bytes()
+    kept = cache / f"strips_{hashlib.sha256(source).hexdigest()[:10]}_{every}.npz"
+    if not kept.exists():
+        packed = np.load(folder / "single_lead_100hz.npz")
+        x, offset = packed["x"], packed["offset"]
+        places = np.arange(len(offset) - 1)[::every]
+        prepared = [strip_of(x[offset[i] : offset[i + 1]].astype(np.float64), FS)[0] for i in places]
+        ends = np.cumsum([0, *map(len, prepared)])
+        cache.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, x=np.concatenate(prepared).astype(np.float16), offset=ends)
+    packed = np.load(kept)
+    return Strips(packed["x"], packed["offset"], y, names)
+
+
+def folds_of(y: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the fold of each strip: each label is dealt evenly. Patients are not known."""
+    rng, out = np.random.default_rng(SEED), np.zeros(len(y), np.int64)
+    for label in np.unique(y):
+        rows = rng.permutation(np.flatnonzero(y == label))
+        out[rows] = np.arange(len(rows)) % FOLDS
+    return out
+
+
+def batches(strips: Strips, rows: NDArray[np.int64], size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Deal rows into batches of about one length, in random order."""
+    length = np.minimum(strips.lengths[rows], LONGEST) + rng.uniform(-150, 150, len(rows))
+    order = rows[np.argsort(length, kind="stable")]
+    parts = [order[i : i + size] for i in range(0, len(order), size)]
+    return [parts[i] for i in rng.permutation(len(parts)) if len(parts[i]) > 1]
+
+
+def augmented(strips: Strips, rows: NDArray[np.int64], recipe: Recipe, rng: np.random.Generator) -> Tensor:
+    """Return a batch (n, 2, m): slower or faster, cropped, larger or smaller, upside down, noisier, with gaps."""
+    span = int(min(LONGEST, strips.lengths[rows].max()))
+    span = -(-span // 32) * 32
+    x = np.zeros((len(rows), 2, span), np.float32)
+    for one, row in zip(x, rows, strict=True):
+        whole = strips.x[strips.offset[row] : strips.offset[row + 1]].astype(np.float32)
+        pace = np.exp(rng.uniform(-recipe.slowed, recipe.slowed))
+        n = min(span, int(len(whole) / pace))
+        start = rng.uniform(0, len(whole) - n * pace) if len(whole) > n * pace else 0.0
+        at = start + pace * np.arange(n)
+        one[0, :n] = np.interp(at, np.arange(len(whole)), whole)
+        one[1, :n] = 1.0
+        if rng.random() < recipe.noisy:
+            level = 10 ** rng.uniform(-2.3, -1.0)
+            noise = rng.standard_normal(n).astype(np.float32)
+            if rng.random() < 0.5:
+                noise = np.convolve(noise, np.full(5, 5**-0.5, np.float32), "same")
+            one[0, :n] += level * noise
+        if rng.random() < 0.15:
+            a = int(rng.integers(0, n))
+            one[:, a : a + int(rng.integers(50, 400))] = 0.0
+    gain = np.exp(rng.uniform(-0.25, 0.25, len(rows))) * np.where(rng.random(len(rows)) < recipe.flipped, -1.0, 1.0)
+    x[:, 0] *= gain[:, None] * x[:, 1]
+    return torch.from_numpy(x)
+
+
+def fit(
+    strips: Strips, rows: NDArray[np.int64], recipe: Recipe, seed: int, soft: NDArray[np.float32] | None = None
+) -> Rhythm:
+    """Train on the rows; return the running mean of the weights."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    net = Rhythm(recipe)
+    held = torch.optim.swa_utils.AveragedModel(
+        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.averaged), use_buffers=True
+    )
+    grown = [p for p in net.parameters() if p.ndim > 1]
+    rest = [p for p in net.parameters() if p.ndim <= 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": grown, "weight_decay": recipe.decay}, {"params": rest, "weight_decay": 0.0}], lr=recipe.rate
+    )
+    steps = recipe.epochs * len(batches(strips, rows, recipe.batch, np.random.default_rng(0)))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=steps + 1, pct_start=0.2)
+    began = time.monotonic()
+    truth = np.eye(len(CODES), dtype=np.float32)[strips.y] if soft is None else soft
+    truth = (1 - recipe.smoothing) * truth + recipe.smoothing / len(CODES)
+    for epoch in range(recipe.epochs):
+        net.train()
+        lost = []
+        for part in batches(strips, rows, recipe.batch, rng):
+            x, y = augmented(strips, part, recipe, rng), torch.from_numpy(truth[part])
+            if rng.random() < recipe.mixed:
+                share, order = float(rng.beta(0.4, 0.4)), torch.from_numpy(rng.permutation(len(part)))
+                share = max(share, 1 - share)
+                x[:, 0] = share * x[:, 0] + (1 - share) * x[order, 0] * x[:, 1]
+                y = share * y + (1 - share) * y[order]
+            with torch.autocast("cpu", torch.bfloat16):
+                scores = net(x)
+            loss = F.cross_entropy(scores.float(), y)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 2.0)
+            optimizer.step()
+            schedule.step()
+            held.update_parameters(net)
+            lost.append(loss.item())
+        print(f"  epoch {epoch + 1}: loss {np.mean(lost):.4f}, {time.monotonic() - began:.0f} s", flush=True)
+    out: Rhythm = held.module.eval()
+    return out
+
+
+def scores_of(net: nn.Module, strips: Strips, rows: NDArray[np.int64], size: int = 32) -> NDArray[np.float64]:
+    """Return what the network says of whole strips, (len(rows), 4)."""
+    out = np.zeros((len(rows), len(CODES)))
+    order = np.argsort(strips.lengths[rows], kind="stable")
+    with torch.no_grad():
+        for k in range(0, len(rows), size):
+            some = order[k : k + size]
+            span = -(-int(strips.lengths[rows[some]].max()) // 32) * 32
+            out[some] = net(torch.from_numpy(whole(strips, rows[some], span))).numpy()
+    return out
+
+
+def whole(strips: Strips, rows: NDArray[np.int64], span: int) -> NDArray[np.float32]:
+    """Return strips as the product gives them: (len(rows), 2, span)."""
+    x = np.zeros((len(rows), 2, span), np.float32)
+    for one, row in zip(x, rows, strict=True):
+        n = int(strips.lengths[row])
+        one[0, :n], one[1, :n] = strips.x[strips.offset[row] : strips.offset[row + 1]], 1.0
+    return x
+
+
+class Parts:
+    """Finished fits, kept by name and by everything that they depend on."""
+
+    def __init__(self, cache: Path, strips: Strips, recipe: Recipe, until: float) -> None:
+        self.strips, self.recipe, self.until = strips, recipe, until
+        said = f"{SEED} {asdict(recipe)} {len(strips.y)} {float(np.abs(strips.x[::97].astype(np.float64)).sum()):.6g}"
+        self.folder = cache / f"fits_{hashlib.sha256(said.encode()).hexdigest()[:10]}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def net(self, name: str, rows: NDArray[np.int64], seed: int) -> Rhythm:
+        """Return the network of a part, trained now where it is not kept."""
+        kept = self.folder / f"{name}.pt"
+        net = Rhythm(self.recipe).eval()
+        if kept.exists():
+            net.load_state_dict(torch.load(kept, weights_only=True))
+            return net
+        if time.monotonic() > self.until:
+            raise SystemExit("The minutes are over; run again to go on.")
+        print(f"{name}: {len(rows)} strips", flush=True)
+        net = fit(self.strips, rows, self.recipe, seed)
+        torch.save(net.state_dict(), kept)
+        return net
+
+    def scores(self, name: str, rows: NDArray[np.int64], seed: int, held: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what the network of a part says of strips that it had not seen."""
+        kept = self.folder / f"{name}.npy"
+        if not kept.exists():
+            np.save(kept, scores_of(self.net(name, rows, seed), self.strips, held))
+        return np.load(kept)
+
+
+def learning_curve(parts: Parts, y: NDArray[np.int64], fold: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Return what a quarter, a half and all of the other folds teach, on two folds."""
+    out = []
+    for share in SHARES:
+        found, n = [], []
+        for k in CURVE_FOLDS:
+            rows, held = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+            name = f"fold_{k}" if share == 1 else f"fold_{k}_{share:.0%}".replace("%", "")
+            if share < 1:
+                rank = np.random.default_rng(SEED + k).permutation(len(rows))
+                dealt = [rows[rank][y[rows[rank]] == c] for c in range(len(CODES))]
+                rows = np.sort(np.concatenate([d[: round(share * len(d))] for d in dealt]))
+            z = parts.scores(name, rows, SEED + k, held)
+            found.append(f1_of(y[held], z.argmax(1)))
+            n.append(len(rows))
+        mean = np.mean(found, axis=0)
+        out.append(
+            {
+                "share": share,
+                "n": int(np.mean(n)),
+                "f1_mean_n_a_o": float(mean[:3].mean()),
+                "f1_atrial_fibrillation": float(mean[1]),
+            }
+        )
+    return out
+
+
+def write(
+    net: LogOdds, strips: Strips, labels: list[dict[str, Any]], figures: dict[str, Any], curve: list[dict[str, Any]],
+    out: Path,
+) -> None:  # fmt: skip
+    """Write the weight and its card, and compare it with PyTorch."""
+    from training.export import check_file, export, write_card
+
+    path = out / f"{NAME}.onnx"
+    example = {"strip": torch.zeros(1, 1, LENGTH), "known": torch.ones(1, 1, LENGTH)}
+    export(net, example, ("logits",), path, any_batch=True)
+    write_card(out / f"{NAME}.toml", card_of(labels, figures, curve, {"seed": SEED, **asdict(Recipe())}))
+    rows = np.random.default_rng(SEED).choice(len(strips.y), min(32, len(strips.y)), replace=False)
+    x = whole(strips, rows, LENGTH)
+    print("largest difference", check_file(path, net, {"strip": x[:, :1], "known": x[:, 1:]}, ("logits",)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, help="folder for the weight and its card")
+    parser.add_argument("--page", type=Path, help="file for the page of figures")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/training/single_lead_rhythm"))
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no further part after so many")
+    parser.add_argument("--smoke", action="store_true")
+    said = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    recipe = replace(Recipe(), epochs=1, stem=8, plan=((8, 5, 2, 1), (16, 5, 4, 1))) if said.smoke else Recipe()
+    strips = load(Path(os.environ["ECG_ENGINE_DATA"]), said.cache, every=40 if said.smoke else 1)
+    y, fold = strips.y, folds_of(strips.y)
+    parts = Parts(said.cache, strips, recipe, time.monotonic() + 60 * said.minutes)
+    z = np.zeros((len(y), len(CODES)))
+    for k in range(FOLDS):
+        held = np.flatnonzero(fold == k)
+        z[held] = parts.scores(f"fold_{k}", np.flatnonzero(fold != k), SEED + k, held)
+        print(f"fold {k}: F1", np.round(f1_of(y[held], z[held].argmax(1)), 3), flush=True)
+    net = parts.net("all", np.arange(len(y)), SEED + FOLDS)
+    curve = learning_curve(parts, y, fold)
+    p = calibrated(z, y, fold)
+    figures = figures_of(y, p, fold)
+    page = page_of(figures, curve)
+    print(page)
+    if said.out is not None:
+        slope, offsets = fit_calibration(z, y)
+        write(LogOdds(net, slope, offsets).eval(), strips, labels_of(y, p, figures), figures, curve, said.out)
+    if said.page is not None:
+        said.page.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
