@@ -1,7 +1,7 @@
 """Superclasses and statements of twelve-lead ECGs.
 
     python -m training.twelve_lead --out ecg_engine/models/weights     # figures, then the weight and its card
-    python -m training.twelve_lead --parts 1                           # one part of it, kept; repeat until all are there
+    python -m training.twelve_lead --parts 1                           # one part, kept; again until all are there
     python -m training.twelve_lead --smoke                             # half a minute, nothing kept
 
 A small residual network on ten seconds of twelve leads, with the engine's measurements beside its last layer. It
@@ -149,7 +149,7 @@ def prepare(data: Path, cache: Path, *, smoke: bool) -> Training:
 def finish(training: Training, out: Path) -> dict[str, Any]:
     """Write the weight and its card to `out`; return the card."""
     from ecg_engine.measurement.twelve_lead_input import LEADS, MEASURES, SAMPLES
-    from training.export import check_file, export, write_card
+    from training.export import check, check_file, export, write_card
 
     records = training.records
     net = training.whole()
@@ -163,7 +163,7 @@ def finish(training: Training, out: Path) -> dict[str, Any]:
     card = figures.card(records, tested, unseen, curve=curve, teacher=alone, shapes=shapes)
     write_card(weights.with_suffix(".toml"), card)
     some = {"signal": records.signal[:16], "measures": records.measures[:16]}
-    apart = check_file(weights, net, some, ("logits",))
+    apart = max(check(weights.with_suffix(".toml"), net, some), check_file(weights, net, some, ("logits",)))
     print(f"ONNX against PyTorch: {apart:.4f} at most")
     return card
 
@@ -174,6 +174,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("ECG_ENGINE_DATA", "data")))
     parser.add_argument("--cache", type=Path, default=Path(".cache/training"))
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--page", type=Path, help="file for the page of figures")
     parser.add_argument("--parts", type=int, help="make so many parts that are not there yet, then stop")
     parser.add_argument("--smoke", action="store_true", help="everything, small, in a folder that is thrown away")
     options = parser.parse_args(arguments)
@@ -188,7 +189,10 @@ def main(arguments: list[str] | None = None) -> None:
                 print(f"{path.name}: {time.monotonic() - started:.0f} s", flush=True)
             if options.parts is not None and made >= options.parts:
                 return
-        figures.tell(finish(training, Path(passing) if options.smoke else options.out or options.cache))
+        page = figures.page_of(finish(training, Path(passing) if options.smoke else options.out or options.cache))
+        print(page)
+        if options.page is not None:
+            options.page.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -119,9 +119,12 @@ def labels_of(
             {
                 "code": names.get(code, code), "scp": code, "threshold": threshold, "chosen_for": chosen_for,
                 "report": "default" if is_default else "research",
-                "calibration": {"slope": line[0], "intercept": line[1]}, "figures": found,
+                "figures": found,
             }
         )  # fmt: skip
+        if line[0] > 0:
+            # A score that ranks the wrong way round has no calibration, and stays research.
+            out[-1]["calibration"] = {"slope": line[0], "intercept": line[1]}
     return out
 
 
@@ -231,14 +234,61 @@ def _ranked(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(scores), order / len(scores), np.nan)
 
 
-def tell(card: dict[str, Any]) -> None:
-    """Print the card's figures."""
-    for name, value in card["figures"].items():
-        print(f"{name}: {value}")
+def page_of(card: dict[str, Any]) -> str:
+    """Return the page of figures, `docs/twelve_lead.md`."""
+    figures = card["figures"]
+    lines = [
+        "# The twelve-lead model",
+        "",
+        f"`{card['name']}` {card['version']}. {card['intended_use']}",
+        "",
+        f"{card['architecture']}. {card['splits']}",
+        "",
+        "Written by `python -m training.twelve_lead`; intervals are of 95 %, by the bootstrap over patients.",
+        "",
+        "| superclasses, mean AUC | records | AUC | interval |",
+        "|---|---|---|---|",
+    ]
+    rows = {
+        "folds 7, 8, 9": figures["superclasses_folds_7_8_9"],
+        "of these in mV": figures["superclasses_folds_7_8_9_in_mv"],
+        "of these z-scored": figures["superclasses_folds_7_8_9_z_scored"],
+        "folds 1 to 6, on which the plan was chosen": figures["superclasses_folds_1_to_6"],
+        "folds 7, 8, 9: the teacher alone": figures["teacher_alone"],
+        "folds 7, 8, 9: teacher and networks": figures["teacher_and_networks"],
+    }
+    for share, found in figures["learning_curve"].items():
+        rows[f"folds 7, 8, 9: one network, {share.removeprefix('of_')} % of the patients"] = found
+    for name, found in rows.items():
+        low, high = found["auc_95"]
+        lines.append(f"| {name} | {found['n']} | {found['auc']:.3f} | {low:.3f} to {high:.3f} |")
+    by_fold = ", ".join(f"{value:.3f}" for value in figures["superclasses_folds_7_8_9"]["by_fold"])
+    plain, normal = (
+        figures["normals_cleared"][name] for name in ("no_statement_but_normal_and_sinus_rhythm", "superclass_normal")
+    )
+    lines += [
+        "",
+        f"Fold by fold: {by_fold}. Mean calibration error of the superclasses: "
+        f"{figures['mean_calibration_error_of_superclasses']:.3f} (folds 7 to 9, calibrated on the others).",
+        "",
+        f"Where {100 * SENSITIVITY:.0f} % of everything abnormal is kept back, `NORM` clears "
+        f"{100 * plain['cleared']:.0f} % of {plain['n']} records that have no statement but normal and sinus rhythm, and "
+        f"{100 * normal['cleared']:.0f} % of the {normal['n']} of the superclass normal.",
+        "",
+        "Superclasses: folds 7 to 9. Statements: all folds. The calibration error is that of folds 7 to 9. `default` "
+        f"counts for urgency: interval of the AUC above {LEAST_AUC}, calibration error at most {LARGEST_ERROR}, at "
+        f"least {MIN_CASES} cases.",
+        "",
+        "| label | SCP-ECG | cases | AUC | interval | sensitivity | specificity | calibration error | report |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
     for label in card["labels"]:
         found = label["figures"]
         low, high = found.get("auc_95", (np.nan, np.nan))
-        print(
-            f"{label['code']:28} {found['n_positive']:5} AUC {found.get('auc', np.nan):.3f} ({low:.3f} to {high:.3f}) "
-            f"ECE {found['calibration_error']:.3f} {label['report']}"
+        lines.append(
+            f"| `{label['code']}` | {label['scp']} | {found['n_positive']} | {found.get('auc', np.nan):.3f} | "
+            f"{low:.3f} to {high:.3f} | {found['sensitivity']:.2f} | {found['specificity']:.2f} | "
+            f"{found['calibration_error']:.3f} | {label['report']} |"
         )
+    lines += ["", "Known failures:", "", *(f"- {text}" for text in card["known_failures"]), ""]
+    return "\n".join(lines)
