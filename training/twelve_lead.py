@@ -15,6 +15,7 @@ statements, three pairs of the folds 1 to 6, on which the plan was chosen.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import tempfile
 import time
@@ -59,6 +60,9 @@ class Training:
         self, records: Records, random: NDArray[np.float32], noise: NDArray[np.float32], cache: Path, plan: Plan
     ) -> None:
         self.records, self.random, self.noise, self.cache, self.plan = records, random, noise, cache, plan
+        # What another plan made is not taken for this one's.
+        said = repr((plan, SEED, TRUST, PENALTY, teacher.MEASURES_WEIGHT, records.signal.shape))
+        self.key = hashlib.sha256(said.encode()).hexdigest()[:8]
 
     def taught(self, train: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the labels of all records, those of `train` mixed with the teacher's opinion of each."""
@@ -91,16 +95,18 @@ class Training:
                 yield self._judged(held, k, 1.0)
         for k in range(NETS):
             yield self._whole(k)
-        for k in range(NETS):
-            for held in CHOSEN_ON:
-                yield self._judged(held, k, 1.0)
+        for held in CHOSEN_ON:
+            yield self._judged(held, 0, 1.0)
         for share in SHARES:
             for held in TESTS:
                 yield self._judged(held, 0, share)
+        for held in CHOSEN_ON:
+            for k in range(1, NETS):
+                yield self._judged(held, k, 1.0)
 
     def path(self, held: tuple[int, ...], k: int, share: float = 1.0) -> Path:
         """Return where the logits of the held folds stand."""
-        return self.cache / f"twelve_lead_{'_'.join(map(str, held))}_net{k}_of{round(100 * share)}.npz"
+        return self.cache / f"twelve_lead_{self.key}_{'_'.join(map(str, held))}_net{k}_of{round(100 * share)}.npz"
 
     def _judged(self, held: tuple[int, ...], k: int, share: float) -> tuple[Path, bool]:
         path = self.path(held, k, share)
@@ -112,7 +118,7 @@ class Training:
         return path, True
 
     def _whole(self, k: int) -> tuple[Path, bool]:
-        path = self.cache / f"twelve_lead_net{k}.pt"
+        path = self.cache / f"twelve_lead_{self.key}_net{k}.pt"
         if path.exists():
             return path, False
         net = self.net(np.arange(len(self.records.ids)), SEED + k)

@@ -272,8 +272,8 @@ def page_of(card: dict[str, Any]) -> str:
         f"{figures['mean_calibration_error_of_superclasses']:.3f} (folds 7 to 9, calibrated on the others).",
         "",
         f"Where {100 * SENSITIVITY:.0f} % of everything abnormal is kept back, `NORM` clears "
-        f"{100 * plain['cleared']:.0f} % of {plain['n']} records that have no statement but normal and sinus rhythm, and "
-        f"{100 * normal['cleared']:.0f} % of the {normal['n']} of the superclass normal.",
+        f"{100 * plain['cleared']:.0f} % of {plain['n']} records that have no statement but normal and sinus "
+        f"rhythm, and {100 * normal['cleared']:.0f} % of the {normal['n']} of the superclass normal.",
         "",
         "Superclasses: folds 7 to 9. Statements: all folds. The calibration error is that of folds 7 to 9. `default` "
         f"counts for urgency: interval of the AUC above {LEAST_AUC}, calibration error at most {LARGEST_ERROR}, at "

@@ -23,7 +23,7 @@ class Plan:
     widths: tuple[int, ...] = (32, 48, 64, 96, 128)
     kernel: int = 7
     stem: int = 15
-    epochs: int = 50
+    epochs: int = 40
     batch: int = 64
     rate: float = 4e-3
     decay: float = 0.05
