@@ -90,19 +90,13 @@ class Training:
 
     def parts(self) -> Iterator[tuple[Path, bool]]:
         """Yield the file of each part, made where it was not there, and whether it was made now."""
-        for held in TESTS:
-            for k in range(NETS):
-                yield self._judged(held, k, 1.0)
         for k in range(NETS):
+            for held in (*TESTS, *CHOSEN_ON):
+                yield self._judged(held, k, 1.0)
             yield self._whole(k)
-        for held in CHOSEN_ON:
-            yield self._judged(held, 0, 1.0)
         for share in SHARES:
             for held in TESTS:
                 yield self._judged(held, 0, share)
-        for held in CHOSEN_ON:
-            for k in range(1, NETS):
-                yield self._judged(held, k, 1.0)
 
     def path(self, held: tuple[int, ...], k: int, share: float = 1.0) -> Path:
         """Return where the logits of the held folds stand."""

@@ -126,6 +126,7 @@ def test_card_is_that_of_the_weights() -> None:
     weights = folder / card["weights"]
     assert hashlib.sha256(weights.read_bytes()).hexdigest() == card["sha256"]
     assert weights.stat().st_size <= 3_000_000
+    assert card["figures"]["superclasses_folds_7_8_9"]["auc"] >= 0.925
     for label in card["labels"]:
         figures = label["figures"]
         if label["report"] == "default":
