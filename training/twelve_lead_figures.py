@@ -15,6 +15,8 @@ SEED, DRAWS = 20261128, 500
 VERSION = "1.0"
 #: A label counts for urgency if the interval of its AUC stays above, and its calibration error below.
 LEAST_AUC, LARGEST_ERROR = 0.9, 0.05
+#: And if so many of its cases were judged.
+LEAST_JUDGED = 10
 SPECIFICITY, SENSITIVITY = 0.9, 0.99
 #: A record that says no more is a plain normal one.
 PLAIN = frozenset({"NORM", "SR"})
@@ -103,7 +105,7 @@ def labels_of(records: Records, scores: NDArray[np.float64], tests: NDArray[np.i
         out.append(
             {
                 "code": names.get(code, code), "scp": code, "threshold": threshold, "chosen_for": chosen_for,
-                "report": "default" if proven and cases >= MIN_CASES else "research",
+                "report": "default" if proven and cases >= MIN_CASES and truth.sum() >= LEAST_JUDGED else "research",
                 "figures": found | {"n_positive_in_all": cases},
             }
         )  # fmt: skip
@@ -256,7 +258,7 @@ def page_of(card: dict[str, Any]) -> str:
         "",
         "Folds 7 to 9; the calibration error is that of each fold, calibrated on the other two. `default` counts for "
         f"urgency: interval of the AUC above {LEAST_AUC}, calibration error at most {LARGEST_ERROR}, in all folds at "
-        f"least {MIN_CASES} cases.",
+        f"least {MIN_CASES} cases, of which {LEAST_JUDGED} in these.",
         "",
         "| label | SCP-ECG | cases | AUC | interval | sensitivity | specificity | calibration error | report |",
         "|---|---|---|---|---|---|---|---|---|",
