@@ -144,6 +144,7 @@ train-cxr: $(VENV)/.installed-train data  ## make the weights of the radiograph 
 
 train-ecg: $(VENV)/.installed-train data  ## make the weights of the ECG models again, with their cards (an hour)
 	$(BIN)/python -m training.single_lead_rhythm --out ecg_engine/models/weights --page docs/single_lead_rhythm.md
+	$(BIN)/python -m training.twelve_lead --out ecg_engine/models/weights --page docs/twelve_lead.md
 
 format: $(VENV)/.installed  ## ruff format and what ruff can mend
 	$(BIN)/ruff format

@@ -18,7 +18,7 @@ from ecg_engine.measurement import twelve_lead_input as prepared
 SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
 #: Fewer cases have no figure.
 MIN_CASES = 20
-#: Statements with fewer cases than `MIN_CASES` and at least these are learnt beside the others, for the sake of the features.
+#: Statements with fewer cases and at least these are learnt beside the others, for the sake of the features.
 MIN_LEARNT = 5
 #: Of the published z-scored records in a standard deviation; of the kept ones.
 ZSCORE_UNITS, STEPS = 100, 512
@@ -124,9 +124,9 @@ def _signals(
 def measured(folder: Path, cache: Path, wanted: set[int]) -> dict[int, dict[str, float]]:
     """Return by id what the engine measures of each record and the network may use; three minutes, kept in `cache`.
 
-    The z-scored set gets the usual size of each lead, the limb leads in the proportion that Einthoven's law gives back, so
-    that the engine finds waves and axes; voltages are not taken from it. At 100 Hz and below 40 Hz waves are longer: what a
-    quantity gains by that, the median over the records that have both forms, is taken away again.
+    The z-scored set gets the usual size of each lead, the limb leads in the proportion that Einthoven's law gives back,
+    so that the engine finds waves and axes; voltages are not taken from it. At 100 Hz and below 40 Hz waves are longer:
+    what a quantity gains by that, the median over the records that have both forms, is taken away again.
     """
     kept = cache / "twelve_lead_measured.json"
     found: dict[str, dict[str, float]] = json.loads(kept.read_text()) if kept.exists() else {}

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from ecg_engine.evaluation.ranking import auc, auc_interval, calibration_error, fit_platt, threshold_for_sensitivity
 from ecg_engine.measurement.twelve_lead_input import FS_HZ, LEADS, MEASURES, QUANTITIES, SAMPLES, VOLTAGES
-from training import twelve_lead_teacher as teacher
 from training.twelve_lead_data import MIN_CASES, SUPERCLASSES, Records
 
 SEED, DRAWS = 20261128, 500
 VERSION = "1.0"
 #: A label counts for urgency if the interval of its AUC stays above, and its calibration error below.
 LEAST_AUC, LARGEST_ERROR = 0.9, 0.05
+#: And if so many of its cases were judged.
+LEAST_JUDGED = 10
 SPECIFICITY, SENSITIVITY = 0.9, 0.99
 #: A record that says no more is a plain normal one.
 PLAIN = frozenset({"NORM", "SR"})
@@ -25,18 +26,6 @@ DATA = [
     {"name": "MIT-BIH Noise Stress Test Database, noise of moved electrodes", "licence": "ODC-By 1.0",
      "cite": "Moody, Muldrow and Mark 1984"},
 ]  # fmt: skip
-
-
-def opinions(
-    random: NDArray[np.float32], records: Records, groups: tuple[tuple[int, ...], ...], penalty: float
-) -> NDArray[np.float64]:
-    """Return what the teacher alone says of the held folds; NaN elsewhere."""
-    out = np.full(records.labels.shape, np.nan)
-    for held in groups:
-        is_held = np.isin(records.folds, held)
-        test = np.flatnonzero(is_held)
-        out[test] = teacher.ridge(random, records.labels, np.flatnonzero(~is_held), test, penalty)[1]
-    return out
 
 
 def macro(labels: NDArray[np.float32], scores: NDArray[np.float64]) -> float:
@@ -86,42 +75,43 @@ def cleared(records: Records, scores: NDArray[np.float64], rows: NDArray[np.int6
     return out
 
 
-def labels_of(
-    records: Records, scores: NDArray[np.float64], tests: NDArray[np.int64], chosen_on: NDArray[np.int64]
-) -> list[dict[str, Any]]:
-    """Return the card's labels.
+def labels_of(records: Records, scores: NDArray[np.float64], tests: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Return the card's labels, judged on `tests`, each record by a network that had not seen it.
 
-    Superclasses are judged on folds 7 to 9, rarer statements on all folds. The calibration error is that of folds 7 to 9
-    by a calibration of the others; what ships is fitted on all, each record by networks that had not seen it.
+    The calibration error is that of each fold by a calibration of the others; what ships is fitted on all of them.
     """
     names = codes()
     out = []
     for i, code in enumerate(records.codes[: records.figured]):
-        everyone = np.concatenate([chosen_on, tests])
-        judged = tests if code in SUPERCLASSES else everyone
-        found = of_label(records, scores, judged, i)
-        truth, x = records.labels[:, i] > 0.5, scores[:, i]
-        before = fit_platt(truth[chosen_on], x[chosen_on])
-        found["calibration_error"] = calibration_error(truth[tests], probability(x[tests], before))
-        line = fit_platt(truth[everyone], x[everyone])
+        found = of_label(records, scores, tests, i)
+        truth, x = records.labels[tests, i] > 0.5, scores[tests, i]
+        apart = np.empty(len(x))
+        for fold in np.unique(records.folds[tests]):
+            at = records.folds[tests] == fold
+            apart[at] = probability(x[at], fit_platt(truth[~at], x[~at]))
+        found["calibration_error"] = calibration_error(truth, apart)
+        line = fit_platt(truth, x)
         p = probability(x, line)
         if code == "NORM":
-            threshold = 1 - threshold_for_sensitivity(~truth[everyone], 1 - p[everyone], SENSITIVITY)
+            threshold = 1 - threshold_for_sensitivity(~truth, 1 - p, SENSITIVITY)
             chosen_for = f"{SENSITIVITY:.2f} of those who are not normal stay below it"
         else:
-            threshold = float(np.quantile(p[everyone][~truth[everyone]], SPECIFICITY))
+            threshold = float(np.quantile(p[~truth], SPECIFICITY))
             chosen_for = f"specificity {SPECIFICITY:.2f} among those without it"
-        found["sensitivity"] = float((p[everyone][truth[everyone]] >= threshold).mean())
-        found["specificity"] = float((p[everyone][~truth[everyone]] < threshold).mean())
+        found["sensitivity"] = float((p[truth] >= threshold).mean())
+        found["specificity"] = float((p[~truth] < threshold).mean())
         proven = found.get("auc_95", [0.0])[0] >= LEAST_AUC and found["calibration_error"] <= LARGEST_ERROR
-        is_default = proven and truth[everyone].sum() >= MIN_CASES
+        cases = int(records.labels[:, i].sum())
         out.append(
             {
                 "code": names.get(code, code), "scp": code, "threshold": threshold, "chosen_for": chosen_for,
-                "report": "default" if is_default else "research",
-                "calibration": {"slope": line[0], "intercept": line[1]}, "figures": found,
+                "report": "default" if proven and cases >= MIN_CASES and truth.sum() >= LEAST_JUDGED else "research",
+                "figures": found | {"n_positive_in_all": cases},
             }
         )  # fmt: skip
+        if line[0] > 0:
+            # A score that ranks the wrong way round has no calibration, and stays research.
+            out[-1]["calibration"] = {"slope": line[0], "intercept": line[1]}
     return out
 
 
@@ -138,26 +128,23 @@ def codes() -> dict[str, str]:
 
 
 def card(
-    records: Records, tested: NDArray[np.float64], unseen: NDArray[np.float64], *, curve: dict[float, NDArray[np.float64]],
-    teacher: NDArray[np.float64], shapes: dict[str, tuple[int, ...]],
+    records: Records, tested: NDArray[np.float64], *, curve: dict[float, NDArray[np.float64]],
+    shapes: dict[str, tuple[int, ...]],
 ) -> dict[str, Any]:  # fmt: skip
     """Return the card.
 
     Parameters
     ----------
-    tested, unseen : ndarray of shape (n, labels)
-        Logits by networks that had not seen the record: of folds 7 to 9, of all folds.
+    tested : ndarray of shape (n, labels)
+        Logits by networks that had not seen the record: of folds 7 to 9; NaN elsewhere.
     curve : mapping of float to ndarray
-        Those of one network that was given this share of the patients.
-    teacher : ndarray
-        What the teacher alone says.
+        What the teacher alone says, of this share of the patients.
     shapes : mapping
         Of the graph's outputs.
     """
     tests = np.flatnonzero(np.isfinite(tested[:, 0]))
-    others = np.flatnonzero(~np.isfinite(tested[:, 0]))
     has_mv = records.measures[:, 1, 0] > 0
-    labels = labels_of(records, unseen, tests, others)
+    labels = labels_of(records, tested, tests)
     supers = [label for label in labels if label["code"] in SUPERCLASSES]
     return {
         "name": "ecg_12_lead",
@@ -185,10 +172,9 @@ def card(
             | {"by_fold": [macro(records.labels[at], tested[at]) for at in _folds(records, tests)]},
             "superclasses_folds_7_8_9_in_mv": macro_with_interval(records, tested, tests[has_mv[tests]]),
             "superclasses_folds_7_8_9_z_scored": macro_with_interval(records, tested, tests[~has_mv[tests]]),
-            "superclasses_folds_1_to_6": macro_with_interval(records, unseen, others),
-            "teacher_alone": macro_with_interval(records, teacher, tests),
-            "teacher_and_networks": macro_with_interval(records, _ranked(teacher) + _ranked(tested), tests),
-            "learning_curve": {
+            "teacher_alone": macro_with_interval(records, curve[1.0], tests),
+            "teacher_and_network": macro_with_interval(records, _ranked(curve[1.0]) + _ranked(tested), tests),
+            "learning_curve_of_the_teacher": {
                 f"of_{round(100 * share)}": macro_with_interval(records, scores, tests)
                 for share, scores in sorted(curve.items())
             },
@@ -199,13 +185,13 @@ def card(
         },
         "splits": (
             "PTB-XL's own folds, by patient; the 27 records that are in both sets once, of five pairs of equal signals "
-            "one each. Folds 7, 8 and 9: each by networks that learnt from all other folds. Folds 1 to 6: three pairs, "
-            "likewise; the plan of training was chosen on them, by networks that saw none of 7 to 9. The shipped "
-            "networks learnt from all folds."
+            "one each. Folds 7, 8, 9: each by a network that learnt from all other folds; the plan of training was "
+            "chosen on folds 1 to 6. The shipped network learnt from all folds, so that nothing of PTB-XL that it saw "
+            "can judge it."
         ),
         "architecture": (
-            "Two residual networks (seeds), mean of the logits; 12 leads at 100 Hz, four blocks, mean and maximum over "
-            f"time; {len(VOLTAGES)} voltages and {len(QUANTITIES)} other measurements by a hidden layer beside the last"
+            "A residual network: 12 leads at 100 Hz, four blocks, mean and maximum over time; "
+            f"{len(VOLTAGES)} voltages and {len(QUANTITIES)} other measurements by a hidden layer beside the last"
         ),
         "data": DATA,
         "known_failures": [
@@ -231,14 +217,59 @@ def _ranked(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(scores), order / len(scores), np.nan)
 
 
-def tell(card: dict[str, Any]) -> None:
-    """Print the card's figures."""
-    for name, value in card["figures"].items():
-        print(f"{name}: {value}")
+def page_of(card: dict[str, Any]) -> str:
+    """Return the page of figures, `docs/twelve_lead.md`."""
+    figures = card["figures"]
+    lines = [
+        "# The twelve-lead model",
+        "",
+        f"`{card['name']}` {card['version']}. {card['intended_use']}",
+        "",
+        f"{card['architecture']}. {card['splits']}",
+        "",
+        "Written by `python -m training.twelve_lead`; intervals are of 95 %, by the bootstrap over patients.",
+        "",
+        "| superclasses, mean AUC | records | AUC | interval |",
+        "|---|---|---|---|",
+    ]
+    rows = {
+        "folds 7, 8, 9": figures["superclasses_folds_7_8_9"],
+        "of these in mV": figures["superclasses_folds_7_8_9_in_mv"],
+        "of these z-scored": figures["superclasses_folds_7_8_9_z_scored"],
+        "folds 7, 8, 9: teacher and network": figures["teacher_and_network"],
+    }
+    for share, found in figures["learning_curve_of_the_teacher"].items():
+        rows[f"folds 7, 8, 9: the teacher, of {share.removeprefix('of_')} % of the patients"] = found
+    for name, found in rows.items():
+        low, high = found["auc_95"]
+        lines.append(f"| {name} | {found['n']} | {found['auc']:.3f} | {low:.3f} to {high:.3f} |")
+    by_fold = ", ".join(f"{value:.3f}" for value in figures["superclasses_folds_7_8_9"]["by_fold"])
+    plain, normal = (
+        figures["normals_cleared"][name] for name in ("no_statement_but_normal_and_sinus_rhythm", "superclass_normal")
+    )
+    lines += [
+        "",
+        f"Fold by fold: {by_fold}. Mean calibration error of the superclasses: "
+        f"{figures['mean_calibration_error_of_superclasses']:.3f} (each fold calibrated on the other two).",
+        "",
+        f"Where {100 * SENSITIVITY:.0f} % of everything abnormal is kept back, `NORM` clears "
+        f"{100 * plain['cleared']:.0f} % of {plain['n']} records that have no statement but normal and sinus "
+        f"rhythm, and {100 * normal['cleared']:.0f} % of the {normal['n']} of the superclass normal.",
+        "",
+        "Folds 7 to 9; the calibration error is that of each fold, calibrated on the other two. `default` counts for "
+        f"urgency: interval of the AUC above {LEAST_AUC}, calibration error at most {LARGEST_ERROR}, in all folds at "
+        f"least {MIN_CASES} cases, of which {LEAST_JUDGED} in these.",
+        "",
+        "| label | SCP-ECG | cases | AUC | interval | sensitivity | specificity | calibration error | report |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
     for label in card["labels"]:
         found = label["figures"]
         low, high = found.get("auc_95", (np.nan, np.nan))
-        print(
-            f"{label['code']:28} {found['n_positive']:5} AUC {found.get('auc', np.nan):.3f} ({low:.3f} to {high:.3f}) "
-            f"ECE {found['calibration_error']:.3f} {label['report']}"
+        lines.append(
+            f"| `{label['code']}` | {label['scp']} | {found['n_positive']} | {found.get('auc', np.nan):.3f} | "
+            f"{low:.3f} to {high:.3f} | {found['sensitivity']:.2f} | {found['specificity']:.2f} | "
+            f"{found['calibration_error']:.3f} | {label['report']} |"
         )
+    lines += ["", "Known failures:", "", *(f"- {text}" for text in card["known_failures"]), ""]
+    return "\n".join(lines)

@@ -1,7 +1,8 @@
-"""Random convolutions and ridge regression: a second opinion that learns from few records, whose scores the network is taught.
+"""Ridge regression on random convolutions: a second opinion that learns from few records, and teaches the network.
 
-Dempster et al. 2020 (ROCKET, doi:10.1007/s10618-020-00701-z) and 2021 (MiniRocket, doi:10.1145/3447548.3467231): kernels that
-nobody trained, of several dilations; what share of the time each is above a level, and how far, are the features.
+Dempster et al. 2020 (ROCKET, doi:10.1007/s10618-020-00701-z) and 2021 (MiniRocket, doi:10.1145/3447548.3467231):
+kernels that nobody trained, of several dilations; what share of the time each is above a level, and how far, are the
+features.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ KERNEL, SEED = 9, 20261128
 DILATIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 #: Kernels of each dilation.
 EACH = 240
+#: Of all measurements together beside all random features together.
+MEASURES_WEIGHT = 0.3
 
 
 def features(
@@ -77,18 +80,34 @@ def _pool(y: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
 
 
 def ridge(
-    x: NDArray[np.float32], labels: NDArray[np.float32], train: NDArray[np.int64], test: NDArray[np.int64], penalty: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    random: NDArray[np.float32], measures: NDArray[np.float32], labels: NDArray[np.float32], train: NDArray[np.int64],
+    test: NDArray[np.int64], penalty: float,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # fmt: skip
     """Return the scores of `train`, each by a regression that did not see it, and of `test`.
 
-    Ridge regression on features standardised on `train`, solved by their kernel; leaving one out costs nothing more
-    (Allen's residuals: what is left divided by the diagonal of the inverse).
+    Ridge regression on the random features and the measurements (n, 2, m), standardised on `train`, solved by their
+    kernel; leaving one out costs nothing more (Allen's residuals: what is left divided by the diagonal of the inverse).
     """
-    mean, sd = x[train].mean(axis=0), x[train].std(axis=0)
-    size = np.maximum(sd, 1e-4) * np.float32(np.sqrt(x.shape[1]))
-    a, b = (x[train] - mean) / size, (x[test] - mean) / size
+    x = np.concatenate([_standardised(random, train), MEASURES_WEIGHT**0.5 * _known_ones(measures, train)], axis=1)
+    a, b = x[train], x[test]
     offset = labels[train].mean(axis=0)
     inverse = np.linalg.inv((a @ a.T).astype(np.float64) + penalty * np.eye(len(train)))
     weights = inverse @ (labels[train] - offset)
     left_out = labels[train] - weights / np.diag(inverse)[:, None]
     return np.asarray(left_out, np.float32), np.asarray((b @ a.T) @ weights + offset, np.float32)
+
+
+def _standardised(x: NDArray[np.float32], train: NDArray[np.int64]) -> NDArray[np.float32]:
+    mean, sd = x[train].mean(axis=0), x[train].std(axis=0)
+    return np.asarray((x - mean) / np.maximum(sd, 1e-4) / np.sqrt(np.float32(x.shape[1])))
+
+
+def _known_ones(measures: NDArray[np.float32], train: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Standardise each measurement over those of `train` where it is known; zero where it is not."""
+    values, known = measures[:, 0], measures[:, 1] > 0
+    out = np.zeros_like(values)
+    for i in range(values.shape[1]):
+        given = values[train][known[train, i], i]
+        if len(given) > 1:
+            out[:, i] = np.where(known[:, i], (values[:, i] - given.mean()) / max(float(given.std()), 0.01), 0.0)
+    return np.clip(out, -4, 4) / np.sqrt(np.float32(values.shape[1]))

@@ -1,4 +1,4 @@
-"""What the twelve-lead network takes: each lead between 0.5 and 40 Hz at 100 Hz, in its own standard deviations, and measures.
+"""What the twelve-lead network takes: each lead from 0.5 to 40 Hz, in its own standard deviations, and measurements.
 
 A standard 12-lead that was kept without its millivolts (z-scored) and one that has them come to the same `signal`; only
 the second has voltages among its `measures`.

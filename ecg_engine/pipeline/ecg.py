@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
@@ -15,6 +15,7 @@ from ecg_engine.interpretation import judge_urgency
 from ecg_engine.interpretation.advice import advise
 from ecg_engine.interpretation.clinical import clinical_notes
 from ecg_engine.interpretation.ecg_comparison import compare_ecg
+from ecg_engine.interpretation.fusion import join_scores
 from ecg_engine.interpretation.stability import with_stability
 from ecg_engine.measurement.long import LONG_S, summarise
 from ecg_engine.measurement.scores import ecg_scores
@@ -24,7 +25,7 @@ from ecg_engine.pipeline.corrections import correction_notes, known_kinds, with_
 from ecg_engine.pipeline.previous import read_previous
 from ecg_engine.pipeline.stability import count_readings
 from ecg_engine.settings import Corrections, DecodeSettings, PatientSettings, check_stability_n
-from ecg_engine.types import EcgReport, LongSummary, Note, Outcome, Recording, Statement, Task
+from ecg_engine.types import EcgChange, EcgReport, LongSummary, Note, Outcome, Recording, Statement, Task, Urgency
 from ecg_engine.types.corrections import corrected
 
 __all__ = ["analyze_ecg", "decode_file", "with_patient"]
@@ -89,6 +90,7 @@ def analyze_ecg(
         unscorable=judged.judged,
         measured=judged.context.measurements.overall,
     )
+    urgency, disputed = _pressing(judged, said, scores)
     report = EcgReport(
         fs=recording.fs,
         leads=recording.leads,
@@ -102,8 +104,7 @@ def analyze_ecg(
         median_beat=seen.beat,
         measurements=judged.context.measurements,
         statements=statements,
-        # What altered readings do not say again presses as much: it may be there.
-        urgency=judge_urgency(judged.context, said, judged=judged.judged),
+        urgency=urgency,
         scores=scores,
         notes=(
             *correction_notes(put_right),
@@ -111,6 +112,7 @@ def analyze_ecg(
             *judged.notes,
             *_qtc_notes(judged, said),
             *score_notes,
+            *disputed,
             *advise(said, seen.leads),
         ),
         filters_applied=_applied(seen),
@@ -122,8 +124,22 @@ def analyze_ecg(
         return report
     comparison, notes = compare_ecg(_plain_previous(previous, recording), report)
     changes = () if comparison is None else comparison.changes
-    urgency = judge_urgency(judged.context, said, judged=judged.judged, changes=changes)
+    urgency, _ = _pressing(judged, said, scores, changes)
     return replace(report, comparison=comparison, notes=notes + report.notes, urgency=urgency)
+
+
+def _pressing(
+    judged: Judged,
+    said: tuple[Statement, ...],
+    scores: Sequence[Mapping[str, Any]],
+    changes: Sequence[EcgChange] = (),
+) -> tuple[Urgency, tuple[Note, ...]]:
+    """Return how soon a doctor should see it, by rules and models, and what these disagree on.
+
+    What altered readings do not say again presses as much: it may be there.
+    """
+    urgency = judge_urgency(judged.context, said, judged=judged.judged, changes=changes)
+    return join_scores(urgency, said, scores, judged=judged.judged, complaint=judged.context.patient.complaint)
 
 
 def _plain_previous(previous: EcgReport | Recording | Mapping[str, Any], current: Recording) -> Mapping[str, Any]:

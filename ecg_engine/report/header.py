@@ -42,6 +42,8 @@ _NORMAL_PT = 5.5
 _TITLE_Y, _PATIENT_Y, _BODY_Y, _BODY_END = 6.0, 14.0, 24.6, 57.3
 #: So many scores of a kind are shown even where none reaches its threshold.
 _LEAST_SCORES: Final = 3
+#: So many disagreements are on the page; the report has all.
+_MOST_DISPUTED: Final = 3
 _RULE: Final = "#777777"
 _ALARM: Final = "#a00018"
 
@@ -247,8 +249,12 @@ def _draw_notes(drawing: Drawing, report: EcgReport) -> None:
     if advice:
         words = "; ".join(note_words(note, lang) for note in advice)
         paragraphs.append((Run(text=f"{page_text('next', lang)}:", bold=True), Run(text=words, bold=True)))
+    disputed = [note for note in report.notes if note.stage == "fusion"]
+    if disputed:
+        words = "; ".join(note_words(note, lang) for note in disputed[:_MOST_DISPUTED])
+        paragraphs.append((Run(text=f"{page_text('disagreements', lang)}:", bold=True, colour=_ALARM), Run(text=words)))
     n_kept = len(paragraphs)
-    said = {*(note.code for note in advice), *urgency.repeat_recording, *urgency.because, "rules_checked"}
+    said = {*(note.code for note in (*advice, *disputed)), *urgency.repeat_recording, *urgency.because, "rules_checked"}
     quality = [code for code in report.quality.reasons if code not in said]
     noted = [n for n in report.notes if n.code not in said]
     known = {n.code for n in noted}

@@ -47,8 +47,8 @@ __all__ = [
 ]
 
 LANGUAGES: Final = ("en", "ru")
-#: Facts of notes that are codes of this vocabulary.
-_NAMED: Final = frozenset({"body_part", "header", "pixels", "marks"})
+#: Facts of notes that are codes of this vocabulary, or numbers that print as the language writes them.
+_NAMED: Final = frozenset({"body_part", "header", "pixels", "marks", "label", "said", "score", "threshold"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ def in_words(facts: Mapping[str, Any], lang: str) -> dict[str, Any]:
         ``finding`` (a code), ``findings`` (codes), ``scored`` (mappings of ``code, score``), ``film`` (a mapping of
         ``body_part, views, laterality``), ``body_part``, ``where`` (``right``, ``left``, None), ``reasons`` (codes of
         notes, or mappings of ``code, facts``), ``changes`` (mappings as `types.Change`), ``marks`` (ms from R by
-        name), ``date``; any others stay.
+        name), ``date``, ``label`` (of an ECG model), ``said`` (a statement's code); any others stay.
     lang : {"en", "ru"}
 
     Examples
@@ -176,6 +176,14 @@ def _date(day: Any, lang: str) -> str:
     return f"{parsed:%d.%m.%Y}" if lang == "ru" else parsed.isoformat()
 
 
+def _label(code: str, lang: str) -> str:
+    return vocabulary.score_text(code, lang)
+
+
+def _said(code: str, lang: str) -> str:
+    return vocabulary.statement(code).text[lang]
+
+
 _WORDS: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "finding": _finding,
     "findings": _findings,
@@ -189,4 +197,6 @@ _WORDS: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "changes": _changes,
     "marks": _marks,
     "date": _date,
+    "label": _label,
+    "said": _said,
 }

@@ -15,6 +15,8 @@ import pytest
 from ecg_engine import vocabulary
 from ecg_engine.formats.registry import FORMATS
 from ecg_engine.interpretation.context import RULES
+from ecg_engine.interpretation.fusion import JOINS
+from ecg_engine.measurement.model_inputs import PREPARATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -94,3 +96,15 @@ def test_every_key_of_the_report_is_described() -> None:
     text = (DOCS / "report.md").read_text(encoding="utf-8")
     missing = {key for key in keys(schema) if not re.search(rf"\b{key}\b", text)}
     assert missing == set()
+
+
+def test_the_table_that_joins_scores_and_statements_is_described() -> None:
+    text = (DOCS / "models.md").read_text(encoding="utf-8")
+    for label, join in JOINS.items():
+        alone, pain = (f"`{level}`" if level else "–" for level in (join.raises_to, join.with_pain or join.raises_to))
+        assert re.search(rf"^\| `{label}` \| [^|]+ \| {alone} \| {pain} \|$", text, re.MULTILINE), label
+
+
+def test_every_preparation_of_an_ecg_is_described() -> None:
+    text = (DOCS / "models.md").read_text(encoding="utf-8")
+    assert [name for name in PREPARATIONS if f"`{name}`" not in text] == []

@@ -245,3 +245,25 @@ def ecg() -> Recording:
     )
     noise = 0.005 * np.random.default_rng(0).standard_normal((2, n))
     return Recording(signal=np.array([beat, 0.7 * beat]) + noise, fs=fs, leads=("I", "II"))
+
+
+@pytest.mark.parametrize("lang", ["en", "ru"])
+def test_a_score_that_no_rule_confirms_is_shown_and_raises_the_urgency(folder: Path, ecg: Recording, lang: str) -> None:
+    before = ee.analyze_ecg(ecg)
+    ecg_models.put(folder, labels={"atrial_fibrillation": (3.0, 0.5, "default")}, limits="max_leads = 12")
+    report = ee.analyze_ecg(ecg)
+    assert (before.urgency.level, report.urgency.level) == ("routine", "urgent")
+    assert report.urgency.because == ("unconfirmed_score",)
+    assert report.statements == before.statements
+    page = render_bytes(report, ecg, "svg", lang=lang).decode()
+    assert vocabulary.page_text("disagreements", lang) in page
+    again = ee.analyze_ecg(ecg, previous=report)
+    assert again.urgency.level == "urgent"
+
+
+def test_a_research_score_raises_nothing(folder: Path, ecg: Recording) -> None:
+    labels = {"atrial_fibrillation": (3.0, 0.5, "default")}
+    ecg_models.put(folder, labels=labels, limits="max_leads = 12", calibrated=False)
+    report = ee.analyze_ecg(ecg)
+    assert [s["report"] for s in report.scores if s["model"] == "tiny_ecg 1.0"] == ["research"]
+    assert report.urgency.level == "routine"
