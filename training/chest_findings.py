@@ -415,7 +415,7 @@ def write(net: Findings, table: Table, labels: list[dict[str, Any]], across: dic
     """Write the weight and its card, and compare both runtimes."""
     from training.export import check, export, write_card
 
-    shapes = export(net, SIZE, ("logits", "maps"), out / "chest_findings.onnx")
+    shapes = export(net, {"picture": torch.zeros(1, 1, SIZE, SIZE)}, ("logits", "maps"), out / "chest_findings.onnx")
     write_card(out / "chest_findings.toml", card_of(labels, across, shapes))
     rows = np.random.default_rng(SEED).choice(len(table), 32, replace=False)
     print("largest difference", check(out / "chest_findings.toml", net, _plain(table, rows).numpy()))

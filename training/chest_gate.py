@@ -340,7 +340,7 @@ def write(net: Gate, table: Table, cache: Path, n_folds: int, out: Path) -> None
     from training.export import check, export, write_card
 
     served = Served(net)
-    shapes = export(served, SIZE, tuple(HEADS), out / "chest_gate.onnx")
+    shapes = export(served, {"picture": torch.zeros(1, 1, SIZE, SIZE)}, tuple(HEADS), out / "chest_gate.onnx")
     write_card(out / "chest_gate.toml", card_of(figures(table, cache, n_folds), shapes))
     rows = np.random.default_rng(SEED).choice(len(table), 32, replace=False)
     print("largest difference", check(out / "chest_gate.toml", served, inputs_of(table, rows)))

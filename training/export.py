@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import onnx
 import tomli_w
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 OPSET = 17
 #: Smaller weights stay float32: those of the early layers, whose rounding the later ones would amplify.
@@ -21,13 +22,26 @@ MIN_HALVED = 100_000
 TOLERANCE = 2e-2
 
 
-def export(net: nn.Module, size: int, outputs: tuple[str, ...], path: Path) -> dict[str, tuple[int, ...]]:
-    """Write `net` for (1, 1, size, size) float32 as one self-contained file; return the shapes of its outputs."""
-    x = torch.zeros(1, 1, size, size)
+def export(
+    net: nn.Module, inputs: Mapping[str, Tensor], outputs: tuple[str, ...], path: Path, *, any_batch: bool = False
+) -> dict[str, tuple[int, ...]]:
+    """Write `net` as one self-contained file; return the shapes of its outputs.
+
+    Parameters
+    ----------
+    inputs : mapping of str to tensor
+        An example of each input by its name in the graph, in the order in which `net` takes them, batch axis first.
+    outputs : tuple of str
+        Names of what `net` gives, in its order.
+    any_batch : bool
+        Leave the first axis of every input and output open; else it is the example's.
+    """
+    examples = tuple(inputs.values())
     buffer = io.BytesIO()
     torch.onnx.export(
-        net.eval(), (x,), buffer, input_names=["picture"], output_names=list(outputs), opset_version=OPSET,
+        net.eval(), examples, buffer, input_names=list(inputs), output_names=list(outputs), opset_version=OPSET,
         dynamo=False, do_constant_folding=True,
+        dynamic_axes={name: {0: "batch"} for name in (*inputs, *outputs)} if any_batch else None,
     )  # fmt: skip
     model = onnx.load_from_string(buffer.getvalue())
     onnx.checker.check_model(model, full_check=True)
@@ -38,10 +52,13 @@ def export(net: nn.Module, size: int, outputs: tuple[str, ...], path: Path) -> d
     model.doc_string = ""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(model.SerializeToString())
+    return {name: tuple(value.shape) for name, value in zip(outputs, _given(net, examples), strict=True)}
+
+
+def _given(net: nn.Module, inputs: Iterable[Tensor]) -> tuple[Tensor, ...]:
     with torch.no_grad():
-        given = net(x)
-    given = given if isinstance(given, tuple) else (given,)
-    return {name: tuple(value.shape) for name, value in zip(outputs, given, strict=True)}
+        given = net(*inputs)
+    return given if isinstance(given, tuple) else (given,)
 
 
 def halve(model: onnx.ModelProto) -> None:
@@ -75,8 +92,14 @@ def _plain(value: Any) -> Any:
     return round(value, 6) if isinstance(value, float) else value
 
 
-def check(card: Path, net: nn.Module, inputs: NDArray[np.float32]) -> float:
-    """Return the largest difference between PyTorch and the product's runtime over `inputs` (n, 1, size, size).
+def check(card: Path, net: nn.Module, inputs: NDArray[np.float32] | Mapping[str, NDArray[np.float32]]) -> float:
+    """Return the largest difference between PyTorch and the product's runtime, one example after the other.
+
+    Parameters
+    ----------
+    inputs : (n, ...) array, or mapping of str to (n, ...) array
+        Examples: of the card's one input, or of each by name in the order in which `net` takes them, the card's own
+        first.
 
     Raises
     ------
@@ -86,14 +109,38 @@ def check(card: Path, net: nn.Module, inputs: NDArray[np.float32]) -> float:
     from ecg_engine.models import load_model
 
     model = load_model(str(card))
+    named = inputs if isinstance(inputs, Mapping) else {model.card.input_name: inputs}
     worst = 0.0
-    with torch.no_grad():
-        for one in inputs:
-            found = model.run(one[None])
-            given = net(torch.from_numpy(one[None]))
-            given = given if isinstance(given, tuple) else (given,)
-            for ours, theirs in zip(found.values(), given, strict=True):
-                worst = max(worst, float(np.abs(ours - theirs.numpy()).max()))
-    if worst > TOLERANCE:
-        raise ValueError(f"{card}: {worst:g} between PyTorch and ONNX")
+    for rows in zip(*named.values(), strict=True):
+        one = {name: row[None] for name, row in zip(named, rows, strict=True)}
+        x = one.pop(model.card.input_name)
+        found = model.run(x, **({"extra": one} if one else {}))
+        worst = max(worst, _apart(found.values(), net, (x, *one.values())))
+    return _judged(worst, card)
+
+
+def check_file(
+    path: Path, net: nn.Module, inputs: Mapping[str, NDArray[np.float32]], outputs: tuple[str, ...]
+) -> float:
+    """Return the largest difference between PyTorch and the file itself, all examples as one batch.
+
+    Raises
+    ------
+    ValueError
+        More than rounding.
+    """
+    import onnxruntime as ort
+
+    found = ort.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"]).run(list(outputs), dict(inputs))
+    return _judged(_apart(found, net, inputs.values()), path)
+
+
+def _apart(ours: Iterable[Any], net: nn.Module, inputs: Iterable[NDArray[np.float32]]) -> float:
+    theirs = _given(net, [torch.from_numpy(x) for x in inputs])
+    return max(float(np.abs(a - b.numpy()).max()) for a, b in zip(ours, theirs, strict=True))
+
+
+def _judged(worst: float, path: Path) -> float:
+    if not worst <= TOLERANCE:
+        raise ValueError(f"{path}: {worst:g} between PyTorch and ONNX")
     return worst

@@ -79,13 +79,17 @@ def make_table(codes: Sequence[tuple[int, int, int, int, int]]) -> HuffmanTable:
 DEFAULT: Final = make_table(DEFAULT_CODES)
 
 
-def decode(data: bytes, tables: Sequence[HuffmanTable], n: int) -> NDArray[np.int64]:
-    """Return the first `n` values of a lead's bits.
+#: Bits that may follow the last code: a lead's bytes are filled up to an even number.
+_MOST_PADDING: Final = 15
+
+
+def decode(data: bytes, tables: Sequence[HuffmanTable], n: int, *, is_all: bool = False) -> NDArray[np.int64]:
+    """Return the first `n` values of a lead's bits; with `is_all` there may be no more than these.
 
     Raises
     ------
     HuffmanError
-        The bits end too soon, or are no code.
+        The bits end too soon, are no code, or (`is_all`) go on.
 
     Examples
     --------
@@ -97,7 +101,8 @@ def decode(data: bytes, tables: Sequence[HuffmanTable], n: int) -> NDArray[np.in
     padded = np.concatenate([bits, np.zeros(_LONGEST + _LONGEST_VALUE, np.uint8)]).astype(np.int32)
     starts = [_windows(padded, n_bits, table.width) for table in tables]
     if len(tables) == 1 and not tables[0].switches.any():
-        where = _walk(tables[0].total[starts[0]].tolist(), n, n_bits)
+        where, at = _walk(tables[0].total[starts[0]].tolist(), n, n_bits)
+        _check_end(at, n_bits, n, is_all)
         return _values(padded, starts, tables, where, np.zeros(n, np.int64))
     steps = [table.total[at].tolist() for table, at in zip(tables, starts, strict=True)]
     to = [np.where(table.switches, table.value, 0)[at].tolist() for table, at in zip(tables, starts, strict=True)]
@@ -121,13 +126,19 @@ def decode(data: bytes, tables: Sequence[HuffmanTable], n: int) -> NDArray[np.in
         where[count], which[count] = at, table
         count += 1
         at += length
-    if at > n_bits:
-        raise HuffmanError("the bits end within the last sample")
+    _check_end(at, n_bits, n, is_all)
     return _values(padded, starts, tables, where, which)
 
 
-def _walk(steps: list[int], n: int, n_bits: int) -> NDArray[np.int64]:
-    """Return where each of `n` codes of a single table begins."""
+def _check_end(at: int, n_bits: int, n: int, is_all: bool) -> None:
+    if at > n_bits:
+        raise HuffmanError("the bits end within the last sample")
+    if is_all and n_bits - at > _MOST_PADDING:
+        raise HuffmanError(f"{n_bits - at} bits follow the {n} samples that there should be")
+
+
+def _walk(steps: list[int], n: int, n_bits: int) -> tuple[NDArray[np.int64], int]:
+    """Return where each of `n` codes of a single table begins, and where the last ends."""
     out, at, count = [0] * n, 0, 0
     try:
         for count in range(n):
@@ -140,9 +151,7 @@ def _walk(steps: list[int], n: int, n_bits: int) -> NDArray[np.int64]:
     stuck = np.flatnonzero(np.diff(np.append(where, at)) == 0)
     if stuck.size:
         raise HuffmanError(f"no code begins at bit {where[stuck[0]]}, behind {stuck[0]} of {n} samples")
-    if at > n_bits:
-        raise HuffmanError("the bits end within the last sample")
-    return where
+    return where, at
 
 
 def _windows(padded: NDArray[np.int32], n_bits: int, width: int) -> NDArray[np.int32]:

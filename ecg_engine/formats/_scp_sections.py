@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,7 +15,7 @@ from ecg_engine.errors import CorruptFormatError, UnsupportedFormatError
 from ecg_engine.formats import _scp_huffman as huffman
 from ecg_engine.formats._scp_codes import DEFAULT_TABLES, LEADS, POINTER, RECORD_HEAD, SECTION_HEAD, checksum
 
-__all__ = ["Beat", "Lead", "Samples", "beats_of", "leads_of", "read_sections", "samples_of", "tables_of"]
+__all__ = ["Beat", "Lead", "Samples", "beats_of", "leads_of", "read_sections", "samples_of", "tables_of", "zones_of"]
 
 #: Longest file that is taken into memory: the format is for resting ECGs of seconds to minutes.
 _MOST_BYTES: Final = 256 * 1024 * 1024
@@ -47,11 +48,12 @@ class Beat:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Samples:
-    """Decoded samples of sections 5 or 6: a row each lead, nV of one step, µs between two."""
+    """Samples of sections 5 or 6: a row each lead, nV of one step, µs between two, whether some are filled in."""
 
-    rows: list[NDArray[np.int64]]
+    rows: Sequence[NDArray[np.int64] | NDArray[np.float64]]
     step_nv: int
     interval_us: int
+    is_thinned: bool = False
 
 
 def read_sections(path: Path) -> dict[int, bytes]:
@@ -158,8 +160,25 @@ def beats_of(section: bytes, path: Path) -> tuple[int, list[Beat]]:
     return fiducial, [Beat(kind=k, first=a, fiducial=f, last=z) for k, a, f, z in beats]
 
 
+def zones_of(section: bytes, beats: list[Beat]) -> list[tuple[int, int]]:
+    """Return first and last sample of the protected zone of each beat in section 4, counted from 1.
+
+    Files of the standard's first edition have none: there a beat is protected as far as the reference was subtracted.
+    """
+    at = 6 + 14 * len(beats)
+    if len(section) < at + 8 * len(beats):
+        return [(beat.first, beat.last) for beat in beats]
+    return [struct.unpack_from("<II", section, at + 8 * i) for i in range(len(beats))]
+
+
 def samples_of(
-    section: bytes, number: int, counts: list[int], tables: list[huffman.HuffmanTable] | None, path: Path
+    section: bytes,
+    number: int,
+    counts: list[int],
+    tables: list[huffman.HuffmanTable] | None,
+    path: Path,
+    *,
+    is_all: bool = False,
 ) -> Samples:
     """Return the samples of section 5 or 6.
 
@@ -172,6 +191,8 @@ def samples_of(
         Samples of each lead.
     tables : list of HuffmanTable, optional
     path : Path
+    is_all : bool
+        That a lead may hold no more than its samples.
     """
     head = 6 + 2 * len(counts)
     if len(section) < head:
@@ -190,7 +211,7 @@ def samples_of(
         part = section[at : at + length]
         at += length
         try:
-            rows.append(_undo(_stored(part, n, tables), differences))
+            rows.append(_undo(_stored(part, n, tables, is_all), differences))
         except huffman.HuffmanError as exc:
             raise CorruptFormatError(
                 f"SCP-ECG section {number}, lead {i + 1} of {len(counts)}: {exc}; {_AGAIN}", path=path
@@ -198,13 +219,13 @@ def samples_of(
     return Samples(rows=rows, step_nv=step, interval_us=interval)
 
 
-def _stored(part: bytes, n: int, tables: list[huffman.HuffmanTable] | None) -> NDArray[np.int64]:
+def _stored(part: bytes, n: int, tables: list[huffman.HuffmanTable] | None, is_all: bool) -> NDArray[np.int64]:
     if tables is not None:
         # No code is shorter than a bit: what cannot be there is not asked for.
         if n > 8 * len(part):
             raise huffman.HuffmanError(f"{len(part)} bytes for {n} samples")
-        return huffman.decode(part, tables, n)
-    if 2 * n > len(part):
+        return huffman.decode(part, tables, n, is_all=is_all)
+    if 2 * n > len(part) or (is_all and 2 * n < len(part)):
         raise huffman.HuffmanError(f"{len(part)} bytes for {n} samples")
     return np.frombuffer(part, "<i2", n).astype(np.int64)
 

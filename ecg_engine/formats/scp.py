@@ -1,8 +1,7 @@
 """SCP-ECG files (EN 1064, ISO 11073-91064).
 
-Huffman codes, differences of first and second order and subtracted reference beats are undone. Samples thinned out
-between the beats (bimodal compression) are refused: programs do not agree how they are to be filled in, and no file of
-a device that has any was to be found. The reader is our own since reader and writer share the standard's tables.
+Huffman codes, differences of first and second order, subtracted reference beats and samples thinned out between the
+beats (bimodal compression) are undone. The reader is our own since reader and writer share the standard's tables.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.errors import CorruptFormatError, UnsupportedFormatError
 from ecg_engine.formats._common import Opened, Options, choose_leads, name_leads, translated
+from ecg_engine.formats._scp_bimodal import filled, stretches_of
 from ecg_engine.formats._scp_header import measurements_of, read_header, statements_of
 from ecg_engine.formats._scp_sections import (
     Lead,
@@ -25,10 +25,13 @@ from ecg_engine.formats._scp_sections import (
     read_sections,
     samples_of,
     tables_of,
+    zones_of,
 )
 from ecg_engine.types import Source
 
 _NV_PER_MV = 1e6
+#: Samples that one mean stands for, at most: devices take four.
+_MOST_THINNED = 8
 
 
 def open_file(path: Path, options: Options) -> Opened:
@@ -39,7 +42,7 @@ def open_file(path: Path, options: Options) -> Opened:
     CorruptFormatError
         A checksum, a length or a code is wrong.
     UnsupportedFormatError
-        No rhythm data, bimodal compression, or bytes in the wrong order.
+        No rhythm data, bimodal compression that does not say by how much, or bytes in the wrong order.
     """
     with translated(path, "SCP-ECG"):
         sections = read_sections(path)
@@ -52,8 +55,11 @@ def open_file(path: Path, options: Options) -> Opened:
         kept = choose_leads(names, options.leads, path=path)
         mv, samples = _signal(sections, stored, is_subtracted, path)
         details = dict(header.details)
-        if is_subtracted:
-            details["compression"] = "reference beat subtracted"
+        lossy: tuple[str, ...] = ("reference beat subtracted",) if is_subtracted else ()
+        if samples.is_thinned:
+            lossy += ("fewer samples between the beats",)
+        if lossy:
+            details["compression"] = ", ".join(lossy)
         return Opened(
             fs=1e6 / samples.interval_us,
             leads=tuple(names[i] for i in kept),
@@ -78,15 +84,7 @@ def _signal(
     sections: dict[int, bytes], leads: Sequence[Lead], is_subtracted: bool, path: Path
 ) -> tuple[NDArray[np.float64], Samples]:
     """Return all leads in mV, at their places in time, and how section 6 stores them."""
-    tables = tables_of(sections.get(2), path)
-    interval, bimodal = struct.unpack_from("<HxB", sections[6].ljust(6, b"\0"), 2)
-    if bimodal and interval != struct.unpack_from("<H", sections.get(5, b"").ljust(4, b"\0"), 2)[0]:
-        raise UnsupportedFormatError(
-            "SCP-ECG with bimodal compression (fewer samples between the beats) cannot be read; set the device to "
-            "lossless SCP-ECG, or export HL7 aECG, DICOM or EDF",
-            path=path,
-        )
-    samples = samples_of(sections[6], 6, [lead.n_samples for lead in leads], tables, path)
+    samples = _rhythm(sections, leads, path)
     first = min(lead.first for lead in leads)
     out = np.full((len(leads), max(lead.last for lead in leads) - first + 1), np.nan)
     for row, lead, values in zip(out, leads, samples.rows, strict=True):
@@ -94,6 +92,30 @@ def _signal(
     if is_subtracted:
         _add_reference(out, first, sections, leads, samples, path)
     return out, samples
+
+
+def _rhythm(sections: dict[int, bytes], leads: Sequence[Lead], path: Path) -> Samples:
+    """Return the samples of section 6, all of them also where it holds fewer between the beats."""
+    tables = tables_of(sections.get(2), path)
+    interval, bimodal = struct.unpack_from("<HxB", sections[6].ljust(6, b"\0"), 2)
+    full = struct.unpack_from("<H", sections.get(5, b"").ljust(4, b"\0"), 2)[0]
+    if not bimodal or interval == full:
+        return samples_of(sections[6], 6, [lead.n_samples for lead in leads], tables, path)
+    if 4 not in sections or not full or interval % full or interval > _MOST_THINNED * full:
+        raise UnsupportedFormatError(
+            "SCP-ECG with bimodal compression (fewer samples between the beats) that does not say how many fewer: "
+            f"{interval} µs between samples, {full} µs in section 5; set the device to lossless SCP-ECG, or export "
+            "HL7 aECG, DICOM or EDF",
+            path=path,
+        )
+    zones = zones_of(sections[4], beats_of(sections[4], path)[1])
+    each = interval // full
+    stretches = [stretches_of(lead.first, lead.last, zones, each) for lead in leads]
+    counts = [sum(stretch.n_stored for stretch in one) for one in stretches]
+    # Another layout than ours would show as samples too few or too many: better no curve than a shifted one.
+    stored = samples_of(sections[6], 6, counts, tables, path, is_all=True)
+    rows = [filled(values, one) for values, one in zip(stored.rows, stretches, strict=True)]
+    return Samples(rows=rows, step_nv=stored.step_nv, interval_us=full, is_thinned=True)
 
 
 def _add_reference(

@@ -63,7 +63,9 @@ def test_exported_network_gives_in_the_products_runtime_what_pytorch_gives(tmp_p
     torch.manual_seed(3)
     net = cf.Findings(Lite0()).eval()
     torch.nn.init.normal_(net.head.weight, std=0.1)
-    shapes = export(net, cf.SIZE, ("logits", "maps"), tmp_path / "chest_findings.onnx")
+    shapes = export(
+        net, {"picture": torch.zeros(1, 1, cf.SIZE, cf.SIZE)}, ("logits", "maps"), tmp_path / "chest_findings.onnx"
+    )
     labels = [
         {"code": code, "threshold": 0.5, "report": "research", "calibration": {"slope": 1.0, "intercept": 0.0}}
         for code in cf.CODES
