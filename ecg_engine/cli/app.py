@@ -198,6 +198,7 @@ def decode(
     stability: Annotated[
         bool, typer.Option("--stability", help=f"Say how many of {READINGS} slightly altered readings agree.")
     ] = False,
+    saliency: Annotated[bool, typer.Option("--saliency", help="Tint on the page where a model looked.")] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Print each statement with its numbers, limits and sources.")
     ] = False,
@@ -252,6 +253,7 @@ def decode(
             previous=None if previous is None else os.fspath(previous),
             previous_sha256=None if previous is None else hash_of(previous),
             stability_n=READINGS if stability else 0,
+            saliency=saliency,
         )
         code = decoding.run(files, settings, out=out, as_json=as_json, explain=explain, quiet=quiet, debug=debug)
     except InputError as exc:
