@@ -257,6 +257,8 @@ def test_a_score_that_no_rule_confirms_is_shown_and_raises_the_urgency(folder: P
     assert report.statements == before.statements
     page = render_bytes(report, ecg, "svg", lang=lang).decode()
     assert vocabulary.page_text("disagreements", lang) in page
+    assert "tiny_ecg 1.0" in page
+    assert ("0,95" if lang == "ru" else "0.95") in page
     again = ee.analyze_ecg(ecg, previous=report)
     assert again.urgency.level == "urgent"
 
