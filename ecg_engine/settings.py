@@ -237,6 +237,8 @@ class DecodeSettings:
         Hash of that file: another file is another result.
     stability_n : int
         How many altered readings are made, 0 to 1000; 0 makes none.
+    saliency : bool
+        Whether it is told and drawn where a model looked for the highest of its scores that counts.
 
     Raises
     ------
@@ -255,6 +257,7 @@ class DecodeSettings:
     previous: str | None = None
     previous_sha256: str | None = None
     stability_n: int = 0
+    saliency: bool = False
 
     def __post_init__(self) -> None:
         _check("lang", self.lang, LANGUAGES)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ecg_engine.cli.fetching import datasets_app
+from ecg_engine.cli.modelling import models_app
 from ecg_engine.errors import InputError
 from ecg_engine.settings import (
     GAINS_MM_MV,
@@ -60,6 +61,7 @@ Examples:
   ecg-engine convert visit.dcm visit.edf           into another format
   ecg-engine triage studies/ --out worklist        radiographs into a worklist
   ecg-engine datasets fetch mitdb --out data       a public reference set
+  ecg-engine models list                           models and their cards
 """,
     no_args_is_help=True,
     # Without rich's markup the help costs a third of the time.
@@ -70,6 +72,7 @@ Examples:
 
 
 app.add_typer(datasets_app)
+app.add_typer(models_app)
 
 
 def _words(values: Iterable[object]) -> Callable[[], list[str]]:
@@ -195,6 +198,7 @@ def decode(
     stability: Annotated[
         bool, typer.Option("--stability", help=f"Say how many of {READINGS} slightly altered readings agree.")
     ] = False,
+    saliency: Annotated[bool, typer.Option("--saliency", help="Tint on the page where a model looked.")] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Print each statement with its numbers, limits and sources.")
     ] = False,
@@ -249,6 +253,7 @@ def decode(
             previous=None if previous is None else os.fspath(previous),
             previous_sha256=None if previous is None else hash_of(previous),
             stability_n=READINGS if stability else 0,
+            saliency=saliency,
         )
         code = decoding.run(files, settings, out=out, as_json=as_json, explain=explain, quiet=quiet, debug=debug)
     except InputError as exc:

@@ -5,6 +5,6 @@ called again after anything that went wrong: what is there and right stays, what
 """
 
 from ecg_engine.datasets.catalogue import Dataset, find_dataset, list_datasets
-from ecg_engine.datasets.fetching import FetchResult, Watcher, fetch_dataset
+from ecg_engine.datasets.fetching import FetchResult, Watcher, fetch_dataset, fetch_file
 
-__all__ = ["Dataset", "FetchResult", "Watcher", "fetch_dataset", "find_dataset", "list_datasets"]
+__all__ = ["Dataset", "FetchResult", "Watcher", "fetch_dataset", "fetch_file", "find_dataset", "list_datasets"]

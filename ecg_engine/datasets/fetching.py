@@ -14,7 +14,7 @@ from typing import Any, Final
 from ecg_engine.datasets.catalogue import Dataset
 from ecg_engine.errors import FetchError, InputError, MissingDependencyError
 
-__all__ = ["FetchResult", "Watcher", "fetch_dataset"]
+__all__ = ["FetchResult", "Watcher", "fetch_dataset", "fetch_file"]
 
 #: Half-fetched files, under the folder of the set; gone when the set is whole.
 _PARTS: Final = ".parts"
@@ -133,6 +133,53 @@ def fetch_dataset(
     return FetchResult(
         folder=target, n_files=len(wanted), n_fetched=counts[True], n_kept=counts[False], failed=tuple(failed)
     )
+
+
+def fetch_file(url: str, target: Path, *, sha256: str, watcher: Watcher | None = None) -> Path:
+    """Fetch one file from a published address and check it.
+
+    Parameters
+    ----------
+    url : str
+        http or https.
+    target : Path
+        Where it goes.
+    sha256 : str
+        That it must have, hexadecimal.
+    watcher : Watcher, optional
+
+    Returns
+    -------
+    Path
+        `target`.
+
+    Raises
+    ------
+    InputError
+        No address, or no hash.
+    FetchError
+        It cannot be had, or is another file.
+    MissingDependencyError
+        The extra ``datasets`` is not installed.
+    """
+    if not url.startswith(("https://", "http://")) or "/" not in url.split("://", 1)[1]:
+        raise InputError(f"url: {url!r} is no address; give one that begins with https://", argument="url")
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
+        raise InputError(f"sha256: {sha256!r} is no SHA-256; what is fetched must have one", argument="sha256")
+    watcher = watcher or Watcher()
+    pooch, requests = _libraries()
+    base, _, name = url.rpartition("/")
+    with requests.Session() as session:
+        session.headers["Accept-Encoding"] = "identity"
+        registry = {target.name: f"sha256:{sha256.lower()}"}
+        urls = {target.name: f"{base}/{name}"}
+        store = pooch.create(path=target.parent, base_url=f"{base}/", registry=registry, urls=urls)
+        download = _Download(session, requests, target.parent / f"{sha256.lower()}.part", watcher.received)
+        reason = _fetch_one(store, target.name, download, requests)
+    if reason is not None:
+        raise FetchError(f"{url}: {reason}")
+    watcher.done(str(target))
+    return target
 
 
 def _libraries() -> tuple[Any, Any]:

@@ -7,7 +7,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from ecg_engine.errors import InputError
 
-__all__ = ["auc", "auc_interval", "calibration_error", "fit_platt", "threshold_for_sensitivity"]
+__all__ = [
+    "auc",
+    "auc_interval",
+    "calibration_curve",
+    "calibration_error",
+    "fit_platt",
+    "share_interval",
+    "threshold_for_sensitivity",
+    "threshold_for_specificity",
+]
 
 
 def _pair(truth: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -99,6 +108,39 @@ def calibration_error(truth: ArrayLike, probabilities: ArrayLike, *, n_bins: int
     return float(sum(abs(y[part].mean() - p[part].mean()) * len(part) for part in parts) / len(p))
 
 
+def calibration_curve(
+    truth: ArrayLike, probabilities: ArrayLike, *, n_bins: int = 10
+) -> tuple[tuple[float, float, int], ...]:
+    """Return mean probability, share that is true, and count of each of the bins of `calibration_error`.
+
+    Examples
+    --------
+    >>> calibration_curve([False, True, True, True], [0.25, 0.25, 0.75, 0.75], n_bins=2)
+    ((0.25, 0.5, 2), (0.75, 1.0, 2))
+    """
+    y, p = _pair(truth, probabilities)
+    parts = np.array_split(np.argsort(p, kind="stable"), min(n_bins, len(p)))
+    return tuple((float(p[part].mean()), float(y[part].mean()), len(part)) for part in parts)
+
+
+def share_interval(k: int, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of the share ``k / n`` (Wilson 1927, doi:10.1080/01621459.1927.10502953); NaN of none.
+
+    Examples
+    --------
+    >>> low, high = share_interval(8, 10)
+    >>> round(low, 3), round(high, 3)
+    (0.49, 0.943)
+    """
+    if n <= 0:
+        return float("nan"), float("nan")
+    z = 1.959964
+    p = k / n
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * float(np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def fit_platt(truth: ArrayLike, logits: ArrayLike, *, n_steps: int = 100) -> tuple[float, float]:
     """Return slope and intercept that make ``1 / (1 + exp(-(slope * logit + intercept)))`` a probability.
 
@@ -159,3 +201,34 @@ def threshold_for_sensitivity(truth: ArrayLike, scores: ArrayLike, sensitivity: 
         raise InputError("truth: nothing is true; a sensitivity needs something to find", argument="truth")
     positive = np.sort(s[y])[::-1]
     return float(positive[int(np.ceil(sensitivity * len(positive) - 1e-9)) - 1])
+
+
+def threshold_for_specificity(truth: ArrayLike, scores: ArrayLike, specificity: float) -> float:
+    """Return the lowest threshold at which ``score >= threshold`` leaves out this share of what is not true.
+
+    Parameters
+    ----------
+    truth : (n,) bool array
+    scores : (n,) float array
+    specificity : float
+        0 to 1, more than 0.
+
+    Raises
+    ------
+    InputError
+        Everything is true, or an impossible share.
+
+    Examples
+    --------
+    >>> t = threshold_for_specificity([False, False, False, False, True], [0.1, 0.2, 0.3, 0.4, 0.35], 0.75)
+    >>> 0.3 < t <= 0.4
+    True
+    """
+    y, s = _pair(truth, scores)
+    if not 0 < specificity <= 1:
+        raise InputError(f"specificity: {specificity:g} is not in 0 to 1", argument="specificity")
+    if y.all():
+        raise InputError("truth: everything is true; a specificity needs something to leave out", argument="truth")
+    negative = np.sort(s[~y])
+    highest = negative[int(np.ceil(specificity * len(negative) - 1e-9)) - 1]
+    return float(np.nextafter(highest, np.inf))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ecg_engine.errors import EcgEngineError, ModelError
 from ecg_engine.leads import derive_limb_leads, named_leads
 from ecg_engine.measurement.model_inputs import preparation
+from ecg_engine.measurement.saliency import most_telling, occlude
 from ecg_engine.models import Model, ModelCard, load_model, read_library
 from ecg_engine.types import Note, Recording
 
@@ -46,6 +47,7 @@ def ecg_scores(
     usable: Sequence[str],
     unscorable: Sequence[str] = (),
     measured: Mapping[str, float] | None = None,
+    saliency: bool = False,
 ) -> tuple[tuple[Mapping[str, Any], ...], tuple[Note, ...]]:
     """Score a recording by every model whose card admits it.
 
@@ -58,6 +60,8 @@ def ecg_scores(
         Codes of what keeps the engine from judging the recording; empty where it can.
     measured : mapping of str to float, optional
         Quantities of the whole recording by code.
+    saliency : bool
+        Whether the highest score that counts of each model gets a ``saliency``: where blanking lowers it (`saliency`).
 
     Returns
     -------
@@ -80,7 +84,7 @@ def ecg_scores(
             continue
         try:
             model = load_model(found.card.title)
-            scores += _scored(model, recording, admitted.leads, measured or {})
+            scores += _scored(model, recording, admitted.leads, measured or {}, saliency=saliency)
         except ModelError as exc:
             notes.append(_failed(found.card.title, str(exc)))
     return tuple(scores), tuple(notes)
@@ -201,14 +205,14 @@ def inputs_of(
 
 
 def _scored(
-    model: Model, recording: Recording, leads: Sequence[str], measured: Mapping[str, float]
+    model: Model, recording: Recording, leads: Sequence[str], measured: Mapping[str, float], *, saliency: bool
 ) -> list[Mapping[str, Any]]:
     card = model.card
     signal = picked(recording, leads)
     x, extra = inputs_of(card, signal, fs=recording.fs, measured=measured)
     logits = model.run_batch(x, extra=extra)["logits"]
     # Of several windows of one recording the mean counts.
-    return [
+    found: list[dict[str, Any]] = [
         {
             "model": card.title,
             "model_sha256": card.sha256,
@@ -219,6 +223,17 @@ def _scored(
         }
         for score in model.scores(logits.mean(axis=0))
     ]
+    chosen = most_telling(model, [one["score"] for one in found]) if saliency else None
+    if chosen is not None:
+        seen = occlude(model, x, extra, chosen, duration_s=recording.duration_s)
+        if seen is not None:
+            found[chosen]["saliency"] = {
+                "start_s": round(seen.start_s, 3),
+                "step_s": seen.step_s,
+                "leads": list(leads),
+                "drop": [[round(value, 4) for value in row] for row in seen.drop.tolist()],
+            }
+    return list(found)
 
 
 def ecg_model_hashes() -> tuple[str, ...]:

@@ -146,6 +146,8 @@ def _card(document: dict[str, Any], path: Path) -> ModelCard:
     if task not in TASKS:
         raise ValueError(f"task: {task!r} is not one of {', '.join(TASKS)}")
     labels = tuple(_label(entry) for entry in document.get("labels", ()))
+    if len({label.code for label in labels}) != len(labels):
+        raise ValueError("labels: a code stands twice")
     if task in SCORING and not labels:
         raise ValueError(f"labels: a model of task {task} has at least one")
     given = document["input"]
@@ -163,7 +165,7 @@ def _card(document: dict[str, Any], path: Path) -> ModelCard:
         preprocessing=str(given["preprocessing"]),
         outputs={str(name): _shape(name, shape) for name, shape in document["outputs"].items()},
         labels=labels,
-        limits=dict(document.get("limits", {})),
+        limits=_limits(document.get("limits", {})),
         extra_inputs={str(name): _shape(name, shape) for name, shape in document.get("extra_inputs", {}).items()},
         fs_hz=fs_hz,
         units=str(given.get("units", "")),
@@ -184,6 +186,22 @@ def _shape(name: str, said: object) -> tuple[int, ...]:
     if not shape or shape[0] != 1 or min(shape) < 0:
         raise ValueError(f"shape of {name}: {said!r} must be a list such as [1, 12, 1000], the batch axis first and 1")
     return shape
+
+
+def _limits(said: Any) -> dict[str, Any]:
+    """Return limits whose kinds are right: they decide whom a model scores."""
+    for key, value in dict(said).items():
+        if key in ("leads", "views"):
+            fits = isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
+        elif key == "any_quality":
+            fits = isinstance(value, bool)
+        elif key.startswith(("min_", "max_", "age_")):
+            fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        else:
+            fits = True
+        if not fits:
+            raise ValueError(f"limits: {key} is {value!r}")
+    return dict(said)
 
 
 def _label(entry: dict[str, Any]) -> Label:

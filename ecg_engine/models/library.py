@@ -12,7 +12,7 @@ from pathlib import Path
 from ecg_engine.errors import ModelError
 from ecg_engine.models.card import ModelCard, read_card
 
-__all__ = ["Found", "Library", "read_library", "user_folder"]
+__all__ = ["Found", "Library", "card_of", "find_model", "package_folder", "read_library", "user_folder", "version_key"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Found:
     card : ModelCard
     path : Path
         Of the card.
-    where : {"package", "user"}
+    where : {"package", "user", "path"}
     """
 
     card: ModelCard
@@ -118,6 +118,27 @@ def read_library() -> Library:
                 faults[path] = str(exc)
         models += sorted(here, key=lambda one: (one.card.name, version_key(one.card.version), one.path.name))
     return Library(models=tuple(models), faults=faults)
+
+
+def find_model(name: str) -> Found:
+    """Return a model by its name, by name and version, or by the path of its card.
+
+    Raises
+    ------
+    ModelError
+        There is none, or its card cannot be read.
+    """
+    library = read_library()
+    found = library.find(name)
+    if found is not None:
+        return found
+    path = Path(name)
+    if name.endswith(".toml") and path.is_file():
+        return Found(card=card_of(path.resolve()), path=path.resolve(), where="path")
+    for torn, fault in library.faults.items():
+        if torn.stem == name:
+            raise ModelError(fault)
+    raise ModelError(f"model {name!r}: no card of it in {' or '.join(str(folder) for _, folder in _folders())}")
 
 
 def card_of(path: Path) -> ModelCard:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ecg_engine.errors import ModelError
 from ecg_engine.models.card import SCORING, ModelCard
 from ecg_engine.models.graph import read_graph
-from ecg_engine.models.library import card_of, package_folder, read_library, stamp, user_folder
+from ecg_engine.models.library import card_of, find_model, read_library, stamp
 
 __all__ = ["Model", "Score", "load_model", "model_names"]
 
@@ -176,7 +176,7 @@ def _checked(card: ModelCard) -> bytes:
     found = hashlib.sha256(raw).hexdigest()
     if found != card.sha256:
         raise ModelError(
-            f"{card.title}: {card.weights.name} has SHA-256 {found[:12]}..., its card says {card.sha256[:12]}...; "
+            f"{card.title}: {card.weights.name} has SHA-256 {found}, its card says {card.sha256}; "
             "these are other weights, or damaged ones"
         )
     try:
@@ -259,12 +259,7 @@ def load_model(name: str) -> Model:
     ModelError
         There is none, or it does not fit its card.
     """
-    found = read_library().find(name)
-    if found is not None:
-        return _loaded(found.path)
-    if name.endswith(".toml") and Path(name).is_file():
-        return _loaded(Path(name).resolve())
-    raise ModelError(f"model {name!r}: no card of it in {package_folder()} or {user_folder()}")
+    return _loaded(find_model(name).path)
 
 
 def _loaded(path: Path) -> Model:

@@ -36,6 +36,7 @@ def analyze_ecg(
     previous: EcgReport | Recording | Mapping[str, Any] | None = None,
     corrections: Corrections | Mapping[str, Any] | None = None,
     stability_n: int = 0,
+    saliency: bool = False,
 ) -> EcgReport:
     """Decode one recording: quality, beats, waves, measurements, statements, urgency.
 
@@ -52,6 +53,8 @@ def analyze_ecg(
     stability_n : int
         How many slightly altered readings are made, 0 to 1000: each statement then has the share of them that say it
         again, and is no more certain than that allows. 100 take less than a second.
+    saliency : bool
+        Whether it is told, and drawn on the page, where each model looked for the highest of its scores that counts.
 
     Returns
     -------
@@ -89,6 +92,7 @@ def analyze_ecg(
         usable=judged.context.quality.usable_leads,
         unscorable=judged.judged,
         measured=judged.context.measurements.overall,
+        saliency=saliency,
     )
     urgency, disputed = _pressing(judged, said, scores)
     report = EcgReport(
@@ -246,6 +250,7 @@ def decode_file(task: Task) -> Outcome:
             previous=None if settings.previous is None else read_previous(settings.previous),
             corrections=settings.corrections,
             stability_n=settings.stability_n,
+            saliency=settings.saliency,
         )
         files = _drawn(report, recording, settings)
     except EcgEngineError as exc:

@@ -17,7 +17,7 @@ from ecg_engine.report.drawing import Drawing, stacked
 from ecg_engine.report.header import FOOTER_Y, SIGNATURE_Y, draw_footer, draw_header, draw_signature
 from ecg_engine.report.holter import HOLTER_S, draw_holter
 from ecg_engine.report.layout import Grid, Plan, plan_rows, with_bands
-from ecg_engine.report.traces import draw_grid, draw_traces
+from ecg_engine.report.traces import draw_grid, draw_saliency, draw_traces
 from ecg_engine.report.words import date_text
 from ecg_engine.settings import PAGE_FORMATS, PageSettings
 from ecg_engine.types import ABSENT, EcgReport, Recording
@@ -157,11 +157,12 @@ def draw_page(report: EcgReport, recording: Recording, *, lang: str, settings: P
 
     title = f"{page_text('short_title', lang)} {date_text(report.start, lang)}"
     drawing = Drawing(width=SHEET_MM[0], height=SHEET_MM[1], title=title, lang=lang)
+    tinted = draw_saliency(drawing, plan, report)
     draw_grid(drawing, grid)
     is_clipped = draw_traces(drawing, plan, traces, report, quality, grid)
     draw_header(drawing, report)
     draw_signature(drawing, SIGNATURE_Y)
-    remarks = []
+    remarks = [] if tinted is None else [tinted]
     if derived:
         remarks.append(page_text("derived", lang, leads=", ".join(derived)))
     if plan.left_out:

@@ -8,14 +8,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_engine import vocabulary
+from ecg_engine.leads import standard_name
 from ecg_engine.report.drawing import Drawing, Text, segments
 from ecg_engine.report.layout import Cell, Grid, Plan, Row
 from ecg_engine.report.proof import draw_proofs
 from ecg_engine.report.typeface import name_shrunk, shrunk, text_width_mm
 from ecg_engine.report.words import note_words
 from ecg_engine.types import ABSENT, EcgReport, LeadMarks, LeadQuality, Note
+from ecg_engine.vocabulary import page_text
 
-__all__ = ["draw_grid", "draw_traces"]
+__all__ = ["draw_grid", "draw_saliency", "draw_traces"]
 
 THIN: Final = ("#f8d3cf", 0.1)
 THICK: Final = ("#eda29b", 0.2)
@@ -24,6 +27,8 @@ MARK: Final = ("#3d6aa8", 0.18)
 PACING: Final = ("#7b1fa2", 0.35)
 CLIPPED: Final = "#b00020"
 
+#: Tint of a second by its share of the largest fall of a score.
+_TINTS: Final = ((0.6, "#cfe0fb"), (0.25, "#e6effd"))
 _LABEL_PT: Final = 9.5
 _REASON_PT: Final = 7.5
 _PULSE_MV, _PULSE_S = 1.0, 0.2
@@ -46,6 +51,32 @@ def draw_grid(drawing: Drawing, grid: Grid) -> None:
         upright = np.column_stack((xs, np.full_like(xs, grid.top), xs, np.full_like(xs, bottom)))
         level = np.column_stack((np.full_like(ys, grid.left), ys, np.full_like(ys, right), ys))
         drawing.strokes(role, segments(np.vstack((upright, level))), colour, width)
+
+
+def draw_saliency(drawing: Drawing, plan: Plan, report: EcgReport) -> str | None:
+    """Tint, before the paper is drawn, the seconds that a model's score rests on; return what that means, if any."""
+    told = [score for score in report.scores if score.get("saliency")]
+    if not told:
+        return None
+    score = max(told, key=lambda one: float(one["score"]))
+    seen = score["saliency"]
+    top = max(max(row) for row in seen["drop"])
+    if top <= 0:
+        return None
+    drops = dict(zip(map(standard_name, seen["leads"]), seen["drop"], strict=True))
+    scale = plan.speed / report.fs
+    for row in plan.rows:
+        for cell in row.cells:
+            for i, drop in enumerate(drops.get(standard_name(cell.lead), ())):
+                tint = next((colour for share, colour in _TINTS if drop >= share * top), None)
+                first = (seen["start_s"] + i * seen["step_s"]) * report.fs
+                left = max(first, cell.start)
+                right = min(first + seen["step_s"] * report.fs, cell.stop)
+                if tint is not None and right > left:
+                    x = cell.x + (left - cell.start) * scale
+                    drawing.box("saliency", x, row.top, (right - left) * scale, row.bottom - row.top, fill=tint)
+    facts = {"model": score["model"], "label": vocabulary.score_text(score["label"], drawing.lang)}
+    return page_text("saliency", drawing.lang, **facts)
 
 
 def draw_traces(

@@ -177,9 +177,12 @@ def length_text(seconds: float, lang: str) -> str:
 def note_words(note: Note, lang: str) -> str:
     """Return a note's text; its code where the vocabulary lacks it, so that nothing is hidden."""
     try:
-        return _localised(vocabulary.note_text(note.code, lang, note.facts), lang)
+        text = _localised(vocabulary.note_text(note.code, lang, note.facts), lang)
     except InputError:
         return note.code
+    # The dot of a version is no decimal mark.
+    model = str(note.facts.get("model", ""))
+    return text.replace(_localised(model, lang), model) if model else text
 
 
 def reason_words(code: str, report: EcgReport, lang: str) -> str:

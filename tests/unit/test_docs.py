@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ecg_engine import vocabulary
+from ecg_engine.cli.modelling import models_app
 from ecg_engine.formats.registry import FORMATS
 from ecg_engine.interpretation.context import RULES
 from ecg_engine.interpretation.fusion import JOINS
@@ -108,3 +109,13 @@ def test_the_table_that_joins_scores_and_statements_is_described() -> None:
 def test_every_preparation_of_an_ecg_is_described() -> None:
     text = (DOCS / "models.md").read_text(encoding="utf-8")
     assert [name for name in PREPARATIONS if f"`{name}`" not in text] == []
+
+
+def test_every_command_for_models_is_described() -> None:
+    text = (DOCS / "models.md").read_text(encoding="utf-8")
+    for command in models_app.registered_commands:
+        name = command.name or getattr(command.callback, "__name__", "")
+        assert f"ecg-engine models {name}" in text
+        assert "Examples:" in (command.epilog or "")
+    for option in ("--card", "--labels", "--few", "--report", "--specificity", "--out", "--json"):
+        assert option in text

@@ -257,6 +257,8 @@ def test_a_score_that_no_rule_confirms_is_shown_and_raises_the_urgency(folder: P
     assert report.statements == before.statements
     page = render_bytes(report, ecg, "svg", lang=lang).decode()
     assert vocabulary.page_text("disagreements", lang) in page
+    assert "tiny_ecg 1.0" in page
+    assert ("0,95" if lang == "ru" else "0.95") in page
     again = ee.analyze_ecg(ecg, previous=report)
     assert again.urgency.level == "urgent"
 
@@ -267,3 +269,54 @@ def test_a_research_score_raises_nothing(folder: Path, ecg: Recording) -> None:
     report = ee.analyze_ecg(ecg)
     assert [s["report"] for s in report.scores if s["model"] == "tiny_ecg 1.0"] == ["research"]
     assert report.urgency.level == "routine"
+
+
+def test_saliency_is_what_a_second_of_a_lead_adds_to_the_logit(folder: Path) -> None:
+    # The tiny model's logit is the mean of the signal: a second of it adds its own sum over all samples.
+    ecg_models.put(folder, n_leads=2, limits='leads = ["I", "V1"]', labels={"MI": (0.0, 0.5, "default")})
+    x = np.zeros((2, 1000))
+    x[1, 300:400] = 2.0
+    recording = Recording(signal=x, fs=100, leads=("I", "V1"))
+    scores, _ = ecg_scores(recording, usable=("I", "V1"), saliency=True)
+    (mine,) = [s for s in scores if s["model"] == "tiny_ecg 1.0"]
+    seen = mine["saliency"]
+    assert (seen["start_s"], seen["step_s"], seen["leads"]) == (0.0, 1.0, ["I", "V1"])
+    drop = np.array(seen["drop"])
+    assert drop.shape == (2, 10)
+    assert drop[1, 3] == pytest.approx(2.0 * 100 / 2000, abs=1e-4)
+    drop[1, 3] = 0
+    assert not drop.any()
+    assert all("saliency" not in s for s in ecg_scores(recording, usable=("I", "V1"))[0])
+
+
+def test_saliency_of_a_longer_recording_begins_where_its_middle_does(folder: Path) -> None:
+    ecg_models.put(folder, labels={"MI": (1.0, 0.5, "default")})
+    scores, _ = ecg_scores(level(0.5, seconds=25), usable=ONE, saliency=True)
+    (mine,) = [s for s in scores if s["model"] == "tiny_ecg 1.0"]
+    assert mine["saliency"]["start_s"] == pytest.approx(7.5)
+    short, _ = ecg_scores(level(0.5, seconds=4), usable=ONE, saliency=True)
+    (mine,) = [s for s in short if s["model"] == "tiny_ecg 1.0"]
+    assert len(mine["saliency"]["drop"][0]) == 4
+
+
+@pytest.mark.parametrize("labels", [{"MI": (-3.0, 0.5, "default")}, {"MI": (3.0, 0.5, "research")}])
+def test_no_saliency_of_a_score_below_its_threshold_or_for_research(folder: Path, labels: dict[str, Any]) -> None:
+    ecg_models.put(folder, labels=labels)
+    scores, _ = ecg_scores(level(0.5), usable=ONE, saliency=True)
+    assert all("saliency" not in s for s in scores)
+
+
+@pytest.mark.parametrize("lang", ["en", "ru"])
+def test_the_page_tints_what_a_score_rests_on(folder: Path, ecg: Recording, lang: str) -> None:
+    ecg_models.put(folder, labels={"MI": (3.0, 0.5, "default")}, limits="max_leads = 12", n_samples=1000)
+    report = ee.analyze_ecg(ecg, saliency=True)
+    plain = report.to_dict(lang)
+    Draft202012Validator(report_schema()).validate(json.loads(json.dumps(plain)))
+    page = render_bytes(report, ecg, "svg", lang=lang).decode()
+    word = vocabulary.page_text("saliency", lang, model="tiny_ecg 1.0", label=vocabulary.score_text("MI", lang))
+    assert word in page
+    # The bumps of ten seconds weigh nearly alike, and in both leads: each second of I is tinted.
+    assert page.count('class="saliency"') >= 10
+    assert page.index('class="saliency"') < page.index('class="grid-1mm"') < page.index('class="trace"')
+    plainly = render_bytes(ee.analyze_ecg(ecg), ecg, "svg", lang=lang).decode()
+    assert word not in plainly and 'class="saliency"' not in plainly

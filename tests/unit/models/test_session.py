@@ -252,3 +252,25 @@ def test_a_network_of_outlines_has_no_labels(tmp_path: Path) -> None:
     assert load_model(str(card)).run(PICTURE)["logits"].shape == (1, 2)
     with pytest.raises(ModelError, match="at least one"):
         read_card(tiny.put(tmp_path, codes=(), outputs="logits = [1, 2]"))
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        'min_duration_s = "10"',
+        "age_min_years = true",
+        'leads = "II"',
+        "leads = []",
+        "leads = [1]",
+        'any_quality = "yes"',
+        "max_leads = nan",
+    ],
+)
+def test_limits_of_the_wrong_kind_are_refused(tmp_path: Path, limits: str) -> None:
+    with pytest.raises(ModelError, match=f"limits: {limits.split(' ')[0]}"):
+        read_card(ecg_models.put(tmp_path, limits=limits))
+
+
+def test_a_label_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="twice"):
+        read_card(tiny.put(tmp_path, codes=("abnormal", "abnormal")))
