@@ -73,19 +73,28 @@ def frontal(folder):
 def test_lungs_of_images_never_learnt_from(data):
     cases = unseen(data / "cxr" / "chest_anatomy")
     found = [(dice(a.right_lung, truth.right_lung), dice(a.left_lung, truth.left_lung)) for _, truth, _, _, a in cases]
-    assert np.mean(found) >= 0.92
+    assert np.mean(found) >= 0.94
+
+
+def test_hearts_of_images_never_learnt_from(data):
+    cases = unseen(data / "cxr" / "chest_anatomy")
+    found = [dice(a.heart, truth.heart) for _, truth, _, _, a in cases if a.heart.any()]
+    assert len(found) >= 0.7 * len(cases)
+    assert np.mean(found) >= 0.91
 
 
 def test_cardiothoracic_ratio_of_images_never_learnt_from(data):
-    errors = []
+    errors, bounds = [], []
     cases = unseen(data / "cxr" / "chest_anatomy")
     for radiograph, truth, _, inside, anatomy in cases:
         got = measure_anatomy(anatomy, inside=inside, shape=radiograph.shape, spacing_mm=None)
         lines = ctr_lines(truth)
         if "cardiothoracic_ratio" in got:
             errors.append(abs(got["cardiothoracic_ratio"] - lines.heart_width / lines.thorax_width))
+            bounds.append(got["cardiothoracic_ratio_error"])
     assert len(errors) >= 0.7 * len(cases)
-    assert np.mean(errors) <= 0.028  # a constant has 0.05
+    assert np.mean(errors) <= 0.025  # a constant has 0.05
+    assert np.mean(np.array(errors) <= bounds) >= 0.8  # said of nine in ten
 
 
 def test_lungs_and_what_confidence_says_of_them(data):
