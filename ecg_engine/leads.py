@@ -22,6 +22,7 @@ __all__ = [
     "derive_limb_leads",
     "display_order",
     "exchange_electrodes",
+    "named_leads",
     "standard_name",
 ]
 
@@ -192,3 +193,17 @@ def exchange_electrodes(
         elif becomes in known:
             out[name] = known[becomes] if sign > 0 else -known[becomes]
     return out
+
+
+def named_leads(leads: Sequence[str]) -> str:
+    """Return the names of leads in one phrase, a whole row of chest leads by its ends.
+
+    Examples
+    --------
+    >>> named_leads(("II", "V1", "V2", "V3", "V4", "V5", "V6"))
+    'II, V1–V6'
+    """
+    if set(PRECORDIAL_LEADS) <= set(leads):
+        ends = f"{PRECORDIAL_LEADS[0]}\N{EN DASH}{PRECORDIAL_LEADS[-1]}"
+        leads = [*(name for name in leads if name not in PRECORDIAL_LEADS), ends]
+    return ", ".join(leads)

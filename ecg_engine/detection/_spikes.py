@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection.pacing import BRIDGE_S, SPIKE_MV, SPIKE_NOISE, SPIKE_S
+from ecg_engine.detection.pacing import BRIDGE_S, LEAST_STEP_MV, SPIKE_MV, SPIKE_NOISE, SPIKE_S
 from ecg_engine.detection.parameters import QRS, samples
 from ecg_engine.kernels.pacing import next_spikes_into
 
@@ -31,6 +31,7 @@ class SpikeFinder:
         self._width, self._reach = samples(SPIKE_S, fs), samples(BRIDGE_S, fs)
         self._block = samples(QRS.begin_s, fs)
         self._least = 0.0 if floor_mv is None else SPIKE_MV
+        self._least_step = 0.0 if floor_mv is None else LEAST_STEP_MV
         self._at_least = 2 if n_leads >= 3 else 1
         self._next = np.ones(n_leads, np.int64)
         self._heights = np.zeros(n_leads)
@@ -74,7 +75,7 @@ class SpikeFinder:
         every = max(1, part.shape[1] // _JUDGED)
         for lead, row in enumerate(part):
             steps = np.abs(row[1::every][: (len(row) - 1) // every] - row[:-1:every][: (len(row) - 1) // every])
-            steps = steps[steps > 0.0]
+            steps = steps[(steps > 0.0) & (steps >= self._least_step)]
             usual = float(np.median(steps)) if steps.size else 0.0
             height = max(self._least, SPIKE_NOISE * usual)
             self._heights[lead] = height if height > 0.0 else np.inf

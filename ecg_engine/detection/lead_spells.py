@@ -36,6 +36,7 @@ def flag_seconds(
     table: NDArray[np.float64],
     limits: Sequence[tuple[float, ...]],
     fs: float,
+    stop: int | None = None,
 ) -> NDArray[np.uint8]:
     """Say of each second of each lead what is wrong with it.
 
@@ -49,6 +50,8 @@ def flag_seconds(
         What `limits_of` says of each lead of `filled`.
     fs : float
         Hz.
+    stop : int, optional
+        Clipping is looked for before this sample: behind it all leads are held.
 
     Returns
     -------
@@ -70,7 +73,7 @@ def flag_seconds(
     at_limit = np.zeros((n_leads, n_seconds), np.int64)
     for row, levels, counts in zip(filled, limits, at_limit, strict=True):
         for level in levels:
-            seconds_at_level_into(row, level, samples(QUALITY.clip_s, fs), fs, counts)
+            seconds_at_level_into(row[:stop], level, samples(QUALITY.clip_s, fs), fs, counts)
     saturated = (at_limit > 0.5 * lengths) | (flat & (np.abs(table[:, :, LEVEL]) > QUALITY.rail_mv))
     steps = np.abs(np.diff(table[:, :, LEVEL], axis=1, prepend=table[:, :1, LEVEL]))
     noisy = table[:, :, NOISE] > QUALITY.noise_mv

@@ -24,6 +24,8 @@ _ALIGN_S: Final = 0.03
 VOTERS: Final = 60
 #: The median beat, s before and after R.
 _BEFORE_S, _AFTER_S = 0.40, 0.60
+#: It reaches so far before the beats' own P onsets, s, where these lie before that: a P on the T of the beat before.
+_BEFORE_P_S: Final = 0.02
 #: Which of the intervals bounds it.
 _RR_QUANTILE: Final = 0.25
 #: Beats that go into it at most: more do not change it.
@@ -163,7 +165,7 @@ def median_and_singles(
     Returns
     -------
     tuple of MedianBeat and SingleBeats, or None
-        None without beats. It reaches 0.4 s before and 0.6 s after R, less where RR is shorter.
+        None without beats. It reaches 0.4 s before and 0.6 s after R, less where RR is shorter, but for the beats' P.
 
     Notes
     -----
@@ -181,7 +183,7 @@ def median_and_singles(
     part = np.ascontiguousarray(r_peaks[chosen])
     # Of uneven intervals the short ones rule: beyond them the next beat's P would be taken for a T.
     rr = float(np.quantile(np.diff(r_peaks), _RR_QUANTILE)) if len(r_peaks) > 1 else fs
-    before = min(samples(_BEFORE_S, fs), samples(0.45 * rr / fs, fs))
+    before = min(samples(_BEFORE_S, fs), max(samples(0.45 * rr / fs, fs), _p_reach(part, marks, chosen, fs)))
     after = min(samples(_AFTER_S, fs), samples(WAVES.t_rr_share * rr / fs, fs))
     aligned = align(np.ascontiguousarray(signal[votes]), part, fs=fs)
     beat = np.empty((len(signal), before + after))
@@ -196,6 +198,17 @@ def median_and_singles(
         if parts is not None:
             made, singles = replace(made, p_coherence=_coherence(parts)), replace(singles, before_qrs=parts)
     return (made if own is None else _as_singles(made, own, fs, votes)), singles
+
+
+def _p_reach(r_peaks: NDArray[np.int64], marks: NDArray[np.int64] | None, chosen: NDArray[np.int64], fs: float) -> int:
+    """Return how many samples before R the usual P of the single beats begins, and the level before it."""
+    if marks is None:
+        return 0
+    onsets = marks[chosen, _COLUMNS["p"][0]]
+    there = onsets != ABSENT
+    if np.mean(there) < _SINGLE_SHARE:
+        return 0
+    return round(float(np.median(r_peaks[there] - onsets[there]))) + samples(_BEFORE_P_S, fs)
 
 
 def altered_beat(singles: SingleBeats, *, noise_mv: NDArray[np.float64], rng: np.random.Generator) -> MedianBeat:

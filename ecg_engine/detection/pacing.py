@@ -19,6 +19,9 @@ BRIDGE_S: Final = 0.004
 SPIKE_MV: Final = 0.25
 #: Against the steepness of everything else in the lead (median absolute difference).
 SPIKE_NOISE: Final = 25.0
+#: Steps below half a microvolt, mV, are the rounding's: devices resolve 0.6 to 5 µV, and a lead that rests on one value
+#: of its converter rests no longer once it is resampled.
+LEAST_STEP_MV: Final = 0.0005
 #: Smaller spikes are told by their place: each beat has one, so long before R, s, at one time to so much, s, in so many
 #: of the beats. A wide QRS goes on for longer than the nearer limit.
 LOCKED_S: Final = (0.20, 0.05)
@@ -55,7 +58,8 @@ def find_pacing_spikes(signal: NDArray[np.float64], *, fs: float) -> NDArray[np.
             if len(row) < 200_000
             else np.abs(np.diff(row[:200_000]))
         )
-        usual = median_of_many(steps[steps > 0]) if (steps > 0).any() else 0.0
+        steps = steps[steps >= LEAST_STEP_MV]
+        usual = median_of_many(steps) if steps.size else 0.0
         out = np.empty(len(row) // width + 1, np.int64)
         height = max(SPIKE_MV, SPIKE_NOISE * usual)
         found.append(out[: spikes_into(np.ascontiguousarray(row), width, height, out)])
@@ -91,7 +95,7 @@ def find_locked_spikes(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], 
     sharp = np.empty((len(signal), *at.shape))
     for row, out in zip(signal, sharp, strict=True):
         steps = np.abs(np.diff(row[:200_000]))
-        steps = steps[steps > 0]
+        steps = steps[steps >= LEAST_STEP_MV]
         usual = float(np.median(steps)) if steps.size else np.inf
         np.abs(row[at] - 0.5 * (row[at - 1] + row[at + 1]), out=out)
         out /= max(usual, 1e-6)

@@ -58,7 +58,8 @@ def measure_quality(
     usual = np.sort(rows, axis=1)[:, rows.shape[1] // 2].tolist()
     limits = [limits_of(row, level) for row, level in zip(filled, usual, strict=True)]
     bare_seconds = seconds if bare is rows else seconds_of(bare, rate)
-    flags = flag_seconds(given, filled, mains.signal, bare_seconds, limits, fs)
+    stop = filled.shape[1] - held_at_end(filled, fs)
+    flags = flag_seconds(given, filled, mains.signal, bare_seconds, limits, fs, stop)
     by_lead = {}
     for i, name in enumerate(leads):
         lead = _Lead(
@@ -68,9 +69,23 @@ def measure_quality(
             rows=(rows[i], bare[i]),
             mains_mv=float(mains.amplitude_mv[i]),
             limits=limits[i],
+            stop=stop,
         )
         by_lead[name] = replace(_judge(lead, r_peaks, fs, rate), spells=spells_of(flags[i], given.shape[1] / fs))
     return overall_quality(by_lead, score=quality_score(rows, rate, seconds))
+
+
+def held_at_end(signal: NDArray[np.float64], fs: float) -> int:
+    """Return how many samples at the end all leads stand still at once, less than a flat lead's; 0 for one lead alone.
+
+    A device that fills the rest of its record with the last sample: that is no limit of an amplifier, however far from
+    the usual level the lead was then.
+    """
+    most = min(samples(QUALITY.flat_s, fs), signal.shape[1])
+    if len(signal) < 2:
+        return 0
+    moves = np.flatnonzero((signal[:, -most:] != signal[:, -1:]).any(axis=0))
+    return most - 1 - int(moves[-1]) if len(moves) else 0
 
 
 def overall_quality(by_lead: Mapping[str, LeadQuality], *, score: float = float("nan")) -> Quality:
@@ -85,7 +100,7 @@ def overall_quality(by_lead: Mapping[str, LeadQuality], *, score: float = float(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Lead:
-    """One lead: with NaN, without them, without mains, both at the coarse rate, its mains, its limits."""
+    """One lead: with NaN, without them, without mains, both at the coarse rate, its mains, its limits, its own end."""
 
     given: NDArray[np.float64]
     filled: NDArray[np.float64]
@@ -93,6 +108,7 @@ class _Lead:
     rows: tuple[NDArray[np.float64], NDArray[np.float64]]
     mains_mv: float
     limits: tuple[float, ...]
+    stop: int
 
 
 def _judge(lead: _Lead, r_peaks: NDArray[np.int64], fs: float, rate: float) -> LeadQuality:
@@ -107,7 +123,8 @@ def _judge(lead: _Lead, r_peaks: NDArray[np.int64], fs: float, rate: float) -> L
     if flat >= QUALITY.flat_share:
         return LeadQuality(usable=False, reasons=("flat",), gap_fraction=gap_share, flat_fraction=flat)
     shortest = samples(QUALITY.clip_s, fs)
-    clipped = float(sum(samples_at_level(lead.filled, level, shortest) for level in lead.limits)) / len(lead.filled)
+    own = lead.filled[: lead.stop]
+    clipped = float(sum(samples_at_level(own, level, shortest) for level in lead.limits)) / len(lead.filled)
     noise, swing = _noise_and_swing_mv(lead.without_mains, r_peaks, fs)
     wander = _wander_mv(filled, rate)
     reasons = []

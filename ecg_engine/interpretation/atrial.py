@@ -98,7 +98,7 @@ def supraventricular_tachycardia(c: Context) -> Statement | None:
     )
 
 
-def _leads_from_elsewhere(c: Context) -> bool:
+def leads_from_elsewhere(c: Context) -> bool:
     """Return whether even P waves of another axis than the sinus node's stand before the QRS."""
     if len(c.beats.r_peaks) < MIN_BEATS or not has_p(c) or c.get("p_axis_deg") is None:
         return False
@@ -112,7 +112,7 @@ def _leads_from_elsewhere(c: Context) -> bool:
 def atrial_rhythm(c: Context) -> Statement | None:
     """Even P waves before the QRS whose axis is not the sinus node's."""
     pr = c.get("pr_ms")
-    if not _leads_from_elsewhere(c) or pr is None or pr < JUNCTION_PR_MS:
+    if not leads_from_elsewhere(c) or pr is None or pr < JUNCTION_PR_MS:
         return None
     evidence = _facts(c, ("p_axis_deg", "pr_ms", "heart_rate_bpm"), "acc_svt_2015")
     return Statement(code="atrial_rhythm", certainty="probable", evidence=evidence)
@@ -124,7 +124,7 @@ def _from_junction(c: Context, code: str, slowest: float, fastest: float) -> Sta
         return None
     if len(c.beats.r_peaks) < 2 * MIN_BEATS or is_fibrillation(c) or is_flutter(c) or is_paced(c) or is_sinus(c):
         return None
-    inverted = _leads_from_elsewhere(c) and pr is not None and pr < JUNCTION_PR_MS and axis is not None and axis < 0
+    inverted = leads_from_elsewhere(c) and pr is not None and pr < JUNCTION_PR_MS and axis is not None and axis < 0
     if is_mostly_ventricular(c) or not (inverted or has_no_p(c)):
         return None
     codes = ("heart_rate_bpm", "p_share_percent", "p_coherence_percent", "p_axis_deg", "pr_ms", "qrs_ms")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ecg_engine.interpretation.atrial import leads_from_elsewhere
 from ecg_engine.interpretation.context import Context, fact, rule
 from ecg_engine.interpretation.rhythm import is_sinus
 from ecg_engine.types import Statement
@@ -15,9 +16,9 @@ PR_ERROR_MS: Final = 20.0
 
 @rule("conduction")
 def av_block_1(c: Context) -> Statement | None:
-    """PR above the limit of 200 ms by its error, 20 ms, in sinus rhythm."""
+    """PR above the limit of 200 ms by its error, 20 ms, in sinus or another atrial rhythm."""
     limit = c.limits.pr_long_ms + PR_ERROR_MS
     pr = c.get("pr_ms")
-    if pr is None or not c.limits.adult or not is_sinus(c) or pr < limit:
+    if pr is None or not c.limits.adult or pr < limit or not (is_sinus(c) or leads_from_elsewhere(c)):
         return None
     return Statement(code="av_block_1", evidence=(fact(c, "pr_ms", ">=", limit, source="minnesota"),))

@@ -105,17 +105,24 @@ def is_lbbb(c: Context) -> bool:
 
 
 def _is_classic_lbbb(c: Context) -> bool:
-    """Return whether V1 points down, I and V6 up without q, R peaks late and is notched.
+    """Return whether V1 and V2 are rS or QS, I and V6 point up without q, R peaks late and is notched.
 
+    A small r in V1 and V2 is what both sources begin with: a tall one is the septum's, which is then activated from
+    the left, or a delta wave.
     Below Strauss's width, where hypertrophy looks alike, two notched leads are asked for, and R peaks late in V5 and V6
     both, as the guideline has it; above it one lead of each is enough.
     """
-    if not is_left_shape(c):
+    if not is_left_shape(c) or not all(has_small_r(c, lead) for lead in ("V1", "V2") if is_measured(c, lead)):
         return False
     if (c.get("qrs_ms") or 0.0) >= c.limits.lbbb_strauss_ms:
         return len(notched_leads(c)) >= 1
     late = all((c.get("intrinsicoid_ms", lead) or 0.0) > LBBB_PEAK_MS for lead in ("V5", "V6"))
     return late and len(notched_leads(c)) >= STRAUSS_N
+
+
+def has_small_r(c: Context, lead: str) -> bool:
+    """Return whether a lead's QRS is an rS or a QS."""
+    return height(c, lead) < SMALL_R * depth(c, lead)
 
 
 def is_left_shape(c: Context) -> bool:
@@ -144,7 +151,7 @@ def is_strauss(c: Context) -> bool:
     qrs = c.get("qrs_ms")
     if qrs is None or qrs < c.limits.lbbb_strauss_ms or not is_measured(c, "V1", "V2", "I", "V6"):
         return False
-    right = all(height(c, lead) < SMALL_R * depth(c, lead) for lead in ("V1", "V2"))
+    right = all(has_small_r(c, lead) for lead in ("V1", "V2"))
     return right and net(c, "I") > 0 and _peaks_late(c) and len(notched_leads(c)) >= STRAUSS_N
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +15,12 @@ from ecg_engine.errors import ModelError
 
 __all__ = ["Calibration", "Label", "ModelCard", "read_card"]
 
-TASKS: Final = ("radiograph_gate", "radiograph_findings")
+TASKS: Final = ("radiograph_gate", "radiograph_findings", "radiograph_outlines", "ecg_scores")
+#: Tasks whose `labels` are what the model says.
+SCORING: Final = ("radiograph_findings", "ecg_scores")
 REPORTS: Final = ("default", "research")
+#: What a name and a version are made of: they are parts of files' names.
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +77,25 @@ class ModelCard:
     task : str
         One of `TASKS`.
     input_name, input_shape, preprocessing : str, tuple of int, str
-        What the graph takes, and how it is made.
+        What the graph takes, and how it is made: of an ECG the name of a preparation (`measurement.model_inputs`). The
+        first axis is the batch and 1; a 0 elsewhere stands for any length.
     outputs : mapping of str to tuple of int
         Names and shapes of what it gives.
     labels : tuple of Label
         In the order of the output ``logits``.
     limits : mapping
-        What it was made for: ``views``, ``age_min_years``, ``age_max_years``.
+        What it was made for: ``views``, ``age_min_years``, ``age_max_years``; of ECGs ``leads``, ``min_leads``,
+        ``max_leads``, ``min_duration_s``, ``max_duration_s``, ``min_fs_hz``, ``any_quality``.
+    extra_inputs : mapping of str to tuple of int
+        Names and shapes of what else the graph takes.
+    fs_hz : float, optional
+        Sampling frequency of the input, Hz.
+    units : str
+        Unit of the input.
     document : mapping
         Everything else on the card: data, licences, splits, figures, known failures, intended use.
+    card_sha256 : str
+        Of the card's text, which names the weights' hash: who knows it knows every score.
     """
 
     name: str
@@ -93,7 +109,11 @@ class ModelCard:
     outputs: Mapping[str, tuple[int, ...]]
     labels: tuple[Label, ...]
     limits: Mapping[str, Any] = field(default_factory=dict)
+    extra_inputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    fs_hz: float | None = None
+    units: str = ""
     document: Mapping[str, Any] = field(default_factory=dict)
+    card_sha256: str = ""
 
     @property
     def title(self) -> str:
@@ -110,34 +130,60 @@ def read_card(path: Path) -> ModelCard:
         It cannot be read, or lacks something.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = path.read_bytes()
+        document = tomllib.loads(raw.decode("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise ModelError(f"{path}: the card cannot be read ({exc}); mend it or name another") from exc
     try:
-        return _card(document, path)
+        return replace(_card(document, path), card_sha256=hashlib.sha256(raw).hexdigest())
     except (KeyError, TypeError, ValueError) as exc:
         raise ModelError(f"{path}: the card lacks or misstates {exc}; see docs/models.md for what it holds") from exc
 
 
 def _card(document: dict[str, Any], path: Path) -> ModelCard:
-    known = ("name", "version", "sha256", "weights", "task", "input", "outputs", "labels", "limits")
+    known = ("name", "version", "sha256", "weights", "task", "input", "extra_inputs", "outputs", "labels", "limits")
     task = str(document["task"])
     if task not in TASKS:
         raise ValueError(f"task: {task!r} is not one of {', '.join(TASKS)}")
+    labels = tuple(_label(entry) for entry in document.get("labels", ()))
+    if task in SCORING and not labels:
+        raise ValueError(f"labels: a model of task {task} has at least one")
+    given = document["input"]
+    fs_hz = None if given.get("fs_hz") is None else float(given["fs_hz"])
+    if fs_hz is not None and not (math.isfinite(fs_hz) and fs_hz > 0):
+        raise ValueError(f"fs_hz: {fs_hz:g} is no sampling frequency")
     return ModelCard(
-        name=str(document["name"]),
-        version=str(document["version"]),
+        name=_plain_name("name", document["name"]),
+        version=_plain_name("version", document["version"]),
         sha256=str(document["sha256"]).lower(),
         weights=path.parent / Path(str(document["weights"])).name,
         task=task,
-        input_name=str(document["input"]["name"]),
-        input_shape=tuple(int(n) for n in document["input"]["shape"]),
-        preprocessing=str(document["input"]["preprocessing"]),
-        outputs={str(name): tuple(int(n) for n in shape) for name, shape in document["outputs"].items()},
-        labels=tuple(_label(entry) for entry in document["labels"]),
+        input_name=str(given["name"]),
+        input_shape=_shape("input", given["shape"]),
+        preprocessing=str(given["preprocessing"]),
+        outputs={str(name): _shape(name, shape) for name, shape in document["outputs"].items()},
+        labels=labels,
         limits=dict(document.get("limits", {})),
+        extra_inputs={str(name): _shape(name, shape) for name, shape in document.get("extra_inputs", {}).items()},
+        fs_hz=fs_hz,
+        units=str(given.get("units", "")),
         document={key: value for key, value in document.items() if key not in known},
     )
+
+
+def _plain_name(key: str, said: object) -> str:
+    """Return a name or version that may stand in a file's name."""
+    name = str(said)
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{key}: {name!r} must be of letters, digits, '.', '_', '-'; it begins with a letter or digit")
+    return name
+
+
+def _shape(name: str, said: object) -> tuple[int, ...]:
+    shape = tuple(int(n) for n in said) if isinstance(said, list) else ()
+    if not shape or shape[0] != 1 or min(shape) < 0:
+        raise ValueError(f"shape of {name}: {said!r} must be a list such as [1, 12, 1000], the batch axis first and 1")
+    return shape
 
 
 def _label(entry: dict[str, Any]) -> Label:

@@ -1,13 +1,12 @@
-"""Sessions: weights checked against their card, loaded once a process, run on one thread."""
+"""Sessions: weights checked against their card, loaded once a process, run on one thread unless told otherwise."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.errors import ModelError
-from ecg_engine.models.card import ModelCard, read_card
+from ecg_engine.models.card import SCORING, ModelCard
 from ecg_engine.models.graph import read_graph
+from ecg_engine.models.library import card_of, package_folder, read_library, stamp, user_folder
 
-__all__ = ["Model", "Score", "load_model", "model_names", "user_folder"]
+__all__ = ["Model", "Score", "load_model", "model_names"]
 
 MIN_OPSET: Final = 11
+_CPU: Final = "CPUExecutionProvider"
 _STANDARD_DOMAINS: Final = frozenset({"", "ai.onnx"})
 
 
@@ -53,13 +54,15 @@ class Model:
         raw = _checked(card)
         import onnxruntime as ort
 
+        said, threads = asked_for()
+        providers = _providers(said, ort.get_available_providers())
         options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3
         # Spinning threads would take the other workers' time.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = ort.InferenceSession(raw, options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(raw, options, providers=providers)
         except Exception as exc:
             raise ModelError(
                 f"{card.title}: the runtime refuses {card.weights.name}: {_short(exc)}; export it again"
@@ -68,42 +71,88 @@ class Model:
 
     def _check_shapes(self) -> None:
         card = self.card
+        for tensor in self._session.get_inputs():
+            if tensor.type != "tensor(float)":
+                raise ModelError(f"{card.title}: takes {tensor.type} as {tensor.name!r}; export it for float32")
         takes = {i.name: i.shape for i in self._session.get_inputs()}
         gives = {o.name: o.shape for o in self._session.get_outputs()}
-        _agree(card, "input", takes, {card.input_name: card.input_shape})
+        said = {card.input_name: card.input_shape, **card.extra_inputs}
+        _agree(card, "input", takes, said)
         _agree(card, "output", gives, card.outputs)
+        unsaid = [name for name in takes if name not in said]
+        if unsaid:
+            raise ModelError(
+                f"{card.title}: the graph also takes {', '.join(map(repr, unsaid))}; name it under [extra_inputs]"
+            )
+        if card.task in SCORING and "logits" not in card.outputs:
+            raise ModelError(f"{card.title}: a model of task {card.task} gives an output 'logits'; mend the card")
+        shapes = [takes[name] for name in said] + [gives[name] for name in card.outputs]
+        #: Whether several inputs may be run at once.
+        self.takes_batches = all(not isinstance(shape[0], int) for shape in shapes)
         wide = card.outputs.get("logits", (0,))[-1]
         if card.labels and wide != len(card.labels):
             raise ModelError(
                 f"{card.title}: {len(card.labels)} labels on the card, {wide} logits in the graph; mend the card"
             )
 
-    def run(self, x: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Run one input.
+    def run(
+        self, x: NDArray[np.float32], *, extra: Mapping[str, NDArray[np.float32]] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
+        """Run one input, or several at once.
 
         Parameters
         ----------
         x : array
-            Of the card's input shape.
+            Of the card's input shape; its first axis may be any number of inputs where the graph leaves that open.
+        extra : mapping of str to array, optional
+            The card's other inputs, as many as `x` has.
 
         Returns
         -------
         dict of str to array
-            Every output of the card.
+            Every output of the card, first axis as of `x`.
 
         Raises
         ------
         ModelError
-            Another shape, or an output that is not finite.
+            Another shape, an input that is missing, or an output that is not finite.
         """
-        if x.shape != self.card.input_shape:
-            raise ModelError(f"{self.card.title}: takes {self.card.input_shape}, was given {x.shape}")
-        names = list(self.card.outputs)
-        found = dict(zip(names, self._session.run(names, {self.card.input_name: x}), strict=True))
+        card = self.card
+        given = {card.input_name: x, **(extra or {})}
+        said = {card.input_name: card.input_shape, **card.extra_inputs}
+        rows = max(1, len(x)) if self.takes_batches and x.ndim else 1
+        for name in [*said, *given]:
+            if name not in given or name not in said:
+                raise ModelError(f"{card.title}: takes {', '.join(said)}, was given {', '.join(given)}")
+            shape = given[name].shape
+            if not _fits(shape, (rows, *said[name][1:])):
+                raise ModelError(f"{card.title}: takes {said[name]} as {name}, was given {shape}")
+        names = list(card.outputs)
+        try:
+            values = self._session.run(names, given)
+        except Exception as exc:
+            raise ModelError(f"{card.title}: it fails on this input: {_short(exc)}; its score is left out") from exc
+        found = dict(zip(names, values, strict=True))
         for name, values in found.items():
             if not np.isfinite(values).all():
-                raise ModelError(f"{self.card.title}: output {name} is not finite; its score is left out")
+                raise ModelError(f"{card.title}: output {name} is not finite; its score is left out")
+            if card.task in SCORING and name == "logits" and values.shape != (len(x), len(card.labels)):
+                raise ModelError(f"{card.title}: gave logits of {values.shape}; export it again")
         return found
+
+    def run_batch(
+        self, x: NDArray[np.float32], *, extra: Mapping[str, NDArray[np.float32]] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
+        """Run any number of inputs: at once where the graph allows it, else one after the other; see `run`."""
+        if self.takes_batches or len(x) == 1:
+            return self.run(x, extra=extra)
+        if not len(x):
+            raise ModelError(f"{self.card.title}: was given no input")
+        parts = [
+            self.run(x[i : i + 1], extra={name: rows[i : i + 1] for name, rows in (extra or {}).items()})
+            for i in range(len(x))
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def scores(self, logits: NDArray[np.float32]) -> tuple[Score, ...]:
         """Return the calibrated score of each label of the card.
@@ -153,32 +202,34 @@ def _agree(card: ModelCard, what: str, found: Mapping[str, Any], said: Mapping[s
                 f"{card.title}: the graph has no {what} {name!r}, it has {', '.join(map(repr, found))}; mend the card"
             )
         actual = found[name]
-        fits = len(actual) == len(shape) and all(
-            not isinstance(a, int) or a == s for a, s in zip(actual, shape, strict=True)
-        )
-        if not fits:
+        if not _fits(actual, shape):
             raise ModelError(
                 f"{card.title}: {what} {name!r} is {list(actual)} in the graph, {list(shape)} on the card; "
                 "mend the card"
             )
 
 
+def _fits(found: Sequence[Any], said: Sequence[int]) -> bool:
+    """Return whether a shape is the card's; what is no number in the graph, or 0 on the card, may be any."""
+    return len(found) == len(said) and all(
+        not isinstance(a, int) or a == s or s == 0 for a, s in zip(found, said, strict=True)
+    )
+
+
+def _providers(said: str, there: Sequence[str]) -> list[str]:
+    """Return the providers that a session tries, the CPU's last."""
+    asked = [name for name in map(str.strip, said.split(",")) if name]
+    lacking = [name for name in asked if name not in there]
+    if lacking:
+        raise ModelError(
+            f"ECG_ENGINE_PROVIDERS: this onnxruntime has no {', '.join(lacking)}, it has {', '.join(there)}; "
+            "mend or unset it"
+        )
+    return [*(name for name in asked if name != _CPU), _CPU]
+
+
 def _short(exc: Exception) -> str:
     return " ".join(str(exc).split())[:200]
-
-
-def user_folder() -> Path:
-    """Return the folder of models that a hospital brings: ``ECG_ENGINE_MODELS``, or the user's data folder."""
-    said = os.environ.get("ECG_ENGINE_MODELS")
-    if said:
-        return Path(said)
-    from platformdirs import user_data_path
-
-    return user_data_path("ecg_engine", appauthor=False) / "models"
-
-
-def _folders() -> tuple[Path, ...]:
-    return Path(str(files("ecg_engine.models") / "weights")), user_folder()
 
 
 def model_names(task: str) -> tuple[str, ...]:
@@ -189,30 +240,56 @@ def model_names(task: str) -> tuple[str, ...]:
     ModelError
         A card cannot be read.
     """
-    found: dict[str, None] = {}
-    for folder in _folders():
-        for path in sorted(folder.glob("*.toml")):
-            if read_card(path).task == task:
-                found[path.stem] = None
-    return tuple(found)
+    library = read_library()
+    for fault in library.faults.values():
+        raise ModelError(fault)
+    return tuple(one.card.name for one in library.active(task))
 
 
 def load_model(name: str) -> Model:
-    """Return a model by the name of its card, or by the path of one; loaded once a process.
+    """Return a model by its name, by name and version, or by the path of its card; loaded once a process.
+
+    Parameters
+    ----------
+    name : str
+        A name alone is the version that counts (`library.Library.active`).
 
     Raises
     ------
     ModelError
         There is none, or it does not fit its card.
     """
-    for folder in _folders():
-        if (folder / f"{name}.toml").is_file():
-            return _loaded(str(folder / f"{name}.toml"))
+    found = read_library().find(name)
+    if found is not None:
+        return _loaded(found.path)
     if name.endswith(".toml") and Path(name).is_file():
-        return _loaded(str(Path(name).resolve()))
-    raise ModelError(f"model {name!r}: no card {name}.toml in {' or '.join(map(str, _folders()))}")
+        return _loaded(Path(name).resolve())
+    raise ModelError(f"model {name!r}: no card of it in {package_folder()} or {user_folder()}")
+
+
+def _loaded(path: Path) -> Model:
+    card = card_of(path)
+    return _kept(str(path), stamp(path), stamp(card.weights), *asked_for())
 
 
 @lru_cache(maxsize=16)
-def _loaded(card_path: str) -> Model:
-    return Model(read_card(Path(card_path)))
+def _kept(path: str, _card: tuple[int, int], _weights: tuple[int, int], _providers: str, _threads: int) -> Model:
+    return Model(card_of(Path(path)))
+
+
+def asked_for() -> tuple[str, int]:
+    """Return the execution providers and the threads that the environment asks for.
+
+    ``ECG_ENGINE_PROVIDERS`` names providers of onnxruntime in the order in which they are tried
+    (``CUDAExecutionProvider``), with commas between; the CPU's stands behind them. ``ECG_ENGINE_MODEL_THREADS`` is the
+    number of threads of a session, 1 where it is not set.
+
+    Raises
+    ------
+    ModelError
+        No number of threads.
+    """
+    threads = os.environ.get("ECG_ENGINE_MODEL_THREADS", "1")
+    if not threads.isdigit() or not 1 <= int(threads) <= 256:
+        raise ModelError(f"ECG_ENGINE_MODEL_THREADS: {threads!r} is no number of threads, 1 to 256; mend or unset it")
+    return os.environ.get("ECG_ENGINE_PROVIDERS", ""), int(threads)

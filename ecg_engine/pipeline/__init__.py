@@ -6,20 +6,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ecg_engine.measurement.scores import ecg_model_hashes
     from ecg_engine.pipeline.ecg import analyze_ecg, decode_file, with_patient
     from ecg_engine.pipeline.keys import job_key
     from ecg_engine.pipeline.radiographs import analyze_radiograph, analyze_study, model_hashes, triage_study
 
 # A worker that triages imports nothing of ECGs, and the other way round.
 _WHERE = {
-    "analyze_ecg": "ecg",
-    "analyze_radiograph": "radiographs",
-    "analyze_study": "radiographs",
-    "decode_file": "ecg",
-    "job_key": "keys",
-    "model_hashes": "radiographs",
-    "triage_study": "radiographs",
-    "with_patient": "ecg",
+    "analyze_ecg": "pipeline.ecg",
+    "analyze_radiograph": "pipeline.radiographs",
+    "analyze_study": "pipeline.radiographs",
+    "decode_file": "pipeline.ecg",
+    "ecg_model_hashes": "measurement.scores",
+    "job_key": "pipeline.keys",
+    "model_hashes": "pipeline.radiographs",
+    "triage_study": "pipeline.radiographs",
+    "with_patient": "pipeline.ecg",
 }
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "analyze_radiograph",
     "analyze_study",
     "decode_file",
+    "ecg_model_hashes",
     "job_key",
     "model_hashes",
     "triage_study",
@@ -36,7 +39,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _WHERE:
-        value = getattr(import_module(f"ecg_engine.pipeline.{_WHERE[name]}"), name)
+        value = getattr(import_module(f"ecg_engine.{_WHERE[name]}"), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'ecg_engine.pipeline' has no attribute {name!r}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from ecg_engine.interpretation import Context, interpret
 from ecg_engine.interpretation.limits import limits_for
 from ecg_engine.interpretation.normal_limits import normal_limits
 from ecg_engine.interpretation.ventricular import RUN_BPM
-from ecg_engine.leads import PRECORDIAL_LEADS, STANDARD_LEADS
+from ecg_engine.leads import STANDARD_LEADS, named_leads
 from ecg_engine.measurement import measure_electrodes, measure_global, measure_leads, measure_voltages
 from ecg_engine.measurement.global_measures import P_COHERENCE_PERCENT
 from ecg_engine.types import ABSENT, Beats, Delineation, Measurements, Note, Quality, Recording, Statement
@@ -255,20 +254,12 @@ def _of_missing_leads(context: Context) -> list[Note]:
     missing = [name for name in STANDARD_LEADS if name not in usable]
     if not usable or not missing:
         return []
-    facts = {"missing": _named(missing)}
+    facts = {"missing": named_leads(missing)}
     notes = [Note(stage="interpretation", code="territory_needs_leads", facts=facts)]
     lacking = [name for name in BLOCK_LEADS if name in missing]
     if lacking and (context.get("qrs_ms") or 0.0) >= context.limits.qrs_wide_ms:
-        notes.append(Note(stage="interpretation", code="block_needs_leads", facts={"missing": _named(lacking)}))
+        notes.append(Note(stage="interpretation", code="block_needs_leads", facts={"missing": named_leads(lacking)}))
     return notes
-
-
-def _named(leads: Sequence[str]) -> str:
-    """Return the names of leads in one phrase, a whole row of chest leads by its ends."""
-    if set(PRECORDIAL_LEADS) <= set(leads):
-        ends = f"{PRECORDIAL_LEADS[0]}\N{EN DASH}{PRECORDIAL_LEADS[-1]}"
-        leads = [*(name for name in leads if name not in PRECORDIAL_LEADS), ends]
-    return ", ".join(leads)
 
 
 def _add_notes(notes: list[Note], context: Context, judged: tuple[str, ...]) -> None:

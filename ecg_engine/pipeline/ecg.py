@@ -17,6 +17,7 @@ from ecg_engine.interpretation.clinical import clinical_notes
 from ecg_engine.interpretation.ecg_comparison import compare_ecg
 from ecg_engine.interpretation.stability import with_stability
 from ecg_engine.measurement.long import LONG_S, summarise
+from ecg_engine.measurement.scores import ecg_scores
 from ecg_engine.pipeline._ecg_context import Judged, fast_ventricular, judge, statements_of
 from ecg_engine.pipeline._plain import plain_patient
 from ecg_engine.pipeline.corrections import correction_notes, known_kinds, with_marks
@@ -82,6 +83,12 @@ def analyze_ecg(
     if stability_n:
         counts = count_readings(recording, seen, stability_n, corrections=put_right)
         statements = with_stability(said, counts, stability_n)
+    scores, score_notes = ecg_scores(
+        recording,
+        usable=judged.context.quality.usable_leads,
+        unscorable=judged.judged,
+        measured=judged.context.measurements.overall,
+    )
     report = EcgReport(
         fs=recording.fs,
         leads=recording.leads,
@@ -97,11 +104,13 @@ def analyze_ecg(
         statements=statements,
         # What altered readings do not say again presses as much: it may be there.
         urgency=judge_urgency(judged.context, said, judged=judged.judged),
+        scores=scores,
         notes=(
             *correction_notes(put_right),
             *clinical_notes(judged.context, said),
             *judged.notes,
             *_qtc_notes(judged, said),
+            *score_notes,
             *advise(said, seen.leads),
         ),
         filters_applied=_applied(seen),

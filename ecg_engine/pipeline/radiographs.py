@@ -233,7 +233,7 @@ def _first_known(facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def model_hashes() -> tuple[str, ...]:
-    """Return the hashes of the models that a triage uses, for `job_key`.
+    """Return the hashes of the cards of the models that a triage uses, for `job_key`; each names its weights' hash.
 
     Raises
     ------
@@ -242,7 +242,7 @@ def model_hashes() -> tuple[str, ...]:
     """
     from ecg_engine.models import load_model
 
-    return (load_model(GATE_MODEL).card.sha256, *(model.card.sha256 for model in models_for_findings()))
+    return (load_model(GATE_MODEL).card.card_sha256, *(model.card.card_sha256 for model in models_for_findings()))
 
 
 # --------------------------------------------------------------------------------------------------------------- files

@@ -40,6 +40,8 @@ _FIRST_COLUMN, _COLUMN_GAP = 36.5, 1.5
 #: Size of the normal limits behind a value, pt.
 _NORMAL_PT = 5.5
 _TITLE_Y, _PATIENT_Y, _BODY_Y, _BODY_END = 6.0, 14.0, 24.6, 57.3
+#: So many scores of a kind are shown even where none reaches its threshold.
+_LEAST_SCORES: Final = 3
 _RULE: Final = "#777777"
 _ALARM: Final = "#a00018"
 
@@ -253,8 +255,7 @@ def _draw_notes(drawing: Drawing, report: EcgReport) -> None:
     noted = [Note(stage="quality", code=code) for code in quality if code not in known] + noted
     paragraphs += [(Run(text=f"• {words}"),) for words in dict.fromkeys(_noted_words(n, report, lang) for n in noted)]
     if report.scores:
-        scores = ", ".join(_score(score, lang) for score in report.scores)
-        paragraphs.append((Run(text=f"{page_text('scores', lang)}:", bold=True), Run(text=scores)))
+        paragraphs += _score_paragraphs(report, lang)
     device = "; ".join(map(str, report.source.get("statements") or ()))
     if device:
         paragraphs.append((Run(text=f"{page_text('device_says', lang)}:", bold=True), Run(text=device, colour=GREY)))
@@ -268,9 +269,28 @@ def _noted_words(note: Note, report: EcgReport, lang: str) -> str:
     return note_words(note, lang) if note.facts else reason_words(note.code, report, lang)
 
 
+def _score_paragraphs(report: EcgReport, lang: str) -> list[Paragraph]:
+    """Return the scores that count and, in grey, those for research, the highest first."""
+    paragraphs: list[Paragraph] = []
+    for key, kept, colour in (("scores", "default", "#000000"), ("research_scores", "research", GREY)):
+        some = [score for score in report.scores if score.get("report", "research") == kept]
+        if some:
+            some.sort(key=lambda score: -float(score["score"] or 0.0))
+            some = [one for i, one in enumerate(some) if i < _LEAST_SCORES or _is_above(one)]
+            words = ", ".join(_score(score, lang) for score in some)
+            paragraphs.append((Run(text=f"{page_text(key, lang)}:", bold=True), Run(text=words, colour=colour)))
+    return paragraphs
+
+
+def _is_above(score: Any) -> bool:
+    value, threshold = score.get("score"), score.get("threshold")
+    return value is not None and threshold is not None and float(value) >= float(threshold)
+
+
 def _score(score: Any, lang: str) -> str:
     value = score.get("score")
-    return f"{score.get('label', '')} {number(float(value), 2, lang) if value is not None else DASH}".strip()
+    words = vocabulary.score_text(str(score.get("label", "")), lang)
+    return f"{words} {number(float(value), 2, lang) if value is not None else DASH}".strip()
 
 
 def draw_signature(drawing: Drawing, y: float) -> None:

@@ -63,7 +63,7 @@ def ecg_report_to_dict(report: EcgReport, lang: str) -> dict[str, Any]:
         "statements": [_statement(s, lang) for s in report.statements],
         "stability_n": report.stability_n,
         "comparison": None if report.comparison is None else _comparison(report.comparison, lang),
-        "scores": [dict(score) for score in report.scores],
+        "scores": [{**score, "text": vocabulary.score_text(score["label"], lang)} for score in report.scores],
         "urgency": {
             "level": report.urgency.level,
             "because": list(report.urgency.because),

@@ -1,8 +1,8 @@
 """Codes and their texts in English and Russian, units, and the codes of other systems: data tables, a leaf.
 
 The tables are the TOML files beside this module: ``statements``, ``quantities``, ``notes``, ``sources``, ``page``,
-``drugs``, ``holter``; of radiographs ``findings``, ``body_parts``, ``phrases``, whose words are put together in
-`wording`, and ``summary``.
+``drugs``, ``holter``, ``scores``; of radiographs ``findings``, ``body_parts``, ``phrases``, whose words are put
+together in `wording`, and ``summary``.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ __all__ = [
     "phrases",
     "quantities",
     "quantity",
+    "score_text",
     "source",
     "statement",
     "statements",
@@ -199,6 +200,22 @@ def finding(code: str) -> FindingTerm:
 def findings() -> tuple[str, ...]:
     """Return every finding code of the table, in the order in which a conclusion lists them."""
     return tuple(_table("findings"))
+
+
+@cache
+def score_text(label: str, lang: str) -> str:
+    """Return what the label of an ECG model says; one that is in no table (a hospital's own model) is its own text.
+
+    Examples
+    --------
+    >>> score_text("MI", "en"), score_text("lbbb_complete", "en"), score_text("scoliosis", "ru")
+    ('Myocardial infarction', 'Complete left bundle branch block', 'scoliosis')
+    """
+    _check_lang(lang)
+    if label in _table("statements"):
+        return statement(label).text[lang]
+    said: str = _table("scores").get(label, {}).get(lang, label)
+    return said
 
 
 @cache

@@ -23,7 +23,7 @@ from ecg_engine.formats.registry import FORMATS
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "ecg_engine"
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py"))
-TABLES = ("holter", "notes", "page", "quantities", "statements")
+TABLES = ("holter", "notes", "page", "quantities", "scores", "statements")
 
 
 def table(name: str) -> dict[str, Any]:

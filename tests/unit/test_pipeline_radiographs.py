@@ -11,7 +11,7 @@ import pytest
 
 import ecg_engine as ee
 from ecg_engine.errors import InputError, ModelError
-from ecg_engine.models import session
+from ecg_engine.models import library
 from ecg_engine.pipeline import job_key, model_hashes, triage_study
 from ecg_engine.report.json import radiograph_schema, study_schema
 from ecg_engine.settings import DecodeSettings, TriageSettings
@@ -143,7 +143,7 @@ def test_a_study_of_broken_files_has_no_report(tmp_path: Path) -> None:
 
 
 def test_without_the_gates_network_nothing_is_scored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(session, "_folders", lambda: (tmp_path,))
+    monkeypatch.setattr(library, "_folders", lambda: (("user", tmp_path),))
     with pytest.raises(ModelError, match="chest_gate"):
         ee.analyze_radiograph(frontal())
 

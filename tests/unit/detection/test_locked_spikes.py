@@ -38,6 +38,17 @@ def test_no_spikes_without_a_pacemaker(name, rng):
     assert not len(find_locked_spikes(signal, truth.samples("r_peak"), fs=FS))
 
 
+def test_a_lead_that_rests_on_one_value_is_no_steeper_once_it_carries_rounding_errors(rng):
+    """Of a converter that resolves 5 µV: a tick of 30 µV before each R is no spike, whatever a resampling adds."""
+    signal, truth = simulate(PRESETS["normal"], fs=FS, duration_s=10, rng=rng)
+    r = truth.samples("r_peak")[1:-1]
+    signal[:, r - 60] += 0.03
+    coarse = np.round(signal / 0.005) * 0.005
+    assert np.mean(np.diff(coarse) == 0) > 0.3
+    assert not len(find_locked_spikes(coarse, r, fs=FS))
+    assert not len(find_locked_spikes(coarse + 1e-9 * rng.standard_normal(signal.shape), r, fs=FS))
+
+
 def test_slow_sampling_shows_none(rng):
     signal, truth = paced(1.3, rng)
     assert not len(find_locked_spikes(np.ascontiguousarray(signal[:, ::2]), truth.samples("r_peak") // 2, fs=FS / 2))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import ecg_engine as ee
 from ecg_engine.detection import classify_beats, detect_r_peaks, measure_quality, median_beat
 from ecg_engine.detection.pacing import find_pacing_spikes
 from tests.reference.ecg_model import LEADS, PRESETS, EcgSpec, Noise, simulate
@@ -172,3 +173,13 @@ def test_a_spike_in_one_lead_of_twelve_is_no_pacing(leads, n_spikes):
     for lead in leads:
         signal[lead, at] += 2.0
     assert len(find_pacing_spikes(signal, fs=500.0)) == n_spikes
+
+
+@pytest.mark.parametrize("pr_ms", [230.0, 280.0])
+def test_the_median_beat_reaches_to_a_p_on_the_t_before(pr_ms, rng):
+    """A first-degree block at 98 per minute: P lies farther before R than half of RR less the QRS."""
+    spec = replace(PRESETS["normal"], heart_rate_bpm=98.0, pr_ms=pr_ms, rsa=0.0)
+    signal, _ = simulate(spec, fs=500.0, duration_s=10, rng=rng)
+    report = ee.analyze_ecg(ee.Recording(signal=signal, fs=500.0, leads=LEADS))
+    assert report.measurements.get("pr_ms") == pytest.approx(pr_ms, abs=12)
+    assert "av_block_1" in {s.code for s in report.statements}

@@ -53,6 +53,20 @@ def test_a_lead_that_turns_bad_is_named_with_its_time(kind):
     assert all(not quality.by_lead[name].spells for name in LEADS if name != "V4")
 
 
+def test_a_record_filled_up_with_its_last_sample_is_not_clipped():
+    """PTB-XL ends so: all leads rest on their last sample for 0.1 s, wherever it was."""
+    signal = model()
+    signal[9, -200:] += np.linspace(0, 4, 200)
+    signal[:, -60:] = signal[:, -61:-60]
+    lead = judged(signal).by_lead["V4"]
+    assert lead.usable and "clipped" not in {s.reason for s in lead.spells} | set(lead.reasons)
+    # One lead that rests alone is at a limit.
+    alone = model()
+    alone[9, -200:] += np.linspace(0, 4, 200)
+    alone[9, -60:] = alone[9].max()
+    assert "clipped" in judged(alone).by_lead["V4"].reasons
+
+
 def test_clipped_seconds_are_those_of_the_tops_cut_off():
     signal = model()
     signal[9, 3000:] = np.minimum(signal[9, 3000:], 0.4)

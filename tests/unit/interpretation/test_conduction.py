@@ -91,6 +91,19 @@ def test_strauss_asks_for_two_notched_leads():
     assert said(context(by_lead=none, qrs_ms=150.0)) & SHAPES == {"ivcd"}
 
 
+@pytest.mark.parametrize(("r_mv", "shape"), [(0.55, "lbbb_complete"), (0.65, "ivcd")])
+def test_r_of_v2_is_small_in_left_bundle_branch_block(r_mv, shape):
+    """QS or rS in V1 and V2 (Strauss 2011): a tall r of V2 before an S of 1.2 mV is the septum's or a delta wave."""
+    c = context(by_lead=leads(LEFT, {"V2": {"r_mv": r_mv}}), qrs_ms=150.0)
+    assert said(c) & SHAPES == {shape}
+
+
+def test_v2_that_is_not_connected_says_nothing_against_left_bundle_branch_block():
+    by_lead = leads(LEFT)
+    del by_lead["V2"]
+    assert said(context(by_lead=by_lead, qrs_ms=150.0)) & SHAPES == {"lbbb_complete"}
+
+
 def test_q_of_an_infarction_speaks_against_the_classic_criteria_and_not_against_strauss():
     q = leads(LEFT, {"V6": {"q_mv": -0.1}})
     assert certainty(context(by_lead=q, qrs_ms=150.0), "lbbb_complete") == "definite"
@@ -177,13 +190,19 @@ SLOW = {lead: {"upstroke_ms": 70.0} for lead in STANDARD_LEADS}
     [
         ({"pr_ms": 110.0, "qrs_ms": 130.0}, SLOW, "probable"),
         ({"pr_ms": 125.0, "qrs_ms": 130.0}, SLOW, "possible"),
-        ({"pr_ms": 130.0, "qrs_ms": 130.0}, SLOW, None),
+        ({"pr_ms": 139.0, "qrs_ms": 130.0}, SLOW, "possible"),
+        ({"pr_ms": 140.0, "qrs_ms": 130.0}, SLOW, None),
         ({"pr_ms": 110.0, "qrs_ms": 119.0}, SLOW, None),
         ({"pr_ms": 110.0, "qrs_ms": 130.0}, {}, None),
     ],
 )
 def test_preexcitation_is_a_short_pr_with_a_wide_qrs_that_begins_slowly(measured, slow, expected):
     assert certainty(context(by_lead=leads(slow), **measured), "preexcitation") == expected
+
+
+def test_a_qrs_of_left_bundle_branch_block_begins_slowly_too():
+    found = said(context(by_lead=leads(LEFT, SLOW), pr_ms=130.0, qrs_ms=150.0))
+    assert "lbbb_complete" in found and "preexcitation" not in found
 
 
 def test_preexcitation_leaves_no_block_axis_or_hypertrophy():

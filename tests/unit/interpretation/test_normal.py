@@ -32,7 +32,7 @@ def test_sinus_rhythm_with_everything_within_its_limits_is_normal():
         {"pr_ms": 220.0},
         {"pr_ms": 105.0},
         {"qrs_ms": 120.0},
-        {"qtc_fridericia_ms": 455.0},
+        {"qtc_fridericia_ms": 461.0},
         {"qrs_axis_deg": -36.0},
         {"qrs_axis_deg": 100.0},
     ],
@@ -55,6 +55,26 @@ def test_low_t_counts_in_two_leads():
     low = {"t_mv": 0.05}
     assert is_normal(leads(I=low))
     assert not is_normal(leads(V5=low, V6=low))
+
+
+@pytest.mark.parametrize("lead", ["II", "V4", "V5", "V6"])
+def test_a_flat_t_is_not_normal(lead):
+    """Flat is within 0.1 mV of zero beside an R of 0.3 mV (AHA/ACCF/HRS 2009, part IV)."""
+    assert not is_normal(leads(**{lead: {"t_mv": 0.09}}))
+    assert is_normal(leads(**{lead: {"t_mv": 0.11}}))
+    assert is_normal(leads(**{lead: {"t_mv": 0.09, "r_mv": 0.25}}))
+
+
+@pytest.mark.parametrize(("lead", "r_mv", "normal"), [("V2", 0.1, False), ("V2", 0.11, True), ("V3", 0.2, False),
+                                                       ("V3", 0.21, True)])  # fmt: skip
+def test_r_that_does_not_grow_is_not_normal(lead, r_mv, normal):
+    """What scores as a scar by Wagner 1982: R of V2 up to 0.1 mV, of V3 up to 0.2 mV."""
+    assert is_normal(leads(**{lead: {"r_mv": r_mv}})) == normal
+
+
+@pytest.mark.parametrize(("r2_mv", "normal"), [(0.1, False), (0.09, True)])
+def test_a_second_r_of_v1_is_not_normal(r2_mv, normal):
+    assert is_normal(leads(V1={"r2_mv": r2_mv})) == normal
 
 
 @pytest.mark.parametrize(("lead", "normal"), [("V5", False), ("II", False), ("aVR", True), ("V1", True)])

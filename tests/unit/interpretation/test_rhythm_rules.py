@@ -124,6 +124,8 @@ def inverted(mv: float) -> dict[str, dict[str, float]]:
 
 def test_inverted_p_comes_from_the_atria_or_the_junction_by_its_distance():
     assert "atrial_rhythm" in said(context(p_axis_deg=-80.0, pr_ms=140.0, by_lead=inverted(-0.1)))
+    # A block is one wherever the atria begin (ACC/AHA/HRS 2018: each P conducted, PR above 200 ms).
+    assert {"atrial_rhythm", "av_block_1"} <= said(context(p_axis_deg=-80.0, pr_ms=240.0, by_lead=inverted(-0.1)))
     assert "accelerated_junctional_rhythm" in said(context(p_axis_deg=-80.0, pr_ms=100.0, by_lead=inverted(-0.1)))
     assert "sinus_rhythm" in said(context(p_axis_deg=-80.0, pr_ms=140.0, by_lead=inverted(-0.02))), "it shows no axis"
 

@@ -15,6 +15,7 @@ import pytest
 from ecg_engine.errors import ModelError
 from ecg_engine.models import load_model, model_names, read_card
 from ecg_engine.models.graph import read_graph
+from tests.unit.models import ecg_models
 
 
 def _tiny() -> ModuleType:
@@ -155,3 +156,99 @@ def test_a_graph_that_breaks_off_is_an_error(cut: int) -> None:
     raw = tiny.graph().SerializeToString()
     with pytest.raises(ModelError):
         read_graph(raw[:-cut])
+
+
+def test_a_graph_with_an_open_batch_axis_runs_many_at_once_as_one_by_one(tmp_path: Path) -> None:
+    model = load_model(str(ecg_models.put(tmp_path, labels={"a": (0.0, 0.5, "default"), "b": (1.0, 0.5, "default")})))
+    x = np.random.default_rng(0).normal(size=(5, 1, 1000)).astype(np.float32)
+    at_once = model.run(x)["logits"]
+    assert at_once.shape == (5, 2)
+    for i in range(5):
+        assert np.allclose(at_once[i], model.run(x[i : i + 1])["logits"], atol=1e-6)
+    assert np.allclose(at_once[:, 1] - at_once[:, 0], 1.0)
+
+
+def test_a_graph_made_for_one_runs_a_batch_one_after_the_other(tmp_path: Path) -> None:
+    model = load_model(str(tiny.put(tmp_path)))
+    x = np.stack([PICTURE[0] * i for i in range(3)])
+    with pytest.raises(ModelError, match="was given"):
+        model.run(x)
+    assert model.run_batch(x)["logits"][:, 0].tolist() == [0.0, 0.5, 1.0]
+    with pytest.raises(ModelError, match="no input"):
+        model.run_batch(x[:0])
+
+
+def test_other_inputs_are_those_of_the_card(tmp_path: Path) -> None:
+    card = ecg_models.put(tmp_path, model=ecg_models.graph(extra=True), extra="[extra_inputs]\nage = [1, 1]")
+    model = load_model(str(card))
+    x, age = np.zeros((2, 1, 1000), np.float32), np.array([[0.25], [0.5]], np.float32)
+    assert model.run(x, extra={"age": age})["logits"].tolist() == [[0.25], [0.5]]
+    for wrong in ({}, {"sex": age}, {"age": age[:1]}, {"age": age, "sex": age}):
+        with pytest.raises(ModelError, match="tiny_ecg"):
+            model.run(x, extra=wrong)
+
+
+def test_an_input_of_any_length_is_0_on_the_card(tmp_path: Path) -> None:
+    card = ecg_models.put(tmp_path, model=ecg_models.graph(n_samples="n"), n_samples=0)  # type: ignore[arg-type]
+    model = load_model(str(card))
+    assert model.run(np.ones((1, 1, 77), np.float32))["logits"].tolist() == [[1.0]]
+    with pytest.raises(ModelError):
+        model.run(np.ones((1, 2, 77), np.float32))
+
+
+def test_the_highest_version_counts_and_the_others_keep_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ECG_ENGINE_MODELS", str(tmp_path))
+    for version in ("1.9", "1.10", "0.5"):
+        ecg_models.put(tmp_path, version=version, file=f"tiny_ecg-{version}")
+    assert model_names("ecg_scores").count("tiny_ecg") == 1
+    assert load_model("tiny_ecg").card.version == "1.10"
+    assert load_model("tiny_ecg 0.5").card.version == "0.5"
+    assert load_model("tiny_ecg-1.9").card.version == "1.9"
+
+
+def test_a_model_of_the_users_folder_replaces_the_packages_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ECG_ENGINE_MODELS", str(tmp_path))
+    shipped = load_model("chest_findings").card
+    tiny.put(tmp_path, name="chest_findings")
+    assert load_model("chest_findings").card.sha256 != shipped.sha256
+    assert model_names("radiograph_findings").count("chest_findings") == 1
+
+
+def test_a_model_that_is_changed_on_disk_is_loaded_again(tmp_path: Path) -> None:
+    card = ecg_models.put(tmp_path)
+    assert load_model(str(card)).run(np.zeros((1, 1, 1000), np.float32))["logits"].item() == 0.0
+    ecg_models.put(tmp_path, version="1.1", labels={"atrial_fibrillation": (2.0, 0.5, "default")})
+    assert load_model(str(card)).run(np.zeros((1, 1, 1000), np.float32))["logits"].item() == 2.0
+
+
+def test_the_environment_names_providers_and_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = str(ecg_models.put(tmp_path))
+    monkeypatch.setenv("ECG_ENGINE_PROVIDERS", "CPUExecutionProvider")
+    monkeypatch.setenv("ECG_ENGINE_MODEL_THREADS", "2")
+    assert load_model(card).run(np.zeros((1, 1, 1000), np.float32))["logits"].shape == (1, 1)
+    monkeypatch.setenv("ECG_ENGINE_PROVIDERS", "NoSuchProvider")
+    with pytest.raises(ModelError, match=r"no NoSuchProvider, it has .*CPUExecutionProvider"):
+        load_model(card)
+    monkeypatch.setenv("ECG_ENGINE_PROVIDERS", "")
+    monkeypatch.setenv("ECG_ENGINE_MODEL_THREADS", "many")
+    with pytest.raises(ModelError, match="ECG_ENGINE_MODEL_THREADS"):
+        load_model(card)
+
+
+@pytest.mark.parametrize("name", ["../evil", "", "a b", ".hidden", "a/b"])
+def test_a_name_that_may_not_stand_in_a_files_name_is_refused(tmp_path: Path, name: str) -> None:
+    card = ecg_models.put(tmp_path)
+    card.write_text(card.read_text().replace('name = "tiny_ecg"', f'name = "{name}"'))
+    with pytest.raises(ModelError, match="letters, digits"):
+        read_card(card)
+
+
+def test_a_network_of_outlines_has_no_labels(tmp_path: Path) -> None:
+    card = tiny.put(tmp_path, task="radiograph_outlines", codes=(), outputs="logits = [1, 2]")
+    assert load_model(str(card)).run(PICTURE)["logits"].shape == (1, 2)
+    with pytest.raises(ModelError, match="at least one"):
+        read_card(tiny.put(tmp_path, codes=(), outputs="logits = [1, 2]"))
