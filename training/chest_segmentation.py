@@ -36,8 +36,6 @@ STEPS = (500, 260)
 BATCH = 12
 #: An image with a drawn heart is drawn so often beside one without: there are few.
 HEART_TIMES = 2.5
-#: The heart's own decoder: how often each image is varied for it, and its steps.
-HEART_VERSIONS, HEART_STEPS = 24, 500
 #: Stages of the backbone, and the layers whose outputs the decoder takes: at a half, a quarter, an eighth.
 STAGES, TAPS = 5, (3, 5, 7)
 #: Layers that keep ImageNet's weights: edges are edges, and at half resolution they cost most to train.
@@ -200,27 +198,6 @@ class Up(nn.Module):
         return y
 
 
-class Heart(nn.Module):
-    """The heart at a quarter of the resolution, from what the trained encoder sees and where the lungs are."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ups = nn.ModuleList([Up(112, 40, 48), Up(48, 24 + 2, 32)])
-        self.drop = nn.Dropout2d(0.1)
-        self.head = nn.Conv2d(32, 1, 1)
-        nn.init.constant_(self.head.bias, -1.5)
-
-    def forward(self, deep: Tensor, eighth: Tensor, quarter: Tensor) -> Tensor:
-        y: Tensor = self.head(self.drop(self.ups[1](self.ups[0](self.drop(deep), eighth), quarter)))
-        return y
-
-
-def for_heart(seen: Sequence[Tensor], logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what `Heart` takes of what `Outlines.look` gives."""
-    lungs = F.avg_pool2d(torch.sigmoid(logits[:, :2]), 2)
-    return seen[3], seen[2], torch.cat([seen[1], lungs], 1)
-
-
 class Outlines(nn.Module):
     """(n, 1, size, size) greys of 0 to 1 to (n, 3, size / 2, size / 2) logits of `PARTS`.
 
@@ -235,10 +212,8 @@ class Outlines(nn.Module):
         self.ups = nn.ModuleList([Up(112, 40, 64), Up(64, 24, 40), Up(40, 16, 24)])
         self.head = nn.Conv2d(24, len(PARTS), 1)
         nn.init.constant_(self.head.bias, -1.5)
-        self.heart: Heart | None = None
 
-    def look(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Return what the encoder sees, at a half to a sixteenth of the resolution, and the logits of all parts."""
+    def forward(self, x: Tensor) -> Tensor:
         x = (x - MEAN) / STD
         seen = []
         for i, layer in enumerate(self.layers):
@@ -246,22 +221,29 @@ class Outlines(nn.Module):
             if i in TAPS:
                 seen.append(x)
         x = x + self.everywhere(x.mean((2, 3), keepdim=True))
-        seen.append(x)
-        for up, beside in zip(self.ups, reversed(seen[:-1]), strict=True):
+        for up, beside in zip(self.ups, reversed(seen), strict=True):
             x = up(x, beside)
-        return seen, self.head(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        seen, logits = self.look(x)
-        if self.heart is None:
-            return logits
-        heart = self.heart(*for_heart(seen, logits))
-        return torch.cat([logits[:, :2], F.interpolate(heart, scale_factor=2, mode="bilinear", align_corners=False)], 1)
+        y: Tensor = self.head(x)
+        return y
 
     def train(self, mode: bool = True) -> Outlines:
         super().train(mode)
         self.layers[:FROZEN].eval()
         return self
+
+
+class Served(nn.Module):
+    """What ships: the mean of what the network says of the picture and of its mirror image."""
+
+    def __init__(self, net: Outlines) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        mirrored: Tensor = self.net(x.flip(-1)).flip(-1)
+        right, left, heart = mirrored.split(1, 1)
+        y: Tensor = (self.net(x) + torch.cat([left, right, heart], 1)) / 2
+        return y
 
 
 def fresh(pictures: Pictures) -> Outlines:
@@ -337,57 +319,7 @@ def kept_net(
     else:
         net = train(net, pictures, rows, steps, seed, name)
         torch.save(net.state_dict(), kept)
-    if not pictures.has_heart[rows].any():
-        return net
-    kept = cache / f"chest_hearts_{name}.pt"
-    if kept.exists():
-        net.heart = Heart().to(memory_format=torch.channels_last)
-        net.heart.load_state_dict(torch.load(kept, weights_only=True))
-        net.eval()
-    else:
-        add_heart(net, pictures, rows, seed, name)
-        torch.save(net.heart.state_dict(), kept)
     return net
-
-
-def add_heart(net: Outlines, pictures: Pictures, rows: NDArray[np.int64], seed: int, say: str) -> None:
-    """Give `net` its decoder of the heart, trained on the drawn hearts among `rows`; nothing else of it changes.
-
-    The features of each picture, varied many times, are made once: the hearts are few, and the decoder is small.
-    """
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    rows = np.repeat(rows[pictures.has_heart[rows]], HEART_VERSIONS)
-    net.eval()
-    taken, wanted = [], []
-    with torch.no_grad():
-        for part in np.array_split(rng.permutation(rows), max(len(rows) // 12, 1)):
-            x, y, _ = varied(pictures, part, SIZE, rng)
-            taken.append([one.half() for one in for_heart(*net.look(x.contiguous(memory_format=torch.channels_last)))])
-            wanted.append(F.avg_pool2d(y[:, 2:], 2))
-    features = [torch.cat(one) for one in zip(*taken, strict=True)]
-    hearts = torch.cat(wanted)
-    heart = Heart().to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(heart.parameters(), lr=3e-3, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=HEART_STEPS, pct_start=0.15)
-    average = torch.optim.swa_utils.AveragedModel(
-        heart, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99), use_buffers=True
-    )
-    started, shown = time.monotonic(), 1.0
-    for step in range(HEART_STEPS):
-        picked = torch.from_numpy(rng.choice(len(hearts), BATCH))
-        taken_now = [one[picked].float().contiguous(memory_format=torch.channels_last) for one in features]
-        loss = loss_of(heart(*taken_now), hearts[picked], torch.ones(BATCH, 1))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        average.update_parameters(heart)
-        shown = 0.95 * shown + 0.05 * loss.item()
-        if step % 100 == 0:
-            print(f"{say} heart {step}/{HEART_STEPS} loss {shown:.3f} {time.monotonic() - started:.0f} s", flush=True)
-    net.heart = average.module
-    net.eval()
 
 
 def rows_for(name: str, pictures: Pictures) -> NDArray[np.int64]:
@@ -418,7 +350,9 @@ def main() -> None:
         return
     names = NETS if said.only is None else (said.only,)
     nets = {
-        name: kept_net(name, pictures, rows_for(name, pictures), STEPS, SEED + NETS.index(name), said.cache)
+        name: Served(
+            kept_net(name, pictures, rows_for(name, pictures), STEPS, SEED + NETS.index(name), said.cache)
+        ).eval()
         for name in names
     }
     if said.only is None:

@@ -242,7 +242,8 @@ def model_hashes() -> tuple[str, ...]:
     """
     from ecg_engine.models import load_model
 
-    return (load_model(GATE_MODEL).card.card_sha256, *(model.card.card_sha256 for model in models_for_findings()))
+    own = (load_model(name).card.card_sha256 for name in (GATE_MODEL, OUTLINES_MODEL))
+    return (*own, *(model.card.card_sha256 for model in models_for_findings()))
 
 
 # --------------------------------------------------------------------------------------------------------------- files

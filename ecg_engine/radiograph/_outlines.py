@@ -8,10 +8,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PARTS", "enlarge", "masks_of", "shortfall", "signs_of_lungs", "whole"]
+__all__ = ["PARTS", "enlarge", "masks_of", "shortfall", "signs_of_lungs", "whole", "without_tongues"]
 
 #: Parts in the order of the network's outputs; the patient's right lung lies on the left of the picture.
 PARTS: Final = ("right_lung", "left_lung", "heart")
+#: Width of what may stick out of the heart, of the width of both lungs; 0.06 left the smallest errors of the ratio.
+_TONGUE: Final = 0.06
 #: Added to shares before their logarithm is taken.
 _LEAST: Final = 1e-3
 
@@ -29,8 +31,12 @@ def _weights(size: int, side: int) -> _Floats:
 def enlarge(values: _Floats, size: int) -> _Floats:
     """Return (..., n, n) values bilinearly at (..., size, size)."""
     weights = _weights(size, values.shape[-1])
-    out: _Floats = weights @ values @ weights.T
+    out: _Floats = np.matmul(weights @ values, weights.T, dtype=np.float32)
     return out
+
+
+def _largest(pieces: NDArray[np.int32]) -> int:
+    return int(np.argmax(np.bincount(pieces.ravel())[1:])) + 1
 
 
 def whole(logits: _Floats) -> _Floats:
@@ -40,7 +46,7 @@ def whole(logits: _Floats) -> _Floats:
     out = logits.copy()
     pieces, count = ndimage.label(logits > 0)
     if count:
-        largest = pieces == int(np.argmax(np.bincount(pieces.ravel())[1:])) + 1
+        largest = pieces == _largest(pieces)
         out[(pieces > 0) & ~largest] *= -1
         around, _ = ndimage.label(~largest)
         edge = np.unique(np.concatenate([around[0], around[-1], around[:, 0], around[:, -1]]))
@@ -49,12 +55,34 @@ def whole(logits: _Floats) -> _Floats:
     return out
 
 
+def without_tongues(heart: _Floats, lungs: _Floats) -> _Floats:
+    """Return the heart's logits where nothing sticks out that is narrower than a share of the lungs' width.
+
+    A morphological opening by a disc: where the lungs about it are white, the network lets the heart run into them.
+    """
+    from scipy import ndimage
+
+    mask = heart > 0
+    across = np.flatnonzero((lungs > 0).any((0, 1)))
+    if not mask.any() or not len(across):
+        return heart
+    radius = _TONGUE * (across[-1] - across[0] + 1) / 2
+    pieces, count = ndimage.label(ndimage.distance_transform_edt(mask) > radius)
+    if not count:
+        return heart
+    core = pieces == _largest(pieces)
+    out = heart.copy()
+    out[mask & (ndimage.distance_transform_edt(~core) > radius)] *= -1
+    return out
+
+
 def masks_of(logits: _Floats, inside: tuple[int, int, int, int], size: int) -> NDArray[np.bool_]:
     """Return where each part is likelier than not on a square of `size`, as one piece without holes.
 
     Parameters
     ----------
-    logits : (parts, n, n) float32 array
+    logits : (3, n, n) float32 array
+        Of `PARTS`.
     inside : (top, left, rows, columns)
         Where the picture lies in the square: nothing is outside.
     size : int
@@ -62,7 +90,9 @@ def masks_of(logits: _Floats, inside: tuple[int, int, int, int], size: int) -> N
     top, left, rows, columns = inside
     out = np.zeros((len(logits), size, size), np.bool_)
     window = np.s_[:, top : top + rows, left : left + columns]
-    out[window] = enlarge(np.stack([whole(one) for one in logits]), size)[window] > 0
+    lungs = np.stack([whole(one) for one in logits[:2]])
+    heart = without_tongues(whole(logits[2]), lungs)
+    out[window] = enlarge(np.stack([*lungs, heart]), size)[window] > 0
     return out
 
 

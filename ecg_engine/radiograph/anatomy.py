@@ -135,13 +135,15 @@ def ratio_signs(logits: NDArray[np.float32], masks: NDArray[np.bool_], inside: _
     """
     ratios = []
     for shift in (_QUARTER, -_QUARTER):
-        (heart,) = masks_of(logits[2:] + np.float32(shift), inside, masks.shape[-1])
+        shifted = np.concatenate([logits[:2], logits[2:] + np.float32(shift)])
+        heart = masks_of(shifted, inside, masks.shape[-1])[2]
         lines = ctr_lines(Anatomy(right_lung=masks[0], left_lung=masks[1], heart=heart, confidence=1.0, method=""))
         if lines is None or lines.thorax_width <= 0:
             return None
         ratios.append(lines.heart_width / lines.thorax_width)
     spread = max(ratios[0] - ratios[1], 0.0) / 2
-    return np.log(np.array([spread, shortfall(logits[2])], np.float32) + np.float32(1e-3))
+    out: NDArray[np.float32] = np.log(np.array([spread, shortfall(logits[2])], np.float32) + np.float32(1e-3))
+    return out
 
 
 def _checked(square: NDArray[np.float32], inside: _Inside) -> int:

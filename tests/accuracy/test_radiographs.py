@@ -107,17 +107,20 @@ def test_lungs_and_what_confidence_says_of_them(data):
 
 
 def lies_along_a_side(lungs, inside):
-    """Return whether the drawn lungs lie along a side of the picture for a fifth of their own width or height."""
+    """Return whether the drawn lungs lie along a side of the picture for a fifth of their own width or height.
+
+    What comes as near as a 64th of the square lies along it: nobody draws to the last pixel.
+    """
     top, left, rows, columns = inside
     part = lungs[top : top + rows, left : left + columns]
-    high, wide = part.any(1).sum(), part.any(0).sum()
-    along = max(part[0].sum() / wide, part[-1].sum() / wide, part[:, 0].sum() / high, part[:, -1].sum() / high)
-    return along > 0.2
+    high, wide, near = part.any(1).sum(), part.any(0).sum(), SIZE // 64
+    across = [band.any(0).sum() / wide for band in (part[:near], part[-near:])]
+    return max(*across, *(band.any(1).sum() / high for band in (part[:, :near], part[:, -near:]))) > 0.2
 
 
 def test_few_complaints_of_untouched_images(data):
     cases = [case for case in frontal(data / "cxr" / "lung_masks") if not lies_along_a_side(case[1], case[3])]
-    assert len(cases) >= 40
+    assert len(cases) >= 35
     said = [judge_quality(s, inside=i, anatomy=a, shape=FINE)[0].reasons for _, _, s, i, a in cases]
     for codes in ({"cropped"}, {"overexposed", "underexposed"}, {"low_contrast"}, {"rotated_patient"}):
         assert np.mean([bool(codes & set(reasons)) for reasons in said]) <= 0.05

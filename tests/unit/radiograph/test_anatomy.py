@@ -196,30 +196,52 @@ def test_enlarging_is_bilinear_between_the_centres_of_pixels(rng):
     np.testing.assert_allclose(_outlines.enlarge(values, 64), expected, atol=1e-5)
 
 
+def three(part):
+    """The same logits for the right lung, the left one and the heart."""
+    return np.stack([part] * 3)
+
+
 def test_a_part_is_one_piece_without_holes():
-    logits = np.full((1, 64, 64), -2.0, np.float32)
-    logits[0, 10:40, 10:40] = 3.0
-    logits[0, 20:24, 20:24] = -1.0  # a hole
-    logits[0, 50:55, 50:55] = 5.0  # another piece, smaller but surer
-    (mask,) = _outlines.masks_of(logits, (0, 0, 64, 64), 64)
+    logits = np.full((64, 64), -2.0, np.float32)
+    logits[10:40, 10:40] = 3.0
+    logits[20:24, 20:24] = -1.0  # a hole
+    logits[50:55, 50:55] = 5.0  # another piece, smaller but surer
+    mask = _outlines.masks_of(three(logits), (0, 0, 64, 64), 64)[0]
     expected = np.zeros((64, 64), bool)
     expected[10:40, 10:40] = True
     np.testing.assert_array_equal(mask, expected)
 
 
 def test_an_inlet_is_no_hole():
-    logits = np.full((1, 64, 64), -2.0, np.float32)
-    logits[0, 10:40, 10:] = 3.0
-    logits[0, 20:24, 30:] = -1.0
-    (mask,) = _outlines.masks_of(logits, (0, 0, 64, 64), 64)
-    np.testing.assert_array_equal(mask, logits[0] > 0)
+    logits = np.full((64, 64), -2.0, np.float32)
+    logits[10:40, 10:] = 3.0
+    logits[20:24, 30:] = -1.0
+    mask = _outlines.masks_of(three(logits), (0, 0, 64, 64), 64)[0]
+    np.testing.assert_array_equal(mask, logits > 0)
 
 
 def test_nothing_is_outlined_outside_the_picture():
-    (mask,) = _outlines.masks_of(np.full((1, 64, 64), 2.0, np.float32), (0, 32, 128, 64), 128)
-    assert mask[:, 32:96].all()
-    assert not mask[:, :32].any()
-    assert not mask[:, 96:].any()
+    for mask in _outlines.masks_of(np.full((3, 64, 64), 2.0, np.float32), (0, 32, 128, 64), 128):
+        assert mask[:, 32:96].all()
+        assert not mask[:, :32].any()
+        assert not mask[:, 96:].any()
+
+
+def test_what_sticks_out_of_the_heart_is_taken_off_and_the_rest_stays():
+    """Lungs 100 wide: an opening by a disc of radius 3 keeps a disc of radius 20 and a bar of 9 rows, not one of 4."""
+    rows, columns = np.mgrid[:128, :128]
+    lungs = np.full((2, 128, 128), -1.0, np.float32)
+    lungs[0, 20:100, 10:50], lungs[1, 20:100, 70:110] = 1.0, 1.0
+    disc = (rows - 64) ** 2 + (columns - 60) ** 2 <= 400
+    bar = (rows >= 62) & (rows < 66) & (columns >= 60)
+    heart = np.where(disc | (bar & (columns < 110)), 1.0, -1.0).astype(np.float32)
+    left = _outlines.without_tongues(heart, lungs) > 0
+    expected = ndimage.binary_opening(heart > 0, (np.mgrid[-3:4, -3:4] ** 2).sum(0) <= 9)
+    assert (left ^ expected).sum() <= 8
+    assert not left[:, 90:].any()
+    assert left[disc].mean() > 0.98
+    thick = np.where(disc | ((abs(rows - 64) <= 4) & (columns >= 60) & (columns < 110)), 1.0, -1.0).astype(np.float32)
+    assert (_outlines.without_tongues(thick, lungs) > 0)[64, 100]
 
 
 def test_the_shortfall_is_that_of_the_dice_to_be_expected():
@@ -238,15 +260,15 @@ def test_no_ratio_signs_without_a_heart():
 def test_a_blurred_heart_has_a_wider_ratio_than_a_sharp_one():
     columns = np.arange(128)
     spreads = []
-    for softness in (1.0, 6.0):
+    for softness in (3.0, 12.0):
         logits = np.full((3, 128, 128), -8.0, np.float32)
         logits[0, 20:100, 10:55], logits[1, 20:100, 70:115] = 8.0, 8.0
         logits[2, 40:100] = (25.0 - np.abs(columns - 62.5)) / softness
         masks = _outlines.masks_of(logits, WHOLE, SIZE)
         spreads.append(np.exp(ratio_signs(logits, masks, WHOLE)[0]) - 1e-3)
-    # The odds are 3 to 1 where the logit is log 3: softness times that to either side, over 105 pixels of thorax.
-    assert spreads[0] == pytest.approx(np.log(3) / 105, rel=0.2)
-    assert spreads[1] == pytest.approx(6 * np.log(3) / 105, rel=0.1)
+    # The odds are 3 to 1 where the logit is log 3: softness times that on either side, over 105 pixels of thorax.
+    assert spreads[0] == pytest.approx(2 * 3 * np.log(3) / 105, rel=0.1)
+    assert spreads[1] == pytest.approx(2 * 12 * np.log(3) / 105, rel=0.1)
 
 
 def test_trust_weighs_the_signs():
