@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PARTS", "enlarge", "masks_of", "shortfall", "signs_of_lungs", "whole", "without_tongues"]
+__all__ = ["PARTS", "enlarge", "heart_of", "masks_of", "shortfall", "signs_of_lungs", "whole", "without_tongues"]
 
 #: Parts in the order of the network's outputs; the patient's right lung lies on the left of the picture.
 PARTS: Final = ("right_lung", "left_lung", "heart")
@@ -87,12 +87,24 @@ def masks_of(logits: _Floats, inside: tuple[int, int, int, int], size: int) -> N
         Where the picture lies in the square: nothing is outside.
     size : int
     """
+    lungs = np.stack([whole(one) for one in logits[:2]])
+    heart = without_tongues(whole(logits[2]), lungs)
+    return _drawn(np.stack([*lungs, heart]), inside, size)
+
+
+def heart_of(logits: _Floats, shift: float, inside: tuple[int, int, int, int], size: int) -> NDArray[np.bool_]:
+    """Return the heart's mask as `masks_of` does, `shift` added to its logits."""
+    lungs = np.stack([whole(one) for one in logits[:2]])
+    heart = without_tongues(whole(logits[2] + np.float32(shift)), lungs)
+    out: NDArray[np.bool_] = _drawn(heart[None], inside, size)[0]
+    return out
+
+
+def _drawn(logits: _Floats, inside: tuple[int, int, int, int], size: int) -> NDArray[np.bool_]:
     top, left, rows, columns = inside
     out = np.zeros((len(logits), size, size), np.bool_)
     window = np.s_[:, top : top + rows, left : left + columns]
-    lungs = np.stack([whole(one) for one in logits[:2]])
-    heart = without_tongues(whole(logits[2]), lungs)
-    out[window] = enlarge(np.stack([*lungs, heart]), size)[window] > 0
+    out[window] = enlarge(logits, size)[window] > 0
     return out
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.errors import InputError
 from ecg_engine.models import load_model
-from ecg_engine.radiograph._outlines import masks_of, shortfall, signs_of_lungs
+from ecg_engine.radiograph._outlines import heart_of, masks_of, shortfall, signs_of_lungs
 from ecg_engine.radiograph._trust import Trust
 from ecg_engine.radiograph.inputs import network_input, stretch
 from ecg_engine.types import Anatomy
@@ -135,8 +135,7 @@ def ratio_signs(logits: NDArray[np.float32], masks: NDArray[np.bool_], inside: _
     """
     ratios = []
     for shift in (_QUARTER, -_QUARTER):
-        shifted = np.concatenate([logits[:2], logits[2:] + np.float32(shift)])
-        heart = masks_of(shifted, inside, masks.shape[-1])[2]
+        heart = heart_of(logits, shift, inside, masks.shape[-1])
         lines = ctr_lines(Anatomy(right_lung=masks[0], left_lung=masks[1], heart=heart, confidence=1.0, method=""))
         if lines is None or lines.thorax_width <= 0:
             return None
