@@ -138,7 +138,7 @@ bench-quick: $(VENV)/.installed-bench data  ## accuracy beside some of the peers
 setup-train: $(VENV)/.installed-train  ## the extra train too: its tests run where it is installed
 
 train-cxr: $(VENV)/.installed-train data  ## make the weights of the radiograph models again, with their cards (hours)
-	$(BIN)/python -m training.anatomy_prior
+	$(BIN)/python -m training.chest_segmentation --out ecg_engine/models/weights
 	$(BIN)/python -m training.chest_gate --out ecg_engine/models/weights
 	$(BIN)/python -m training.chest_findings --out ecg_engine/models/weights
 

@@ -1,10 +1,10 @@
-"""Radiographs with outlines drawn by people, who may learn from them, and marks along the outlines."""
+"""Radiographs with outlines drawn by people, and which of them may teach a weight that ships."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from ecg_engine.radiograph import _lungs
 from ecg_engine.radiograph.preparation import fit, prepare
 from ecg_engine.types import Radiograph
 
@@ -25,28 +24,25 @@ Floats = NDArray[np.float32]
 
 @dataclass(eq=False)
 class Case:
-    """An image with its outlines on the square; `heart` is None where nobody drew it."""
+    """An image with its outlines on the square; `heart` is None where nobody drew it.
+
+    Both sets are of one public collection and number its patients alike.
+    """
 
     name: str
     patient: str
+    view: str
     licence: str
     square: Floats
     inside: tuple[int, int, int, int]
     right: NDArray[np.bool_]
     left: NDArray[np.bool_]
     heart: NDArray[np.bool_] | None
-    marks: NDArray[np.float64] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.marks = np.vstack([lung_marks(self.right, -1), lung_marks(self.left, 1)])
 
     @property
     def may_ship(self) -> bool:
         word = self.licence.upper()
         return not word or (word.startswith("CC BY") and "NC" not in word and "ND" not in word)
-
-
-# -------------------------------------------------------------------------------------------------------------- cases
 
 
 def read_cases(folder: Path) -> list[Case]:
@@ -59,14 +55,14 @@ def read_cases(folder: Path) -> list[Case]:
         lungs = _two(_mask(folder / "lung_masks" / row["mask"], shape))
         if lungs is not None:
             name = f"lung_masks/{row['file']}"
-            out.append(Case(name, f"m{row['patient_id']}", row["license"].strip(), square, inside, *lungs, None))
+            out.append(Case(name, row["patient_id"], row["view"], row["license"].strip(), square, inside, *lungs, None))
     for row in _rows(folder / "chest_anatomy" / "labels.csv"):
         drawn = [row[part] for part in ("right_lung", "left_lung", "cardiomediastinum")]
         if all(drawn):
             square, inside, shape = _square(folder / "chest_anatomy" / row["file"])
             masks = [_largest(_mask(folder / "chest_anatomy" / one, shape)) for one in drawn]
             name = f"chest_anatomy/{row['file']}"
-            out.append(Case(name, f"a{row['patientid']}", row["license"].strip(), square, inside, *masks))
+            out.append(Case(name, row["patientid"], row["view"], row["license"].strip(), square, inside, *masks))
     _join_patients(out)
     return out
 
@@ -96,7 +92,10 @@ def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _two(mask: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
-    """Return the lung on the left of the picture and the other; None where they are not two."""
+    """Return the lung on the left of the picture and the other; None where they are not two.
+
+    What a narrow bridge joins is parted there: each pixel goes to the lung whose core is nearer.
+    """
     labels, count = ndimage.label(ndimage.binary_opening(mask, iterations=2))
     if count < 2:
         return None
@@ -105,7 +104,9 @@ def _two(mask: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]
     if sizes[second] < 0.15 * sizes[first]:
         return None
     pair = sorted((first + 1, second + 1), key=lambda k: ndimage.center_of_mass(labels == k)[1])
-    return labels == pair[0], labels == pair[1]
+    away = [ndimage.distance_transform_edt(labels != k) for k in pair]
+    is_first = away[0] <= away[1]
+    return mask & is_first, mask & ~is_first
 
 
 def _join_patients(cases: Sequence[Case]) -> None:
@@ -125,46 +126,3 @@ def _join_patients(cases: Sequence[Case]) -> None:
         for case in cases:
             if case.patient == old:
                 case.patient = new
-
-
-# -------------------------------------------------------------------------------------------------------------- marks
-
-
-def outline(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the border pixels of the largest part, in order (Moore's neighbours), smoothed."""
-    padded = np.pad(_largest(ndimage.gaussian_filter(np.pad(mask, 4).astype(float), 1.5) > 0.5), 1)
-    turns = [(0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1)]
-    start = tuple(int(v) for v in np.argwhere(padded)[0])
-    at, way, out = start, 0, []
-    while True:
-        out.append(at)
-        for k in range(8):
-            turn = (way + 5 + k) % 8
-            step = (at[0] + turns[turn][0], at[1] + turns[turn][1])
-            if padded[step]:
-                at, way = step, turn
-                break
-        if at == start:
-            break
-    path = np.array(out, np.float64) - 5
-    return ndimage.gaussian_filter1d(path, 2.0, axis=0, mode="wrap")
-
-
-def lung_marks(mask: NDArray[np.bool_], lateral: int) -> NDArray[np.float64]:
-    """Return the 28 marks of a lung whose chest wall lies towards `lateral` (-1: left of the picture)."""
-    path = outline(mask) * (1, -lateral)
-    y, x = path.T
-    if np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) > 0:
-        path = path[::-1]
-        y, x = path.T
-    high, wide = np.ptp(y), np.ptp(x)
-    corners = [np.argmin(y), np.argmax(y / high - 0.8 * x / wide), np.argmax(0.9 * y / high + x / wide)]
-    counts = np.diff([_lungs.APEX, _lungs.COSTOPHRENIC, _lungs.MEDIAL, _lungs.MARKS_A_LUNG])
-    parts = []
-    for i, count in enumerate(counts):
-        a, b = corners[i], corners[(i + 1) % 3]
-        way = path[a : b + 1] if b >= a else np.vstack([path[a:], path[: b + 1]])
-        length = np.r_[0, np.cumsum(np.hypot(*np.diff(way, axis=0).T))]
-        at = np.linspace(0, length[-1], count, endpoint=False)
-        parts.append(np.stack([np.interp(at, length, way[:, k]) for k in (0, 1)], 1))
-    return np.vstack(parts) * (1, -lateral)

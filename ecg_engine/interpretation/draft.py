@@ -73,12 +73,13 @@ def _scored_image(image: RadiographReport) -> list[_Said]:
     said = [_film([image]), *_remarks([image]), *_seen(image)]
     if below:
         said.append(("below_threshold", {"findings": list(dict.fromkeys(below))}))
-    return [*said, _heart(image), ("not_assessed", {})]
+    return [*said, *_heart(image), ("not_assessed", {})]
 
 
 def _unscored_images(images: Sequence[RadiographReport]) -> list[_Said]:
     part = _body_part(images[0])
-    measured = [_heart(image) for image in images if image.measurements.get("cardiothoracic_ratio") is not None]
+    known = [image for image in images if image.measurements.get("cardiothoracic_ratio") is not None]
+    measured = [phrase for image in known for phrase in _heart(image)]
     seen = [phrase for image in images for phrase in _seen(image)]
     template = vocabulary.body_part(part).template if part else "other"
     return [_film(images), *_remarks(images), *seen, *measured, (f"template_{template}", {})]
@@ -142,14 +143,16 @@ def _reason(code: str, image: RadiographReport) -> dict[str, Any]:
     return {"code": code, "facts": dict(facts)}
 
 
-def _heart(image: RadiographReport) -> _Said:
+def _heart(image: RadiographReport) -> list[_Said]:
     ratio = image.measurements.get("cardiothoracic_ratio")
     if ratio is None:
-        return "ctr_missing", {}
+        return [("ctr_missing", {})]
     facts = {"ratio": float(ratio), "limit": CTR_USUAL}
+    code = "ctr_above" if _is_wide(image) else "ctr"
     if image.gate.view != "PA" or image.gate.child:
-        return "ctr_not_pa", facts
-    return ("ctr_above" if _is_wide(image) else "ctr"), facts
+        code = "ctr_not_pa"
+    error = image.measurements.get("cardiothoracic_ratio_error")
+    return [(code, facts)] if error is None else [(code, facts), ("ratio_error", {"error": float(error)})]
 
 
 def _is_wide(image: RadiographReport) -> bool:

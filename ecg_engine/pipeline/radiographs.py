@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecg_engine.dicom.containers import read_source
 from ecg_engine.errors import EcgEngineError, InputError, ModelError
@@ -14,6 +15,7 @@ from ecg_engine.interpretation.comparison import compare_reports
 from ecg_engine.interpretation.draft import draft_phrases
 from ecg_engine.interpretation.triage import judge_radiograph, judge_study
 from ecg_engine.pipeline._plain import plain_patient
+from ecg_engine.radiograph.anatomy import MODEL as OUTLINES_MODEL
 from ecg_engine.radiograph.anatomy import measure_anatomy, segment
 from ecg_engine.radiograph.findings import find, models_for_findings
 from ecg_engine.radiograph.gate import MODEL as GATE_MODEL
@@ -74,7 +76,7 @@ def analyze_radiograph(radiograph: Radiograph) -> RadiographReport:
     square = prepare(radiograph, size=SQUARE_PX)
     stretched = stretch(square, inside)
     gate, notes = judge_gate(radiograph, look(stretched))
-    anatomy = segment(square, inside=inside) if _is_upright_frontal(gate) else None
+    anatomy, failed = _outlined(stretched, inside) if _is_upright_frontal(gate) else (None, ())
     measured = _measured(anatomy, inside, radiograph)
     quality, numbers = judge_quality(
         square, inside=inside, anatomy=anatomy, shape=radiograph.full_shape, burned_in=radiograph.burned_in
@@ -90,7 +92,7 @@ def analyze_radiograph(radiograph: Radiograph) -> RadiographReport:
         measurements=Measurements(overall={**measured, **numbers}),
         findings=findings,
         urgency=judge_radiograph(gate, quality, findings),
-        notes=(*radiograph.notes, *notes, *_quality_notes(quality.reasons, numbers), *said),
+        notes=(*radiograph.notes, *notes, *_quality_notes(quality.reasons, numbers), *failed, *said),
         anatomy=anatomy,
         maps=maps,
         square=np.rint(square * 255).astype(np.uint8),
@@ -99,6 +101,17 @@ def analyze_radiograph(radiograph: Radiograph) -> RadiographReport:
 
 def _is_upright_frontal(gate: Gate) -> bool:
     return not set(gate.reasons) - _STILL_FRONTAL
+
+
+def _outlined(
+    stretched: NDArray[np.float32], inside: tuple[int, int, int, int]
+) -> tuple[Anatomy | None, tuple[Note, ...]]:
+    """Return the outlines, or why there are none: findings do not need them."""
+    try:
+        return segment(stretched, inside=inside), ()
+    except ModelError as exc:
+        facts = {"model": OUTLINES_MODEL, "reason": str(exc)}
+        return None, (Note(stage="models", code="model_failed", facts=facts),)
 
 
 def _measured(anatomy: Anatomy | None, inside: tuple[int, int, int, int], radiograph: Radiograph) -> dict[str, float]:
@@ -229,7 +242,8 @@ def model_hashes() -> tuple[str, ...]:
     """
     from ecg_engine.models import load_model
 
-    return (load_model(GATE_MODEL).card.card_sha256, *(model.card.card_sha256 for model in models_for_findings()))
+    own = (load_model(name).card.card_sha256 for name in (GATE_MODEL, OUTLINES_MODEL))
+    return (*own, *(model.card.card_sha256 for model in models_for_findings()))
 
 
 # --------------------------------------------------------------------------------------------------------------- files

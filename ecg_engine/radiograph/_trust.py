@@ -1,56 +1,76 @@
-"""Signs by which good outlines differ from bad ones; the prior's logistic regressions weigh them."""
+"""How far outlines are to be believed: regressions on signs of a good fit, whose weights stand on the model's card."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.radiograph._heart import Heart
-from ecg_engine.radiograph._lungs import APEX, COSTOPHRENIC, MARKS_A_LUNG, MEDIAL, SIDE, sample
-from ecg_engine.radiograph._prior import AnatomyPrior
+from ecg_engine.errors import ModelError
+from ecg_engine.models import ModelCard
 
-__all__ = ["signs_of_heart", "signs_of_lungs"]
+__all__ = ["Trust"]
 
-#: How far from a border greys are compared, RMS radii of the outlines.
-_BESIDE: Final = 0.1
+_TABLE: Final = "trust"
 
 
-def signs_of_lungs(
-    contrast: NDArray[np.float32], mask: NDArray[np.bool_], fits: NDArray[np.float32], prior: AnatomyPrior
-) -> NDArray[np.float32]:
-    """Return what tells a good outline of the lungs from a bad one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What the card's table ``trust`` says.
 
-    How far the starts ended apart (log), how unusual the shape is (log), by how much it is brighter outside than inside
-    at the walls, the domes and the inner borders of the worse lung, the share of the border where it is so, how much
-    of the outline lies outside the picture, and the log of the outlines' size against the picture.
+    Parameters
+    ----------
+    lungs : tuple of float
+        Weights of the signs in the log of the odds that both lungs are outlined well.
+    lungs_offset : float
+        Added to it.
+    ratio : tuple of float
+        Weights of the signs in the log of the cardiothoracic ratio's error.
+    ratio_offset : float
+        Added to it.
+    ratio_most : float
+        A ratio whose error may be larger is not believed.
     """
-    marks = fits.mean(0)
-    apart = fits - marks
-    radius = float(np.sqrt(((marks - marks.mean(0)) ** 2).sum(1).mean()))
-    spread = float(np.sqrt((apart**2).sum(2).mean())) / radius
-    modes = (prior.modes @ (marks - prior.mean).ravel()) / prior.mode_sd
-    unusual = float(np.sqrt((modes**2).mean()))
-    steps = np.stack([_brighter_outside(contrast, lung, radius) for lung in marks.reshape(2, MARKS_A_LUNG, 2)])
-    parts = (slice(APEX + 1, COSTOPHRENIC), slice(COSTOPHRENIC + 1, MEDIAL), slice(MEDIAL + 1, MARKS_A_LUNG))
-    worse = [float(steps[:, part].mean(1).min()) for part in parts]
-    at = np.clip(np.rint(marks), 0, SIDE - 1).astype(np.intp)
-    outside = 1.0 - float(mask[at[:, 0], at[:, 1]].mean())
-    size = np.log(radius / np.sqrt(mask.sum()))
-    return np.array(
-        [np.log(spread), np.log(unusual), *worse, float((steps[:, : MEDIAL + 1] > 0).mean()), outside, size], np.float32
-    )
 
+    lungs: tuple[float, ...]
+    lungs_offset: float
+    ratio: tuple[float, ...]
+    ratio_offset: float
+    ratio_most: float
 
-def _brighter_outside(contrast: NDArray[np.float32], lung: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
-    along = np.roll(lung, -1, 0) - np.roll(lung, 1, 0)
-    normal = np.stack([-along[:, 1], along[:, 0]], 1) / (np.hypot(along[:, 0], along[:, 1])[:, None] + 1e-6)
-    outward = np.sign(((lung - lung.mean(0)) * normal).sum(1, keepdims=True)) * normal * radius * _BESIDE
-    far, near = lung + outward, lung - outward
-    return sample(contrast, far[:, 0], far[:, 1]) - sample(contrast, near[:, 0], near[:, 1])
+    @classmethod
+    def of(cls, card: ModelCard) -> Trust:
+        """Return a card's.
 
+        Raises
+        ------
+        ModelError
+            The card lacks it.
+        """
+        try:
+            said = card.document[_TABLE]
+            return cls(
+                lungs=tuple(float(w) for w in said["lungs"]),
+                lungs_offset=float(said["lungs_offset"]),
+                ratio=tuple(float(w) for w in said["ratio"]),
+                ratio_offset=float(said["ratio_offset"]),
+                ratio_most=float(said["ratio_most"]),
+            )
+        except (KeyError, TypeError, ValueError) as exc:
+            raise ModelError(
+                f"{card.title}: the card's table {_TABLE} lacks or misstates {exc}; mend the card"
+            ) from exc
 
-def signs_of_heart(heart: Heart) -> NDArray[np.float32]:
-    """Return what tells good borders of the heart from bad ones: their spread (log) and the filter's word for them."""
-    return np.array([np.log(heart.spread + 1e-6), heart.evidence], np.float32)
+    def confidence(self, signs: NDArray[np.float32]) -> float:
+        """Return the chance that both lungs are outlined well, 0 to 1, from `_outlines.signs_of_lungs`."""
+        odds = float(np.dot(self.lungs, signs)) + self.lungs_offset
+        return float(1 / (1 + np.exp(-np.clip(odds, -30, 30))))
+
+    def ratio_error(self, signs: NDArray[np.float32] | None) -> float | None:
+        """Return how far the ratio may be off, from `anatomy.ratio_signs`; None where it is not to be believed."""
+        if signs is None:
+            return None
+        error = float(np.exp(np.dot(self.ratio, signs) + self.ratio_offset))
+        return error if error <= self.ratio_most else None

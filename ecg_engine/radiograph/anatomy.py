@@ -4,35 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.errors import InputError
-from ecg_engine.radiograph._heart import find_heart
-from ecg_engine.radiograph._lungs import (
-    MARKS_A_LUNG,
-    SIDE,
-    fit_lungs,
-    local_contrast,
-    outline_mask,
-    picture_mask,
-    small_picture,
-)
-from ecg_engine.radiograph._prior import load_prior
-from ecg_engine.radiograph._trust import signs_of_heart, signs_of_lungs
+from ecg_engine.models import load_model
+from ecg_engine.radiograph._outlines import heart_of, masks_of, shortfall, signs_of_lungs
+from ecg_engine.radiograph._trust import Trust
+from ecg_engine.radiograph.inputs import network_input, stretch
 from ecg_engine.types import Anatomy
 
 __all__ = ["CONFIDENT", "Diameters", "ctr_lines", "measure_anatomy", "segment"]
 
+#: Side of the least square that is taken, pixels.
+LEAST_PX: Final = 256
 #: Outlines of less confidence are not measured.
 CONFIDENT: Final = 0.5
-_METHOD: Final = "image_processing"
+MODEL: Final = "chest_outlines"
 #: Standard deviation of the greys below which there is no picture to look at: two steps of 8 bits.
 _FLAT: Final = 2 / 255
 #: Shorter against longer side below which a picture holds no whole chest.
 _NARROW: Final = 0.3
+#: The heart's outline is taken where the network gives it 1 in 4 and 3 in 4, too: log of the odds.
+_QUARTER: Final = float(np.log(3.0))
 #: The heart's width is taken below this share of its outline's height: above lie the great vessels.
 _CARDIAC_FROM: Final = 0.35
 #: A side of the picture cuts a lung that lies along it for more than this share of the lung's height.
@@ -82,24 +78,26 @@ def segment(square: NDArray[np.float32], *, inside: _Inside) -> Anatomy:
     Parameters
     ----------
     square : (size, size) float32 array
-        Of `preparation.prepare`, 0 to 1, white is 1; `size` a multiple of 128.
+        Of `preparation.prepare` or `inputs.stretch`, 0 to 1, white is 1; 256 pixels or more.
     inside : (top, left, rows, columns)
         Where the picture lies in it, as `preparation.fit` says.
 
     Returns
     -------
     Anatomy
-        `confidence` estimates how likely the lungs' outlines overlap the true ones well (Dice of 0.88 or more each).
+        `confidence` estimates how likely the lungs' outlines overlap the true ones well (Dice of 0.9 or more each).
         The heart is empty where its own borders are not believed.
 
     Raises
     ------
     InputError
-        The square has another size, or the picture does not lie in it.
+        The square is too small, or the picture does not lie in it.
+    ModelError
+        The network is missing or does not fit its card.
 
     Notes
     -----
-    Methods in `_lungs` and `_heart`; what they rest on, and how good they are, in ``docs/radiograph_anatomy.md``.
+    The network, and how good it is, in ``docs/radiograph_anatomy.md`` and on its card.
 
     Examples
     --------
@@ -110,53 +108,51 @@ def segment(square: NDArray[np.float32], *, inside: _Inside) -> Anatomy:
     top, left, rows, columns = inside
     picture = square[top : top + rows, left : left + columns]
     narrow = min(rows, columns) < _NARROW * max(rows, columns)
+    model = load_model(MODEL)
     if narrow or not np.isfinite(picture).all() or float(picture.std()) < _FLAT:
         nothing = np.zeros((size, size), np.bool_)
-        return Anatomy(right_lung=nothing, left_lung=nothing, heart=nothing, confidence=0.0, method=_METHOD)
-    mask = picture_mask(inside, size)
-    contrast = local_contrast(small_picture(square), mask)
-    prior = load_prior()
-    fits = fit_lungs(contrast, prior)
-    marks = fits.mean(0)
-    found = find_heart(contrast, marks, prior)
-    signs = signs_of_lungs(contrast, mask, fits, prior)
-    confidence = _chance(prior.lung_trust(signs))
-    heart_chance = _chance(prior.heart_trust(signs_of_heart(found)))
-    drawn = [_on_square(outline, inside, size) for outline in (marks[:MARKS_A_LUNG], marks[MARKS_A_LUNG:])]
-    heart = _on_square(found.outline, inside, size)
+        return Anatomy(right_lung=nothing, left_lung=nothing, heart=nothing, confidence=0.0, method=model.card.title)
+    side = model.card.input_shape[-1]
+    logits = model.run(network_input(stretch(square, inside), size=side))["masks"][0]
+    trust = Trust.of(model.card)
+    masks = masks_of(logits, inside, size)
+    error = trust.ratio_error(ratio_signs(logits, masks, inside))
     return Anatomy(
-        right_lung=drawn[0],
-        left_lung=drawn[1],
-        heart=heart if heart_chance >= CONFIDENT else np.zeros_like(heart),
-        confidence=confidence,
-        method=_METHOD,
+        right_lung=masks[0],
+        left_lung=masks[1],
+        heart=masks[2] if error is not None else np.zeros_like(masks[2]),
+        confidence=trust.confidence(signs_of_lungs(logits, inside, size)),
+        method=model.card.title,
+        ratio_error=error,
     )
 
 
+def ratio_signs(logits: NDArray[np.float32], masks: NDArray[np.bool_], inside: _Inside) -> NDArray[np.float32] | None:
+    """Return what tells how far the cardiothoracic ratio may be off; None where there is none.
+
+    Half the difference of the ratio where the heart is taken as far as the network gives it 1 in 4, and 3 in 4 (log);
+    how far the expected Dice of the heart falls short of 1 (log).
+    """
+    ratios = []
+    for shift in (_QUARTER, -_QUARTER):
+        heart = heart_of(logits, shift, inside, masks.shape[-1])
+        lines = ctr_lines(Anatomy(right_lung=masks[0], left_lung=masks[1], heart=heart, confidence=1.0, method=""))
+        if lines is None or lines.thorax_width <= 0:
+            return None
+        ratios.append(lines.heart_width / lines.thorax_width)
+    spread = max(ratios[0] - ratios[1], 0.0) / 2
+    out: NDArray[np.float32] = np.log(np.array([spread, shortfall(logits[2])], np.float32) + np.float32(1e-3))
+    return out
+
+
 def _checked(square: NDArray[np.float32], inside: _Inside) -> int:
-    if square.ndim != 2 or square.shape[0] != square.shape[1] or square.shape[0] == 0 or square.shape[0] % SIDE:
-        raise InputError(
-            f"square: shape {square.shape}; give a square of a multiple of {SIDE} pixels", argument="square"
-        )
+    if square.ndim != 2 or square.shape[0] != square.shape[1] or square.shape[0] < LEAST_PX:
+        raise InputError(f"square: shape {square.shape}; give a square of {LEAST_PX} pixels or more", argument="square")
     top, left, rows, columns = inside
     size = square.shape[0]
     if min(top, left) < 0 or min(rows, columns) < 1 or top + rows > size or left + columns > size:
         raise InputError(f"inside: {inside} does not lie in a square of {size} pixels", argument="inside")
     return int(size)
-
-
-def _on_square(outline: NDArray[Any], inside: _Inside, size: int) -> NDArray[np.bool_]:
-    """Return the mask of an outline of the small picture; nothing lies outside the picture."""
-    block = size / SIDE
-    mask = outline_mask(outline * block + (block - 1) / 2, size)
-    top, left, rows, columns = inside
-    out = np.zeros_like(mask)
-    out[top : top + rows, left : left + columns] = mask[top : top + rows, left : left + columns]
-    return out
-
-
-def _chance(logit: NDArray[np.float32]) -> float:
-    return float(1 / (1 + np.exp(-np.clip(logit[0], -30, 30))))
 
 
 # ------------------------------------------------------------------------------------------------------- measurements
@@ -254,6 +250,8 @@ def measure_anatomy(
     if lines is None or lines.thorax_width <= 0 or chest_wall_cut(anatomy, inside):
         return out
     out["cardiothoracic_ratio"] = lines.heart_width / lines.thorax_width
+    if anatomy.ratio_error is not None:
+        out["cardiothoracic_ratio_error"] = anatomy.ratio_error
     if spacing_mm is not None:
         mm = spacing_mm[1] * shape[1] / inside[3]
         out["heart_width_mm"], out["thorax_width_mm"] = lines.heart_width * mm, lines.thorax_width * mm

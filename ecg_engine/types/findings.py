@@ -71,6 +71,8 @@ class Anatomy:
         0 to 1: how much the outlines look like a chest; measurements are taken from 0.5.
     method : str
         What found them.
+    ratio_error : float, optional
+        How far the cardiothoracic ratio taken from them may be off: of held-out images 85 of 100 were closer.
     """
 
     right_lung: NDArray[np.bool_]
@@ -78,6 +80,7 @@ class Anatomy:
     heart: NDArray[np.bool_]
     confidence: float
     method: str
+    ratio_error: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("right_lung", "left_lung", "heart"):

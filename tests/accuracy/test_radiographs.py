@@ -73,19 +73,28 @@ def frontal(folder):
 def test_lungs_of_images_never_learnt_from(data):
     cases = unseen(data / "cxr" / "chest_anatomy")
     found = [(dice(a.right_lung, truth.right_lung), dice(a.left_lung, truth.left_lung)) for _, truth, _, _, a in cases]
-    assert np.mean(found) >= 0.92
+    assert np.mean(found) >= 0.94
+
+
+def test_hearts_of_images_never_learnt_from(data):
+    cases = unseen(data / "cxr" / "chest_anatomy")
+    found = [dice(a.heart, truth.heart) for _, truth, _, _, a in cases if a.heart.any()]
+    assert len(found) >= 0.7 * len(cases)
+    assert np.mean(found) >= 0.91
 
 
 def test_cardiothoracic_ratio_of_images_never_learnt_from(data):
-    errors = []
+    errors, bounds = [], []
     cases = unseen(data / "cxr" / "chest_anatomy")
     for radiograph, truth, _, inside, anatomy in cases:
         got = measure_anatomy(anatomy, inside=inside, shape=radiograph.shape, spacing_mm=None)
         lines = ctr_lines(truth)
         if "cardiothoracic_ratio" in got:
             errors.append(abs(got["cardiothoracic_ratio"] - lines.heart_width / lines.thorax_width))
+            bounds.append(got["cardiothoracic_ratio_error"])
     assert len(errors) >= 0.7 * len(cases)
-    assert np.mean(errors) <= 0.028  # a constant has 0.05
+    assert np.mean(errors) <= 0.025  # a constant has 0.05
+    assert np.mean(np.array(errors) <= bounds) >= 0.8  # said of nine in ten
 
 
 def test_lungs_and_what_confidence_says_of_them(data):
@@ -98,17 +107,20 @@ def test_lungs_and_what_confidence_says_of_them(data):
 
 
 def lies_along_a_side(lungs, inside):
-    """Return whether the drawn lungs lie along a side of the picture for a fifth of their own width or height."""
+    """Return whether the drawn lungs lie along a side of the picture for a fifth of their own width or height.
+
+    What comes as near as a 64th of the square lies along it: nobody draws to the last pixel.
+    """
     top, left, rows, columns = inside
     part = lungs[top : top + rows, left : left + columns]
-    high, wide = part.any(1).sum(), part.any(0).sum()
-    along = max(part[0].sum() / wide, part[-1].sum() / wide, part[:, 0].sum() / high, part[:, -1].sum() / high)
-    return along > 0.2
+    high, wide, near = part.any(1).sum(), part.any(0).sum(), SIZE // 64
+    across = [band.any(0).sum() / wide for band in (part[:near], part[-near:])]
+    return max(*across, *(band.any(1).sum() / high for band in (part[:, :near], part[:, -near:]))) > 0.2
 
 
 def test_few_complaints_of_untouched_images(data):
     cases = [case for case in frontal(data / "cxr" / "lung_masks") if not lies_along_a_side(case[1], case[3])]
-    assert len(cases) >= 40
+    assert len(cases) >= 35
     said = [judge_quality(s, inside=i, anatomy=a, shape=FINE)[0].reasons for _, _, s, i, a in cases]
     for codes in ({"cropped"}, {"overexposed", "underexposed"}, {"low_contrast"}, {"rotated_patient"}):
         assert np.mean([bool(codes & set(reasons)) for reasons in said]) <= 0.05

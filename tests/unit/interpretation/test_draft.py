@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from ecg_engine import vocabulary
 from ecg_engine.interpretation.draft import draft_phrases, side_of
-from ecg_engine.types import Change, Gate, ImageQuality, Note, StudyReport
+from ecg_engine.types import Change, Gate, ImageQuality, Measurements, Note, StudyReport
 from tests.unit.report.films import HAND, LATERAL, PA, anatomy, film, finding, study
 
 AP = Gate(accepted=True, view="AP", view_source="header", child=False, body_part="CHEST")
@@ -98,6 +99,15 @@ def test_the_ratio_is_judged_on_pa_films_of_adults_only(gate, ratio, code) -> No
     assert ("conclusion_ctr" in {p.code for p in report.phrases}) is (code == "ctr_above")
     if ratio is not None:
         assert f"{ratio:.2f}" in text(report, "description")
+
+
+def test_the_ratio_comes_with_how_far_it_may_be_off() -> None:
+    measured = film(PA, QUIET, ratio=0.47)
+    both = Measurements(overall={**measured.measurements.overall, "cardiothoracic_ratio_error": 0.034})
+    report = study(replace(measured, measurements=both))
+    assert "0.47" in text(report, "description")
+    assert "may be off by 0.03" in text(report, "description")
+    assert "may be off" not in text(study(measured), "description")
 
 
 @pytest.mark.parametrize(

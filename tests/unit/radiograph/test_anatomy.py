@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
-from importlib.resources import files
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from ecg_engine import vocabulary
-from ecg_engine.errors import InputError
-from ecg_engine.radiograph import _lungs
-from ecg_engine.radiograph.anatomy import ctr_lines, measure_anatomy, segment
+from ecg_engine.errors import InputError, ModelError
+from ecg_engine.models import load_model
+from ecg_engine.radiograph import _outlines
+from ecg_engine.radiograph._trust import Trust
+from ecg_engine.radiograph.anatomy import MODEL, ctr_lines, measure_anatomy, ratio_signs, segment
 from ecg_engine.types import Anatomy
 
 SIZE = 512
@@ -175,7 +175,7 @@ def test_samples_that_are_no_numbers_are_not_believed():
     assert segment(square, inside=WHOLE).confidence == 0.0
 
 
-@pytest.mark.parametrize("shape", [(500, 500), (512, 256), (0, 0), (512,)])
+@pytest.mark.parametrize("shape", [(255, 255), (512, 256), (0, 0), (512,)])
 def test_other_squares_are_refused(shape):
     with pytest.raises(InputError, match="square"):
         segment(np.zeros(shape, np.float32), inside=(0, 0, 1, 1))
@@ -190,39 +190,111 @@ def test_a_picture_outside_the_square_is_refused(inside):
 # ------------------------------------------------------------------------------------------------------------- parts
 
 
-def test_outline_mask_is_the_even_odd_rule(rng):
-    for _ in range(5):
-        outline = rng.uniform(-5, 45, (7, 2))
-        got = _lungs.outline_mask(outline, 40)
-        for row, column in rng.integers(0, 40, (200, 2)):
-            crossed = False
-            for (a, b), (c, d) in zip(outline, np.roll(outline, -1, 0), strict=True):
-                if (a <= row) != (c <= row) and column >= b + (row - a) * (d - b) / (c - a):
-                    crossed = not crossed
-            assert got[row, column] == crossed
+def test_enlarging_is_bilinear_between_the_centres_of_pixels(rng):
+    values = rng.normal(size=(2, 16, 16)).astype(np.float32)
+    expected = ndimage.zoom(values, (1, 4, 4), order=1, grid_mode=True, mode="nearest")
+    np.testing.assert_allclose(_outlines.enlarge(values, 64), expected, atol=1e-5)
 
 
-def test_sample_is_bilinear(rng):
-    picture = rng.random((128, 128), np.float32)
-    rows, columns = rng.uniform(0, 126, (2, 500))
-    expected = ndimage.map_coordinates(picture, [rows, columns], order=1)
-    np.testing.assert_allclose(_lungs.sample(picture, rows, columns), expected, atol=1e-5)
+def three(part):
+    """The same logits for the right lung, the left one and the heart."""
+    return np.stack([part] * 3)
 
 
-def test_local_contrast_does_not_see_brightness_and_contrast(rng):
-    small = ndimage.gaussian_filter(rng.random((128, 128)), 3).astype(np.float32)
-    mask = np.zeros((128, 128), bool)
-    mask[10:120, 20:110] = True
-    once, again = (_lungs.local_contrast(one, mask) for one in (small, (0.3 + 0.5 * small).astype(np.float32)))
-    np.testing.assert_allclose(once, again, atol=0.01)
-    assert not once[~mask].any()
-    assert once[mask].std() > 0.5
+def test_a_part_is_one_piece_without_holes():
+    logits = np.full((64, 64), -2.0, np.float32)
+    logits[10:40, 10:40] = 3.0
+    logits[20:24, 20:24] = -1.0  # a hole
+    logits[50:55, 50:55] = 5.0  # another piece, smaller but surer
+    mask = _outlines.masks_of(three(logits), (0, 0, 64, 64), 64)[0]
+    expected = np.zeros((64, 64), bool)
+    expected[10:40, 10:40] = True
+    np.testing.assert_array_equal(mask, expected)
 
 
-def test_the_prior_is_small_and_says_where_it_is_from():
-    folder = files("ecg_engine.radiograph")
-    stored = (folder / "anatomy_prior.npz").read_bytes()
-    card = tomllib.loads((folder / "anatomy_prior.toml").read_text("utf-8"))
-    assert len(stored) <= 100_000
-    assert hashlib.sha256(stored).hexdigest() == card["sha256"]
-    assert all(one["licence"] for one in card["data"])
+def test_an_inlet_is_no_hole():
+    logits = np.full((64, 64), -2.0, np.float32)
+    logits[10:40, 10:] = 3.0
+    logits[20:24, 30:] = -1.0
+    mask = _outlines.masks_of(three(logits), (0, 0, 64, 64), 64)[0]
+    np.testing.assert_array_equal(mask, logits > 0)
+
+
+def test_nothing_is_outlined_outside_the_picture():
+    for mask in _outlines.masks_of(np.full((3, 64, 64), 2.0, np.float32), (0, 32, 128, 64), 128):
+        assert mask[:, 32:96].all()
+        assert not mask[:, :32].any()
+        assert not mask[:, 96:].any()
+
+
+def test_what_sticks_out_of_the_heart_is_taken_off_and_the_rest_stays():
+    """Lungs 100 wide: an opening by a disc of radius 3 keeps a disc of radius 20 and a bar of 9 rows, not one of 4."""
+    rows, columns = np.mgrid[:128, :128]
+    lungs = np.full((2, 128, 128), -1.0, np.float32)
+    lungs[0, 20:100, 10:50], lungs[1, 20:100, 70:110] = 1.0, 1.0
+    disc = (rows - 64) ** 2 + (columns - 60) ** 2 <= 400
+    bar = (rows >= 62) & (rows < 66) & (columns >= 60)
+    heart = np.where(disc | (bar & (columns < 110)), 1.0, -1.0).astype(np.float32)
+    left = _outlines.without_tongues(heart, lungs) > 0
+    expected = ndimage.binary_opening(heart > 0, (np.mgrid[-3:4, -3:4] ** 2).sum(0) <= 9)
+    assert (left ^ expected).sum() <= 8
+    assert not left[:, 90:].any()
+    assert left[disc].mean() > 0.98
+    thick = np.where(disc | ((abs(rows - 64) <= 4) & (columns >= 60) & (columns < 110)), 1.0, -1.0).astype(np.float32)
+    assert (_outlines.without_tongues(thick, lungs) > 0)[64, 100]
+
+
+def test_the_shortfall_is_that_of_the_dice_to_be_expected():
+    """Four pixels claimed at 0.9, four denied at 0.2: 2 * 3.6 over 4.4 + 4."""
+    chance = np.array([[0.9] * 4, [0.2] * 4], np.float32)
+    assert _outlines.shortfall(np.log(chance / (1 - chance))) == pytest.approx(1 - 7.2 / 8.4, abs=1e-5)
+
+
+def test_no_ratio_signs_without_a_heart():
+    logits = np.full((3, 128, 128), -8.0, np.float32)
+    logits[0, 20:100, 10:55], logits[1, 20:100, 70:115] = 8.0, 8.0
+    masks = _outlines.masks_of(logits, WHOLE, SIZE)
+    assert ratio_signs(logits, masks, WHOLE) is None
+
+
+def test_a_blurred_heart_has_a_wider_ratio_than_a_sharp_one():
+    columns = np.arange(128)
+    spreads = []
+    for softness in (3.0, 12.0):
+        logits = np.full((3, 128, 128), -8.0, np.float32)
+        logits[0, 20:100, 10:55], logits[1, 20:100, 70:115] = 8.0, 8.0
+        logits[2, 40:100] = (25.0 - np.abs(columns - 62.5)) / softness
+        masks = _outlines.masks_of(logits, WHOLE, SIZE)
+        spreads.append(np.exp(ratio_signs(logits, masks, WHOLE)[0]) - 1e-3)
+    # The odds are 3 to 1 where the logit is log 3: softness times that on either side, over 105 pixels of thorax.
+    assert spreads[0] == pytest.approx(2 * 3 * np.log(3) / 105, rel=0.1)
+    assert spreads[1] == pytest.approx(2 * 12 * np.log(3) / 105, rel=0.1)
+
+
+def test_trust_weighs_the_signs():
+    trust = Trust(lungs=(1.0, 2.0), lungs_offset=-3.0, ratio=(1.0,), ratio_offset=np.log(2.0), ratio_most=0.1)
+    assert trust.confidence(np.array([1.0, 1.0], np.float32)) == pytest.approx(0.5)
+    assert trust.ratio_error(np.log(np.array([0.04], np.float32))) == pytest.approx(0.08)
+    assert trust.ratio_error(np.log(np.array([0.06], np.float32))) is None
+    assert trust.ratio_error(None) is None
+
+
+def test_a_card_without_trust_is_named():
+    card = load_model(MODEL).card
+    with pytest.raises(ModelError, match="trust"):
+        Trust.of(replace(card, document={}))
+
+
+def test_the_ratio_comes_with_its_error():
+    one = replace(chest(), ratio_error=0.03)
+    assert measured(one)["cardiothoracic_ratio_error"] == 0.03
+    assert "cardiothoracic_ratio_error" not in measured(chest())
+
+
+def test_a_damaged_network_is_named(tmp_path, monkeypatch):
+    def missing(name):
+        raise ModelError(f"model {name!r}: no card")
+
+    monkeypatch.setattr("ecg_engine.radiograph.anatomy.load_model", missing)
+    with pytest.raises(ModelError, match=MODEL):
+        segment(np.zeros((SIZE, SIZE), np.float32), inside=WHOLE)

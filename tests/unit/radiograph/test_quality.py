@@ -110,6 +110,15 @@ def test_a_cut_lung_is_named_even_where_the_outlines_are_unsure():
     assert {"cropped", "lungs_unclear"} <= set(quality.reasons)
 
 
+@pytest.mark.parametrize("inside", [(0, 80, SIZE, 210), (0, 80, SIZE, 400)])
+def test_a_lung_of_which_nothing_is_seen_is_cut_off_where_there_is_no_room_for_it(inside):
+    """A lone lung, 120 wide, in the columns 100 to 220; another and what lies between need more than its own width."""
+    one = anatomy(left=(0, 0, 0, 0), confidence=0.1)
+    quality, numbers = judged(picture(anatomy()), one, inside=inside)
+    assert ("cropped" in quality.reasons) is (inside[3] == 210)
+    assert numbers["cut_share_percent"] == (100.0 if inside[3] == 210 else 0.0)
+
+
 def test_a_turned_patient_by_the_spine_off_the_middle():
     """Inner borders 20 pixels to the right between walls 300 apart."""
     of = anatomy(right=(100, 100, 400, 240), left=(100, 300, 400, 400))

