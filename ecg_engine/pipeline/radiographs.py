@@ -80,7 +80,7 @@ def analyze_radiograph(radiograph: Radiograph) -> RadiographReport:
         square, inside=inside, anatomy=anatomy, shape=radiograph.full_shape, burned_in=radiograph.burned_in
     )
     findings, maps, said = find(
-        stretched, inside, shape=radiograph.full_shape, gate=gate, age_years=radiograph.age_years
+        stretched, inside, shape=radiograph.full_shape, gate=gate, age_years=radiograph.age_years, measured=measured
     )
     return RadiographReport(
         image=_plain_image(radiograph),
