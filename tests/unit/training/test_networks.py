@@ -59,12 +59,17 @@ def test_exported_network_gives_in_the_products_runtime_what_pytorch_gives(tmp_p
     from training import chest_figures
     from training import chest_findings as cf
     from training.backbone import Lite0
-    from training.export import TOLERANCE, check, export, write_card
+    from training.export import TOLERANCE, check, export, rounded, write_card
 
     torch.manual_seed(3)
-    net = cf.Findings(Lite0()).eval()
-    torch.nn.init.normal_(net.head.weight, std=0.1)
-    shapes = export(net, cf.INPUT, ("logits", "maps"), tmp_path / "chest_findings.onnx")
+    nets = [cf.Findings(Lite0()).eval() for _ in range(cf.FOLDS)]
+    for one in nets:
+        one.early.load_state_dict(nets[0].early.state_dict())
+        torch.nn.init.normal_(one.head.weight, std=0.1)
+        rounded(one.late)
+        rounded(one.head)
+    net = cf.Panel(nets).eval()
+    shapes = export(net, cf.INPUT, ("logits", "maps"), tmp_path / "chest_findings.onnx", min_halved=cf.MIN_HALVED)
     labels = [
         {"code": code, "threshold": 0.5, "report": "research", "calibration": {"slope": 1.0, "intercept": 0.0}}
         for code in cf.CODES
@@ -74,6 +79,24 @@ def test_exported_network_gives_in_the_products_runtime_what_pytorch_gives(tmp_p
     x = np.random.default_rng(4).random((3, 1, cf.INPUT, cf.INPUT)).astype(np.float32)
     assert check(tmp_path / "net.toml", net, x) <= TOLERANCE
     assert (tmp_path / "chest_findings.onnx").stat().st_size < 10e6
+
+
+def test_only_what_was_rounded_is_stored_as_bytes(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="onnx is absent: extra train")
+    from training.export import MIN_NARROWED, export, rounded
+
+    torch.manual_seed(4)
+    net = torch.nn.Sequential(torch.nn.Conv2d(1, 200, 3), torch.nn.Conv2d(200, 150, 1), torch.nn.Conv2d(150, 140, 1))
+    assert net[2].weight.numel() >= MIN_NARROWED
+    before = net[1].weight.detach().clone()
+    rounded(net[1])
+    # At most half a step of 127 away, channel by channel.
+    half = before.abs().amax((1, 2, 3), keepdim=True) / 254
+    assert bool(((net[1].weight - before).abs() <= half * 1.001).all())
+    export(net, 16, ("y",), tmp_path / "net.onnx")
+    kept = {tuple(t.dims): t.data_type for t in onnx.load(tmp_path / "net.onnx").graph.initializer}
+    assert kept[150, 200, 1, 1] == onnx.TensorProto.INT8
+    assert kept[140, 150, 1, 1] == onnx.TensorProto.FLOAT
 
 
 def test_logits_are_the_means_of_their_maps() -> None:
