@@ -158,7 +158,7 @@ def test_no_network_is_asked_about_a_patient_that_it_saw(data: Path, cache: Path
         asked += plan.ask & plan.name.startswith("fold")
     # Every picture is asked about once; the tenth that no fold trains on by all.
     assert set(np.unique(asked)) == {1, cf.FOLDS}
-    assert (asked == cf.FOLDS).mean() == pytest.approx(1 / cf.HELD_OUT_OF, abs=0.02)
+    assert (asked == cf.FOLDS).mean() == pytest.approx(1 / cf.NEVER_OF, abs=0.02)
 
 
 def test_a_join_finds_the_weights_that_made_the_truth() -> None:
