@@ -139,6 +139,23 @@ def fit_join(
     return np.array([fitted.coef_[0, 0], fitted.coef_[0, 1] * 10, fitted.intercept_[0]])
 
 
+def joined_with(
+    learnt: tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]],
+    logits: NDArray[np.float64],
+    ratios: NDArray[np.float64],
+    centre: float,
+) -> NDArray[np.float64]:
+    """Return logits calibrated alone, or with the ratio where there is one, by `learnt`: truth, logits, ratios."""
+    from ecg_engine.evaluation.ranking import fit_platt
+
+    there = np.isfinite(learnt[2])
+    slope, intercept = fit_platt(learnt[0], learnt[1])
+    a, b, c = fit_join(learnt[0][there], learnt[1][there], learnt[2][there], centre)
+    with_ratio = a * logits + b * (np.nan_to_num(ratios, nan=centre) - centre) + c
+    out: NDArray[np.float64] = np.where(np.isfinite(ratios), with_ratio, slope * logits + intercept)
+    return out
+
+
 def joined_scores(
     truth: NDArray[np.bool_],
     logits: NDArray[np.float64],
@@ -146,18 +163,12 @@ def joined_scores(
     folds: NDArray[np.int64],
     centre: float,
 ) -> NDArray[np.float64]:
-    """Return logits calibrated alone, or with the ratio where there is one, each fold by what the others teach."""
-    from ecg_engine.evaluation.ranking import fit_platt
-
+    """Return `joined_with` of each fold by what the others teach."""
     out = np.empty(len(truth))
-    there = np.isfinite(ratios)
     for fold in np.unique(folds):
         ours, others = folds == fold, folds != fold
-        slope, intercept = fit_platt(truth[others], logits[others])
-        alone = slope * logits + intercept
-        a, b, c = fit_join(truth[others & there], logits[others & there], ratios[others & there], centre)
-        with_ratio = a * logits + b * (np.nan_to_num(ratios, nan=centre) - centre) + c
-        out[ours] = np.where(there, with_ratio, alone)[ours]
+        learnt = (truth[others], logits[others], ratios[others])
+        out[ours] = joined_with(learnt, logits[ours], ratios[ours], centre)
     return out
 
 
@@ -284,7 +295,7 @@ def card_of(
 
     `found` holds each plan's logits of the pictures that it asks about, `shipped` those of the weight that ships.
     """
-    from ecg_engine.evaluation.ranking import calibration_error
+    from ecg_engine.evaluation.ranking import auc, auc_interval, calibration_error
 
     numbers = plain_numbers(table, rows)
     folds = [plan for plan in plans if plan.name.startswith("fold")]
@@ -318,7 +329,14 @@ def card_of(
     across = {}
     for plan in [plan for plan in plans if plan.name.startswith("without_")]:
         plain = np.stack([shortcut_scores(numbers, table.labels[rows, i], plan.use, plan.ask) for i in range(wide)], 1)
-        across[plan.name.removeprefix("without_")] = measured(table, rows[plan.ask], found[plan.name], plain)
+        name = plan.name.removeprefix("without_")
+        given = found[plan.name].astype(np.float64)
+        for code, (_, centre) in JOINED.items():
+            i = CODES.index(code)
+            others = is_out & np.isfinite(table.labels[rows, i]) & ~plan.ask
+            learnt = (table.labels[rows[others], i] > 0.5, logits[others, i], ratios[others])
+            given[:, i] = joined_with(learnt, given[:, i], ratios[plan.ask], centre)
+        across[name] = measured(table, rows[plan.ask], given, plain)
     labels = []
     singles = np.mean(on_never, 0)
     kept = shipped[never].astype(np.float64)
@@ -342,8 +360,19 @@ def card_of(
         i = CODES.index(label["code"])
         known = member.ask & np.isfinite(table.labels[rows, i])
         truth, given = table.labels[rows[known], i] > 0.5, label["calibration"]
-        p = _logistic(given["slope"] * shipped[known, i].astype(np.float64) + given["intercept"])
+        x = shipped[known, i].astype(np.float64)
+        p = _logistic(given["slope"] * x + given["intercept"])
         seen = p >= label["threshold"]
+        if "join" in label:
+            held[label["code"]]["auc_without_the_measurement"] = held[label["code"]]["auc"]
+            join, ratio = label["join"], ratios[known]
+            q = _logistic(join["slope"] * x + join["weight"] * (ratio - join["centre"]) + join["intercept"])
+            there = np.isfinite(ratio)
+            p, seen = np.where(there, q, p), np.where(there, q >= join["threshold"], seen)
+            held[label["code"]] |= {
+                "auc": auc(truth, p),
+                "auc_95": list(auc_interval(truth, p, groups=table.patient[rows[known]], seed=SEED)),
+            }
         held[label["code"]] |= {
             "sensitivity": float(seen[truth].mean()),
             "specificity": float((~seen)[~truth].mean()),
