@@ -12,10 +12,10 @@ map, averaged, is the logit: the map says where (class activation mapping, Zhou 
 doi:10.1109/CVPR.2016.319).
 
 The sets know different things (`chest_images`): what a set does not know is masked, small sets are drawn more often.
-One network for each fold of the patients gives the figures out of fold and the calibration; one for each set that it
-never saw those of that set. What ships is the mean of three that differ in their seed, trained on four fifths of the
-patients: one early part, three late ones, whose weights are bytes. The last fifth tells what the weight itself is
-worth.
+A tenth of the patients is never trained on. One network for each fold of the others gives the figures out of fold and
+the calibration; one for each set that it never saw those of that set. What ships is the mean of three (`SHIPPED`), the
+first of them trained on four fifths of the patients: one early part, three late ones, whose weights are bytes. The
+tenth tells what the weight itself is worth.
 """
 
 from __future__ import annotations
@@ -42,10 +42,12 @@ INPUT, SIZE, SEED = 256, 224, 20260115
 #: Stem of three layers and the blocks of the first five stages, and how many channels come out of them.
 FROZEN_LAYERS, FROZEN_CHANNELS, FROZEN_SIDE = 3 + 1 + 2 + 2 + 3 + 3, 112, 14
 CODES = tuple(FINDINGS)
-VERSIONS, FOLDS, MEMBERS = 6, 3, 3
-#: Parts of the patients that the weight, and the networks of the folds too, never saw: the first of so many.
-HELD_OUT_OF, NEVER_OF = 5, 10
-#: Steps of a network that ships, of a fold's, and of one that leaves a set out.
+VERSIONS, FOLDS = 6, 3
+SHIPPED = ("most", "fold_0", "fold_1")
+#: The first of so many parts of the patients is left out by the network of most of them, and never trained on: the
+#: latter lies in the former.
+MOST_OF, NEVER_OF = 5, 10
+#: Steps of the network of most patients, of a fold's, and of one that leaves a set out.
 STEPS, STEPS_FOLD, STEPS_ACROSS, BATCH = 480, 400, 240, 48
 #: Weights of the early layers are stored as float16 from this size on: they move no logit by more than 0.001.
 MIN_HALVED = 10_000
@@ -268,7 +270,7 @@ class Plan:
 
 
 def plans(table: Table, rows: NDArray[np.int64]) -> list[Plan]:
-    """Return the networks of the folds, those of the sets left out, and those that ship."""
+    """Return the networks of the folds, those of the sets left out, and that of most patients."""
     never = folds_by_patient(table, NEVER_OF, SEED)[rows] == 0
     fold = folds_by_patient(table, FOLDS, SEED + 1)[rows]
     out = [Plan(f"fold_{k}", ~never & (fold != k), never | (fold == k), SEED + k, STEPS_FOLD) for k in range(FOLDS)]
@@ -280,9 +282,8 @@ def plans(table: Table, rows: NDArray[np.int64]) -> list[Plan]:
                 f"without_{held}", ~np.isin(patient, np.unique(patient[is_held])), is_held, SEED + 100 + k, STEPS_ACROSS
             )
         )
-    is_held = folds_by_patient(table, HELD_OUT_OF, SEED)[rows] == 0
-    out += [Plan(f"member_{k}", ~is_held, is_held, SEED + 200 + k, STEPS) for k in range(MEMBERS)]
-    return out
+    is_left = folds_by_patient(table, MOST_OF, SEED)[rows] == 0
+    return [*out, Plan("most", ~is_left, is_left, SEED + 200, STEPS)]
 
 
 class Panel(nn.Module):
@@ -334,18 +335,23 @@ def main() -> None:
 
 
 def finish(table: Table, features: Features, found: dict[str, Any], cache: Path, out: Path | None) -> None:
-    """Join the members, tell the figures, write weight and card."""
+    """Join the networks that ship, tell the figures, write weight and card."""
     from training import chest_figures
     from training.export import check, export, rounded, write_card
 
     nets = []
-    for k in range(MEMBERS):
+    for name in SHIPPED:
         nets.append(fresh(cache).eval())
-        nets[-1].load_state_dict(torch.load(cache / f"chest_findings_member_{k}.pt", weights_only=True))
+        nets[-1].load_state_dict(torch.load(cache / f"chest_findings_{name}.pt", weights_only=True))
         rounded(nets[-1].late)
         rounded(nets[-1].head)
-    every = np.mean([logits_of(net, features, np.arange(len(features.rows))) for net in nets], 0)
-    card = chest_figures.card_of(table, features.rows, plans(table, features.rows), found, every)
+    every = np.full((len(features.rows), len(CODES)), np.nan, np.float32)
+    never = np.flatnonzero(folds_by_patient(table, NEVER_OF, SEED)[features.rows] == 0)
+    every[never] = np.mean([logits_of(net, features, never) for net in nets], 0)
+    kept = cache / "chest_ratios.npy"
+    if not kept.exists():
+        np.save(kept, chest_figures.cardiothoracic_ratios(table, features.rows))
+    card = chest_figures.card_of(table, features.rows, plans(table, features.rows), found, every, np.load(kept))
     if out is None:
         return
     panel = Panel(nets).eval()
