@@ -49,8 +49,8 @@ SHIPPED = ("most", "fold_0", "fold_1")
 MOST_OF, NEVER_OF = 5, 10
 #: Steps of the network of most patients, of a fold's, and of one that leaves a set out.
 STEPS, STEPS_FOLD, STEPS_ACROSS, BATCH = 480, 400, 240, 48
-#: Weights of the early layers are stored as float16 from this size on: they move no logit by more than 0.001.
-MIN_HALVED = 10_000
+#: Weights of the early layers are stored as float16 from this size on: they move no logit by more than 0.005.
+MIN_HALVED = 5_000
 #: Binomial weights of standard deviation 1 pixel.
 SMOOTH = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
 

@@ -19,8 +19,9 @@ OPSET = 17
 MIN_HALVED = 100_000
 #: Convolutions of at least so many weights are stored as bytes where `rounded` has made them fit, in so many steps.
 MIN_NARROWED, STEPS = 20_000, 127
-#: Largest difference of any output between PyTorch and ONNX that the rounding of weights to float16 makes.
-TOLERANCE = 2e-2
+#: Largest difference of any output between PyTorch and ONNX that the rounding of weights to float16 makes: of a cell of
+#: a map, whose mean, the logit, moves by a tenth of it.
+TOLERANCE = 5e-2
 
 
 def export(
