@@ -40,8 +40,8 @@ __all__ = ["SQUARE_PX", "analyze_radiograph", "analyze_study", "model_hashes", "
 
 #: Side of the square that everything is taken from, pixels: networks take less, a doctor's overview needs no more.
 SQUARE_PX: Final = 512
-#: Longer side, pixels, that a JPEG 2000 picture keeps at least when it is decoded for triage: at half as many, scores
-#: move by up to 0.015 against the full decode, at these by 0.003 (``benchmarks/triage/drift.py``).
+#: Longer side, pixels, that a JPEG 2000 picture keeps at least when it is decoded for triage: no score moves by more
+#: than 0.001 against the full decode (``benchmarks/triage/drift.py``).
 DECODED_PX: Final = 1024
 #: Reasons of the gate that leave the anatomy measurable.
 _STILL_FRONTAL: Final = frozenset({"child", "child_by_sight"})
