@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ecg_engine.errors import ModelError
 
-__all__ = ["Calibration", "Label", "ModelCard", "read_card"]
+__all__ = ["Calibration", "Join", "Label", "ModelCard", "read_card"]
 
 TASKS: Final = ("radiograph_gate", "radiograph_findings", "radiograph_outlines", "ecg_scores")
 #: Tasks whose `labels` are what the model says.
@@ -37,6 +37,37 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """A measurement that a logit is joined with, where it was taken, by a logistic regression.
+
+    Parameters
+    ----------
+    quantity : str
+        Code of the measurement in `vocabulary`.
+    slope : float
+        Of the logit.
+    weight : float
+        Of the measurement, in its unit, from `centre`.
+    centre, intercept : float
+    threshold : float
+        Operating point on the joined probability.
+    """
+
+    quantity: str
+    slope: float
+    weight: float
+    centre: float
+    intercept: float
+    threshold: float
+
+    def apply(self, logit: float, measured: float) -> float:
+        """Return the probability from both."""
+        return Calibration(intercept=self.intercept + self.weight * (measured - self.centre), slope=self.slope).apply(
+            logit
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
     """One output of a model.
 
@@ -53,6 +84,8 @@ class Label:
     calibration : Calibration, optional
     figures : mapping
         What was measured, with intervals.
+    join : Join, optional
+        Takes the place of calibration and threshold where its measurement is there.
     """
 
     code: str
@@ -61,6 +94,7 @@ class Label:
     report: str = "research"
     calibration: Calibration | None = None
     figures: Mapping[str, Any] = field(default_factory=dict)
+    join: Join | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,4 +258,16 @@ def _label(entry: dict[str, Any]) -> Label:
         report=report if calibration is not None else "research",
         calibration=calibration,
         figures=dict(entry.get("figures", {})),
+        join=_join(entry["code"], entry["join"]) if "join" in entry else None,
     )
+
+
+def _join(code: str, given: Mapping[str, Any]) -> Join:
+    join = Join(
+        quantity=str(given["quantity"]),
+        **{key: float(given[key]) for key in ("slope", "weight", "centre", "intercept", "threshold")},
+    )
+    numbers = (join.slope, join.weight, join.centre, join.intercept)
+    if not all(map(math.isfinite, numbers)) or not 0.0 <= join.threshold <= 1.0:
+        raise ValueError(f"join of {code}: give finite numbers, and a threshold in 0 to 1")
+    return join

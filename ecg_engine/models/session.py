@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.errors import ModelError
-from ecg_engine.models.card import SCORING, ModelCard
+from ecg_engine.models.card import SCORING, Calibration, ModelCard
 from ecg_engine.models.graph import read_graph
 from ecg_engine.models.library import card_of, find_model, read_library, stamp
 
@@ -154,17 +154,24 @@ class Model:
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def scores(self, logits: NDArray[np.float32]) -> tuple[Score, ...]:
+    def scores(self, logits: NDArray[np.float32], measured: Mapping[str, float] | None = None) -> tuple[Score, ...]:
         """Return the calibrated score of each label of the card.
 
         Parameters
         ----------
         logits : (n_labels,) array
+        measured : mapping of str to float, optional
+            Quantities of the same picture: a label that its card joins with one of them is joined where it is there.
         """
+        known: Mapping[str, float] = measured or {}
         out = []
         for label, logit in zip(self.card.labels, logits.ravel().tolist(), strict=True):
-            value = label.calibration.apply(logit) if label.calibration else float(1.0 / (1.0 + np.exp(-logit)))
-            out.append(Score(code=label.code, value=value, threshold=label.threshold, report=label.report))
+            value, threshold = Calibration().apply(logit), label.threshold
+            if label.join is not None and label.join.quantity in known:
+                value, threshold = label.join.apply(logit, known[label.join.quantity]), label.join.threshold
+            elif label.calibration is not None:
+                value = label.calibration.apply(logit)
+            out.append(Score(code=label.code, value=value, threshold=threshold, report=label.report))
         return tuple(out)
 
 

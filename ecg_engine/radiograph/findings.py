@@ -41,6 +41,7 @@ def find(
     shape: tuple[int, int],
     gate: Gate,
     age_years: float | None,
+    measured: Mapping[str, float] | None = None,
 ) -> tuple[tuple[Finding, ...], dict[str, NDArray[np.float32]], tuple[Note, ...]]:
     """Score a picture by every model whose card admits it.
 
@@ -54,6 +55,8 @@ def find(
         Of the picture that regions are told in.
     gate : Gate
     age_years : float, optional
+    measured : mapping of str to float, optional
+        Quantities of the picture, that a card may join with a score: the cardiothoracic ratio with cardiomegaly's.
 
     Returns
     -------
@@ -79,7 +82,7 @@ def find(
             notes.append(Note(stage="models", code="model_failed", facts={"model": name, "reason": str(exc)}))
             continue
         heat = found.get("maps")
-        for i, score in enumerate(model.scores(found["logits"])):
+        for i, score in enumerate(model.scores(found["logits"], measured)):
             seen = score.value >= score.threshold
             region = None
             if seen and heat is not None:

@@ -45,6 +45,48 @@ def test_scores_are_the_logits_through_the_cards_calibration(tmp_path: Path) -> 
     ]
 
 
+JOIN = """[labels.join]
+quantity = "cardiothoracic_ratio"
+slope = 0.5
+weight = 20.0
+centre = 0.5
+intercept = -2.0
+threshold = 0.25
+"""
+
+
+def joined(folder: Path, join: str = JOIN) -> Path:
+    """Return a card of one label that joins its logit with a measurement."""
+    card: Path = tiny.put(folder, codes=("cardiomegaly",), model=tiny.graph(bias=(0.0,)))
+    card.write_text(card.read_text() + join)
+    return card
+
+
+def test_a_measurement_that_was_taken_is_joined_with_the_logit(tmp_path: Path) -> None:
+    model = load_model(str(joined(tmp_path)))
+    logits = model.run(PICTURE)["logits"]
+    (score,) = model.scores(logits, {"cardiothoracic_ratio": 0.6, "heart_width_mm": 150.0})
+    # 0.5 * 0.5 + 20 * (0.6 - 0.5) - 2 = 0.25
+    assert score.value == pytest.approx(1 / (1 + math.exp(-0.25)), abs=1e-7)
+    assert score.threshold == 0.25
+
+
+@pytest.mark.parametrize("measured", [None, {}, {"heart_width_mm": 150.0}])
+def test_without_the_measurement_the_logit_stands_alone(tmp_path: Path, measured: dict[str, float] | None) -> None:
+    model = load_model(str(joined(tmp_path)))
+    (score,) = model.scores(model.run(PICTURE)["logits"], measured)
+    assert (score.value, score.threshold) == (pytest.approx(0.5), 0.6)  # 2 * 0.5 - 1 = 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("threshold = 0.25", "threshold = 25.0"), ("weight = 20.0", "weight = nan"), ("centre = 0.5", "")]
+)
+def test_a_join_that_makes_no_sense_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    assert old in JOIN
+    with pytest.raises(ModelError, match=r"join|centre"):
+        read_card(joined(tmp_path, JOIN.replace(old, new)))
+
+
 def test_a_score_without_calibration_is_research_whatever_its_card_says(tmp_path: Path) -> None:
     model = load_model(str(tiny.put(tmp_path, calibrated=False, report="default")))
     assert {s.report for s in model.scores(model.run(PICTURE)["logits"])} == {"research"}

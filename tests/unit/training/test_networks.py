@@ -56,24 +56,48 @@ def test_fewer_stages_are_the_first_ones() -> None:
 
 
 def test_exported_network_gives_in_the_products_runtime_what_pytorch_gives(tmp_path: Path) -> None:
+    from training import chest_figures
     from training import chest_findings as cf
     from training.backbone import Lite0
-    from training.export import TOLERANCE, check, export, write_card
+    from training.export import TOLERANCE, check, export, rounded, write_card
 
     torch.manual_seed(3)
-    net = cf.Findings(Lite0()).eval()
-    torch.nn.init.normal_(net.head.weight, std=0.1)
-    shapes = export(
-        net, {"picture": torch.zeros(1, 1, cf.SIZE, cf.SIZE)}, ("logits", "maps"), tmp_path / "chest_findings.onnx"
-    )
+    nets = [cf.Findings(Lite0()).eval() for _ in cf.SHIPPED]
+    for one in nets:
+        one.early.load_state_dict(nets[0].early.state_dict())
+        torch.nn.init.normal_(one.head.weight, std=0.1)
+        rounded(one.late)
+        rounded(one.head)
+    net = cf.Panel(nets).eval()
+    picture = {"picture": torch.zeros(1, 1, cf.INPUT, cf.INPUT)}
+    shapes = export(net, picture, ("logits", "maps"), tmp_path / "chest_findings.onnx", halved_from=cf.MIN_HALVED)
     labels = [
         {"code": code, "threshold": 0.5, "report": "research", "calibration": {"slope": 1.0, "intercept": 0.0}}
         for code in cf.CODES
     ]
-    write_card(tmp_path / "net.toml", cf.card_of(labels, {}, shapes))
-    x = np.random.default_rng(4).random((3, 1, cf.SIZE, cf.SIZE)).astype(np.float32)
+    outputs = {name: list(shape) for name, shape in shapes.items()}
+    write_card(tmp_path / "net.toml", chest_figures.document(labels) | {"outputs": outputs})
+    x = np.random.default_rng(4).random((3, 1, cf.INPUT, cf.INPUT)).astype(np.float32)
     assert check(tmp_path / "net.toml", net, x) <= TOLERANCE
     assert (tmp_path / "chest_findings.onnx").stat().st_size < 10e6
+
+
+def test_only_what_was_rounded_is_stored_as_bytes(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="onnx is absent: extra train")
+    from training.export import MIN_NARROWED, export, rounded
+
+    torch.manual_seed(4)
+    net = torch.nn.Sequential(torch.nn.Conv2d(1, 200, 3), torch.nn.Conv2d(200, 150, 1), torch.nn.Conv2d(150, 140, 1))
+    assert net[2].weight.numel() >= MIN_NARROWED
+    before = net[1].weight.detach().clone()
+    rounded(net[1])
+    # At most half a step of 127 away, channel by channel.
+    half = before.abs().amax((1, 2, 3), keepdim=True) / 254
+    assert bool(((net[1].weight - before).abs() <= half * 1.001).all())
+    export(net, 16, ("y",), tmp_path / "net.onnx")
+    kept = {tuple(t.dims): t.data_type for t in onnx.load(tmp_path / "net.onnx").graph.initializer}
+    assert kept[150, 200, 1, 1] == onnx.TensorProto.INT8
+    assert kept[140, 150, 1, 1] == onnx.TensorProto.FLOAT
 
 
 def test_logits_are_the_means_of_their_maps() -> None:
@@ -82,7 +106,7 @@ def test_logits_are_the_means_of_their_maps() -> None:
 
     net = cf.Findings(Lite0()).eval()
     with torch.no_grad():
-        logits, maps = net(torch.rand(2, 1, cf.SIZE, cf.SIZE))
+        logits, maps = net(torch.rand(2, 1, cf.INPUT, cf.INPUT))
     assert torch.allclose(logits, maps.mean((2, 3)), atol=1e-6)
 
 
@@ -91,9 +115,65 @@ def test_unknown_labels_teach_nothing() -> None:
 
     logits = torch.zeros(2, 3, requires_grad=True)
     labels = torch.tensor([[1.0, float("nan"), 0.0], [float("nan"), float("nan"), 1.0]])
-    cf._loss(logits, labels, torch.full((2, 3), float("nan"))).backward()
+    cf.masked_loss(logits, labels).backward()
     assert logits.grad is not None
     assert (logits.grad != 0).tolist() == [[True, False, True], [False, False, True]]
+
+
+def test_smoothing_keeps_greys_and_takes_noise_away() -> None:
+    """White noise keeps the sum of the squared weights of a binomial of order 4 in each direction: (70/256)**2."""
+    from training import chest_findings as cf
+
+    x = torch.randn(4, 1, cf.INPUT, cf.INPUT, generator=torch.Generator().manual_seed(6))
+    flat = torch.full((1, 1, 32, 32), 0.7)
+    assert torch.allclose(cf.smoothed(flat)[..., 2:-2, 2:-2], flat[..., 2:-2, 2:-2], atol=1e-6)
+    assert cf.smoothed(x)[..., 2:-2, 2:-2].var().item() == pytest.approx((70 / 256) ** 2, rel=0.03)
+
+
+def test_another_networks_word_is_brought_to_the_prevalence_of_the_labels(data: Path, cache: Path) -> None:
+    from training import chest_findings as cf
+    from training.chest_images import load
+
+    table = load(data, cache=cache)
+    rows = cf.adult_rows(table)
+    wanted = cf.targets(table, rows)
+    labels = table.labels[rows]
+    assert (np.isnan(wanted) == np.isnan(labels)).all()
+    taught = np.isfinite(table.soft[rows, 0])
+    # A refit by maximum likelihood has the labels' mean; the labels themselves are drawn in by 3 % at both ends.
+    expected = (labels[taught].mean(0) * 0.94 + 0.03 + labels[taught].mean(0)) / 2
+    assert wanted[taught].mean(0) == pytest.approx(expected, abs=0.01)
+    assert np.unique(wanted[~taught & np.isfinite(labels[:, 0]), 0]).tolist() == pytest.approx([0.03, 0.97])
+
+
+def test_no_network_is_asked_about_a_patient_that_it_saw(data: Path, cache: Path) -> None:
+    from training import chest_findings as cf
+    from training.chest_images import load
+
+    table = load(data, cache=cache)
+    rows = cf.adult_rows(table)
+    plans = cf.plans(table, rows)
+    asked = np.zeros(len(rows), int)
+    for plan in plans:
+        assert not set(table.patient[rows[plan.use]]) & set(table.patient[rows[plan.ask]]), plan.name
+        asked += plan.ask & plan.name.startswith("fold")
+    # Every picture is asked about once; the tenth that no fold trains on by all.
+    assert set(np.unique(asked)) == {1, cf.FOLDS}
+    assert (asked == cf.FOLDS).mean() == pytest.approx(1 / cf.NEVER_OF, abs=0.02)
+
+
+def test_a_join_finds_the_weights_that_made_the_truth() -> None:
+    from training.chest_figures import fit_join, joined_scores
+
+    rng = np.random.default_rng(8)
+    logits, ratios = rng.normal(-1, 1.5, 40_000), rng.normal(0.5, 0.06, 40_000)
+    truth = rng.random(40_000) < 1 / (1 + np.exp(-(0.7 * logits + 15 * (ratios - 0.5) - 0.4)))
+    assert fit_join(truth, logits, ratios, 0.5) == pytest.approx([0.7, 15, -0.4], rel=0.1)
+    # Where the ratio is missing the logit stands alone, and the order of the pictures is the logits'.
+    ratios[::2] = np.nan
+    folds = np.arange(40_000) // 20_000
+    alone = joined_scores(truth, logits, ratios, folds, 0.5)[:20_000:2]
+    assert (np.argsort(alone) == np.argsort(logits[:20_000:2])).all()
 
 
 def test_gate_batches_hold_the_truth_about_themselves(data: Path, cache: Path) -> None:
