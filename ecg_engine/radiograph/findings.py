@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.errors import ModelError
 from ecg_engine.models import Model, ModelCard, load_model, model_names
-from ecg_engine.radiograph.inputs import network_input
+from ecg_engine.radiograph.inputs import prepared
 from ecg_engine.types import Finding, Gate, Note
 
 __all__ = ["find", "models_for_findings"]
@@ -77,7 +78,8 @@ def find(
             if not _admits(model.card, gate, age_years):
                 notes.append(Note(stage="models", code="model_abstains", facts={"model": model.card.title}))
                 continue
-            found = model.run(network_input(stretched, size=model.card.input_shape[-1]))
+            picture = prepared(stretched, inside, size=model.card.input_shape[-1], name=model.card.preprocessing)
+            found = model.run(picture)
         except ModelError as exc:
             notes.append(Note(stage="models", code="model_failed", facts={"model": name, "reason": str(exc)}))
             continue
@@ -110,9 +112,10 @@ def _admits(card: ModelCard, gate: Gate, age_years: float | None) -> bool:
     if age_years is None:
         # An adults' model takes a picture of unknown age that does not look like a child's; a children's takes none.
         return high is None and not gate.child
-    if low is not None and (age_years < low or "child_by_sight" in gate.reasons):
+    if low is not None and (age_years < low or (high is None and "child_by_sight" in gate.reasons)):
         return False
-    return high is None or age_years <= high
+    # Ages are told in completed years: 5 admits until the sixth birthday.
+    return high is None or math.floor(age_years) <= high
 
 
 def _heat(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["network_input", "stretch"]
+__all__ = ["network_input", "prepared", "squashed", "stretch"]
 
 #: Percentiles of the picture that become 0 and 1: collimator edges, markers and the direct beam lie beyond.
 _STRETCH_PERCENT: Final = (1.0, 99.0)
@@ -82,3 +82,71 @@ def network_input(stretched: NDArray[np.float32], *, size: int) -> NDArray[np.fl
     if size < _LEARNT_PX < len(stretched):
         stretched = shrink(stretched, _LEARNT_PX)
     return shrink(stretched, size)[None, None]
+
+
+def squashed(stretched: NDArray[np.float32], inside: tuple[int, int, int, int], *, size: int) -> NDArray[np.float32]:
+    """Return the (1, 1, size, size) float32 array of the picture without what is around it, its sides made equal.
+
+    Linear between the centres of pixels. A picture that is square already keeps its shape.
+
+    Parameters
+    ----------
+    stretched : (n, n) float32 array
+        Of `stretch`, 0 to 1.
+    inside : (top, left, rows, columns)
+        Where the picture lies in the square.
+    size : int
+        Side of the network's input, pixels.
+    """
+    from ecg_engine.radiograph.preparation import shrink
+
+    if size < _LEARNT_PX < len(stretched):
+        scale = _LEARNT_PX / len(stretched)
+        top, left, rows, columns = (value * scale for value in inside)
+        stretched = shrink(stretched, _LEARNT_PX)
+    else:
+        top, left, rows, columns = map(float, inside)
+    # Whole pixels of the picture only: what lies around it is black and none of it.
+    (ys, y_end), (xs, x_end) = (
+        (
+            np.clip(start + (np.arange(size) + 0.5) * length / size - 0.5, math.ceil(start), end),
+            end,
+        )
+        for start, length in ((top, rows), (left, columns))
+        for end in (max(math.floor(start + length) - 1, math.ceil(start)),)
+    )
+    y0, x0 = ys.astype(np.int64), xs.astype(np.int64)
+    y1, x1 = np.minimum(y0 + 1, y_end), np.minimum(x0 + 1, x_end)
+    fy, fx = (ys - y0)[:, None], (xs - x0)[None]
+    lines = stretched[y0] * (1 - fy) + stretched[y1] * fy
+    out: NDArray[np.float32] = (lines[:, x0] * (1 - fx) + lines[:, x1] * fx).astype(np.float32)
+    return out[None, None]
+
+
+def prepared(
+    stretched: NDArray[np.float32], inside: tuple[int, int, int, int], *, size: int, name: str
+) -> NDArray[np.float32]:
+    """Return what a network takes, made as its card names it: see ``docs/models.md``.
+
+    ``squashed_224`` is the picture with its sides made equal, ``cropped_square`` the square in its middle (as
+    TorchXRayVision crops); anything else is the letterboxed square.
+
+    Parameters
+    ----------
+    stretched : (n, n) float32 array
+        Of `stretch`, 0 to 1.
+    inside : (top, left, rows, columns)
+        Where the picture lies in the square.
+    size : int
+        Side of the network's input, pixels.
+    name : str
+        ``input.preprocessing`` of the card.
+    """
+    if name == "squashed_224":
+        return squashed(stretched, inside, size=size)
+    if name == "cropped_square":
+        top, left, rows, columns = inside
+        side = min(rows, columns)
+        middle = (top + (rows - side) // 2, left + (columns - side) // 2, side, side)
+        return squashed(stretched, middle, size=size)
+    return network_input(stretched, size=size)

@@ -54,6 +54,9 @@ CHILD = 'views = ["PA", "AP", "FRONTAL"]\nage_min_years = 1\nage_max_years = 5'
         (Gate(accepted=True, view="PA", child=False), 40.0, "adult"),
         (Gate(accepted=True, view="PA", child=None), None, "adult"),
         (Gate(accepted=False, reasons=("child",), view="AP", child=True), 3.0, "children"),
+        (Gate(accepted=False, reasons=("child", "child_by_sight"), view="AP", child=True), 5.9, "children"),
+        (Gate(accepted=False, reasons=("child",), view="AP", child=True), 6.0, None),
+        (Gate(accepted=False, reasons=("child",), view="AP", child=True), 0.5, None),
         (Gate(accepted=False, reasons=("child",), view="AP", child=True), 12.0, None),
         (Gate(accepted=False, reasons=("child_by_sight",), view="AP", child=True), None, None),
         (Gate(accepted=False, reasons=("child_by_sight",), view="AP", child=True), 40.0, None),
@@ -110,3 +113,14 @@ def test_heat_outside_the_picture_is_no_region() -> None:
     heat = np.zeros((8, 8), np.float32)
     heat[:, 0] = 1.0
     assert findings._region(heat, 64, (0, 16, 64, 32), (1000, 500)) is None
+
+
+def test_a_squashed_picture_fills_the_input_and_one_that_is_square_stays() -> None:
+    from ecg_engine.radiograph.inputs import network_input, prepared
+
+    square = np.zeros((64, 64), np.float32)
+    square[:, 16:48] = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
+    found = prepared(square, (0, 16, 64, 32), size=64, name="squashed_224")[0, 0]
+    assert np.allclose(found, np.linspace(0, 1, 64)[:, None], atol=1e-6)
+    assert np.allclose(prepared(SQUARE, INSIDE, size=64, name="squashed_224")[0, 0], SQUARE, atol=1e-6)
+    assert np.array_equal(prepared(square, (0, 16, 64, 32), size=32, name="any"), network_input(square, size=32))
