@@ -53,6 +53,9 @@ $(VENV)/.installed-bench: $(VENV)/.installed
 $(VENV)/.installed-train: $(VENV)/.installed
 	@echo "Installing PyTorch and what training needs into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,train]'
+	@# A peer of the importer's tests. Without what it asks for: torchvision, which its networks do not use, is large.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps torchxrayvision==1.5.7 \
+	    || echo "Not installed: torchxrayvision; the tests that need it are skipped"
 	@touch $@
 
 setup: $(VENV)/.installed  ## make the virtual environment and nothing else
@@ -141,6 +144,7 @@ train-cxr: $(VENV)/.installed-train data  ## make the weights of the radiograph 
 	$(BIN)/python -m training.chest_segmentation --out ecg_engine/models/weights
 	$(BIN)/python -m training.chest_gate --out ecg_engine/models/weights
 	$(BIN)/python -m training.chest_findings --out ecg_engine/models/weights
+	$(BIN)/python -m training.paediatric_pneumonia --out ecg_engine/models/weights
 
 train-ecg: $(VENV)/.installed-train data  ## make the weights of the ECG models again, with their cards (an hour)
 	$(BIN)/python -m training.single_lead_rhythm --out ecg_engine/models/weights --page docs/single_lead_rhythm.md

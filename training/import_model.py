@@ -12,6 +12,7 @@ hospital's own studies have calibrated it.
 from __future__ import annotations
 
 import argparse
+import math
 import pickle
 import sys
 import tomllib
@@ -27,6 +28,8 @@ from torch.nn import functional as F
 from ecg_engine.errors import ModelError
 
 SIZE, GROWTH, BLOCKS, STEM = 224, 32, (6, 12, 24, 16), 64
+#: No weight has so many numbers: all stay float32.
+WHOLE = 1 << 40
 #: The outputs of the library's networks, in their order, and our codes where there is one.
 FINDINGS = {
     "Atelectasis": "atelectasis", "Consolidation": "consolidation", "Infiltration": "infiltration",
@@ -84,15 +87,16 @@ class DenseNet(nn.Module):
 
 
 class FromUnit(nn.Module):
-    """The network with the library's normalisation inside: it takes greys of 0 to 1."""
+    """The network with the library's normalisation inside: it takes greys of 0 to 1, and gives the `kept` outputs."""
 
-    def __init__(self, net: DenseNet) -> None:
+    def __init__(self, net: DenseNet, kept: Sequence[int]) -> None:
         super().__init__()
         self.net = net
+        self.register_buffer("kept", torch.tensor(list(kept)), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.net((2 * x - 1) * 1024)
-        return out
+        return out[:, self.kept]
 
 
 def read_weights(path: Path, *, trust_pickle: bool = False) -> tuple[dict[str, Tensor], list[float] | None]:
@@ -138,18 +142,30 @@ def build(state: Mapping[str, Tensor]) -> DenseNet:
     return net.eval()
 
 
-def card_of(points: Sequence[float] | None, name: str, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
-    """Return the card.
+def trained(points: Sequence[float] | None) -> list[int]:
+    """Return the outputs that have an operating point: networks of one collection leave some findings untrained.
 
     Raises
     ------
     ModelError
-        The operating points are missing, or are not one in 0 to 1 for each finding.
+        The operating points are missing, or are not one for each finding, in 0 to 1 or NaN.
     """
-    if points is None or len(points) != len(FINDINGS) or not all(0 <= value <= 1 for value in points):
+    if (
+        points is None
+        or len(points) != len(FINDINGS)
+        or not all(math.isnan(value) or 0 <= value <= 1 for value in points)
+        or all(map(math.isnan, points))
+    ):
         raise ModelError(
-            f"{len(FINDINGS)} operating points of 0 to 1 are needed, one for each finding: give --thresholds"
+            f"{len(FINDINGS)} operating points are needed, one for each finding, in 0 to 1, NaN where it is not "
+            "trained: give --thresholds"
         )
+    return [i for i, value in enumerate(points) if not math.isnan(value)]
+
+
+def card_of(points: Sequence[float], name: str, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Return the card; `points` as `trained` has judged them."""
+    codes = list(FINDINGS.values())
     return {
         "name": name,
         "version": "1.0",
@@ -161,10 +177,19 @@ def card_of(points: Sequence[float] | None, name: str, shapes: dict[str, tuple[i
         "outputs": {key: list(shape) for key, shape in shapes.items()},
         "limits": {"views": ["PA", "AP", "FRONTAL"], "age_min_years": 18},
         "labels": [
-            {"code": code, "threshold": value, "chosen_for": "the library's operating point", "report": "research"}
-            for code, value in zip(FINDINGS.values(), points, strict=True)
+            {
+                "code": codes[i], "threshold": points[i], "chosen_for": "the library's operating point",
+                "report": "research",
+            }
+            for i in trained(points)
         ],
-    }
+        "intended_use": "As its makers say; nobody has tried it on this engine's pictures.",
+        "known_failures": [
+            "The engine stretches the greys of each picture before the network sees them, the library does not.",
+            "Its thresholds were chosen on other hospitals: calibrate it on studies of your own.",
+        ],
+        "data": [{"name": "what the weights were trained on: see their publication", "licence": "see there"}],
+    }  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -182,8 +207,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         state, points = read_weights(said.weights, trust_pickle=said.trust_pickle)
         if said.thresholds is not None:
             points = tomllib.loads(said.thresholds.read_text(encoding="utf-8")).get("op_threshs")
-        card = card_of(points, said.name, {"logits": (1, len(FINDINGS))})
-        export(FromUnit(build(state)), SIZE, ("logits",), said.out / f"{said.name}.onnx")
+        kept = trained(points)
+        net, path = FromUnit(build(state), kept).eval(), said.out / f"{said.name}.onnx"
+        # Whole numbers: another program's network is to give here what it gives there.
+        shapes = export(net, {"picture": torch.zeros(1, 1, SIZE, SIZE)}, ("logits",), path, halved_from=WHOLE)
+        card = card_of(points or (), said.name, shapes)
     except ModelError as exc:
         print(exc, file=sys.stderr)
         return 1

@@ -67,14 +67,14 @@ def truth_of(table: Table, rows: NDArray[np.int64], data: Path) -> NDArray[np.fl
 
 
 def _plain(table: Table, rows: NDArray[np.int64]) -> Tensor:
-    from ecg_engine.radiograph.inputs import prepared
+    from ecg_engine.radiograph.inputs import SQUASHED, prepared
 
     pictures = [
         prepared(
             pic.stretched(table.squares[row], table.inside[row]),
             tuple(int(v) for v in table.inside[row]),  # type: ignore[arg-type]
             size=SIZE,
-            name="squashed_224",
+            name=SQUASHED,
         )
         for row in rows
     ]
@@ -145,7 +145,7 @@ def shortcuts(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from training.chest_findings import plain_numbers
+    from training.chest_figures import plain_numbers
 
     x, out = plain_numbers(table, rows), np.zeros(len(rows))
     for k in np.unique(fold):
@@ -242,7 +242,7 @@ def main() -> None:
         from training.export import check, export, write_card
 
         net = train(Pneumonia(pretrained(STAGES)), values, truth, np.arange(len(rows)), steps=steps, seed=SEED)
-        shapes = export(net, SIZE, ("logits", "maps"), said.out / f"{CODE}.onnx")
+        shapes = export(net, {"picture": torch.zeros(1, 1, SIZE, SIZE)}, ("logits", "maps"), said.out / f"{CODE}.onnx")
         write_card(said.out / f"{CODE}.toml", card_of(label, shapes))
         print("largest difference", check(said.out / f"{CODE}.toml", net, _plain(table, rows[:32]).numpy()))
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.errors import ModelError
 from ecg_engine.models import Model, ModelCard, load_model, model_names
+from ecg_engine.radiograph.gate import ADULT_YEARS
 from ecg_engine.radiograph.inputs import prepared
 from ecg_engine.types import Finding, Gate, Note
 
@@ -19,6 +20,9 @@ __all__ = ["find", "models_for_findings"]
 TASK: Final = "radiograph_findings"
 #: Reasons of the gate that each model judges by its own card; all others keep every model out.
 _BY_CARD: Final = frozenset({"child", "child_by_sight"})
+#: A picture that is a child's with no more than this probability is an adult's, whatever age its header says: as sure
+#: as the gate must be (0.9) before it calls one a child's.
+_ADULT_BY_SIGHT: Final = 0.1
 #: Where the map reaches this share of its maximum the finding is, as Zhou et al. 2016 drew their boxes
 #: (doi:10.1109/CVPR.2016.319), who took 0.2 of a smoother map.
 _REGION_SHARE: Final = 0.5
@@ -115,7 +119,10 @@ def _admits(card: ModelCard, gate: Gate, age_years: float | None) -> bool:
     if low is not None and (age_years < low or (high is None and "child_by_sight" in gate.reasons)):
         return False
     # Ages are told in completed years: 5 admits until the sixth birthday.
-    return high is None or math.floor(age_years) <= high
+    if high is None:
+        return True
+    looks_adult = high < ADULT_YEARS and gate.probabilities.get("child", 1.0) <= _ADULT_BY_SIGHT
+    return math.floor(age_years) <= high and not looks_adult
 
 
 def _heat(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,8 +8,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_engine.errors import ModelError
+
 __all__ = ["network_input", "prepared", "squashed", "stretch"]
 
+#: What a card may name as its preparation; see `prepared`.
+LETTERBOXED: Final = "letterboxed square, 1st to 99th percentile of the picture to 0 to 1, area mean"
+SQUASHED: Final = "squashed_224"
+CROPPED: Final = "cropped_square"
 #: Percentiles of the picture that become 0 and 1: collimator edges, markers and the direct beam lie beyond.
 _STRETCH_PERCENT: Final = (1.0, 99.0)
 #: Longer side of the pictures in training, pixels (``training/chest_images.py``).
@@ -128,8 +134,8 @@ def prepared(
 ) -> NDArray[np.float32]:
     """Return what a network takes, made as its card names it: see ``docs/models.md``.
 
-    ``squashed_224`` is the picture with its sides made equal, ``cropped_square`` the square in its middle (as
-    TorchXRayVision crops); anything else is the letterboxed square.
+    `SQUASHED` is the picture with its sides made equal, `CROPPED` the square in its middle (as TorchXRayVision crops),
+    `LETTERBOXED` the whole square; a card of another name is refused.
 
     Parameters
     ----------
@@ -141,12 +147,21 @@ def prepared(
         Side of the network's input, pixels.
     name : str
         ``input.preprocessing`` of the card.
+
+    Raises
+    ------
+    ModelError
+        There is no preparation of this name.
     """
-    if name == "squashed_224":
+    if name == SQUASHED:
         return squashed(stretched, inside, size=size)
-    if name == "cropped_square":
+    if name == CROPPED:
         top, left, rows, columns = inside
         side = min(rows, columns)
         middle = (top + (rows - side) // 2, left + (columns - side) // 2, side, side)
         return squashed(stretched, middle, size=size)
+    if name != LETTERBOXED:
+        raise ModelError(
+            f"preprocessing {name!r}: a radiograph's card names {LETTERBOXED!r}, {SQUASHED!r} or {CROPPED!r}"
+        )
     return network_input(stretched, size=size)

@@ -19,7 +19,7 @@ task = "{task}"
 [input]
 name = "picture"
 shape = {shape}
-preprocessing = "none"
+preprocessing = "letterboxed square, 1st to 99th percentile of the picture to 0 to 1, area mean"
 [outputs]
 {outputs}
 [limits]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ecg_engine.errors import ModelError
 from ecg_engine.models import load_model
 from ecg_engine.radiograph import findings
 from ecg_engine.types import Gate
@@ -57,6 +58,7 @@ CHILD = 'views = ["PA", "AP", "FRONTAL"]\nage_min_years = 1\nage_max_years = 5'
         (Gate(accepted=False, reasons=("child", "child_by_sight"), view="AP", child=True), 5.9, "children"),
         (Gate(accepted=False, reasons=("child",), view="AP", child=True), 6.0, None),
         (Gate(accepted=False, reasons=("child",), view="AP", child=True), 0.5, None),
+        (Gate(accepted=False, reasons=("child",), view="AP", probabilities={"child": 0.05}), 3.0, None),
         (Gate(accepted=False, reasons=("child",), view="AP", child=True), 12.0, None),
         (Gate(accepted=False, reasons=("child_by_sight",), view="AP", child=True), None, None),
         (Gate(accepted=False, reasons=("child_by_sight",), view="AP", child=True), 40.0, None),
@@ -116,11 +118,24 @@ def test_heat_outside_the_picture_is_no_region() -> None:
 
 
 def test_a_squashed_picture_fills_the_input_and_one_that_is_square_stays() -> None:
-    from ecg_engine.radiograph.inputs import network_input, prepared
+    from ecg_engine.radiograph.inputs import LETTERBOXED, network_input, prepared
 
     square = np.zeros((64, 64), np.float32)
     square[:, 16:48] = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
     found = prepared(square, (0, 16, 64, 32), size=64, name="squashed_224")[0, 0]
     assert np.allclose(found, np.linspace(0, 1, 64)[:, None], atol=1e-6)
     assert np.allclose(prepared(SQUARE, INSIDE, size=64, name="squashed_224")[0, 0], SQUARE, atol=1e-6)
-    assert np.array_equal(prepared(square, (0, 16, 64, 32), size=32, name="any"), network_input(square, size=32))
+    whole = prepared(square, (0, 16, 64, 32), size=32, name=LETTERBOXED)
+    assert np.array_equal(whole, network_input(square, size=32))
+    with pytest.raises(ModelError, match="preprocessing 'any'"):
+        prepared(square, (0, 16, 64, 32), size=32, name="any")
+
+
+def test_a_cropped_square_is_the_middle_of_the_picture() -> None:
+    """TorchXRayVision's centre crop: of 64 x 32 the rows 16 to 47."""
+    from ecg_engine.radiograph.inputs import prepared
+
+    square = np.zeros((64, 64), np.float32)
+    square[:, 16:48] = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
+    found = prepared(square, (0, 16, 64, 32), size=32, name="cropped_square")[0, 0]
+    np.testing.assert_allclose(found, square[16:48, 16:48], atol=1e-6)

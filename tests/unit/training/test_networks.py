@@ -94,7 +94,7 @@ def test_only_what_was_rounded_is_stored_as_bytes(tmp_path: Path) -> None:
     # At most half a step of 127 away, channel by channel.
     half = before.abs().amax((1, 2, 3), keepdim=True) / 254
     assert bool(((net[1].weight - before).abs() <= half * 1.001).all())
-    export(net, 16, ("y",), tmp_path / "net.onnx")
+    export(net, {"picture": torch.zeros(1, 1, 16, 16)}, ("y",), tmp_path / "net.onnx")
     kept = {tuple(t.dims): t.data_type for t in onnx.load(tmp_path / "net.onnx").graph.initializer}
     assert kept[150, 200, 1, 1] == onnx.TensorProto.INT8
     assert kept[140, 150, 1, 1] == onnx.TensorProto.FLOAT
@@ -219,7 +219,7 @@ def test_patients_stand_in_one_fold_only(data: Path, cache: Path) -> None:
         assert len(set(folds[table.patient == patient])) == 1
 
 
-@pytest.mark.parametrize("module", ["training.chest_gate", "training.chest_findings"])
+@pytest.mark.parametrize("module", ["training.chest_gate", "training.chest_findings", "training.paediatric_pneumonia"])
 def test_smoke(module: str, data: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib
 
