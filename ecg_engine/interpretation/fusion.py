@@ -16,11 +16,14 @@ from ecg_engine.interpretation.clinical import has_chest_pain
 from ecg_engine.interpretation.urgency import LEVELS, STATEMENT_LEVELS
 from ecg_engine.types import Note, Statement, Urgency
 
-__all__ = ["JOINS", "LOW", "NORMAL_LABELS", "Join", "join_of", "join_scores"]
+__all__ = ["JOINS", "LIKELY", "LOW", "NORMAL_LABELS", "Join", "join_of", "join_scores"]
 
 #: A calibrated score below it contradicts a statement: of a hundred such recordings fewer than five have it, fewer than
 #: of any recordings that come. Chosen.
 LOW: Final = 0.05
+#: What no rule says is told, and may raise the urgency, where it is as likely as not and above the card's own threshold:
+#: of a rare finding that may lie at a few in a hundred, and a page of unlikely ones helps nobody. Chosen.
+LIKELY: Final = 0.5
 #: The most that a score alone may make of a recording.
 HIGHEST: Final = "urgent"
 #: Labels that say that nothing is wrong: they never lower anything. A normal ECG by the rules that the first of them
@@ -180,7 +183,7 @@ def _joined(score: Mapping[str, Any], said: set[str], in_pain: bool) -> tuple[No
     join = join_of(label)
     if join is None:
         return None, None
-    if threshold is not None and value >= threshold and not join.said_by & said:
+    if threshold is not None and value >= max(float(threshold), LIKELY) and not join.said_by & said:
         raised = join.with_pain if in_pain and join.with_pain else join.raises_to
         return _note("score_without_statement", {**facts, "threshold": float(threshold)}), _at_most(raised)
     against = sorted(join.contradicts & said)

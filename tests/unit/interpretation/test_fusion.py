@@ -92,6 +92,14 @@ def test_the_statements_stay_and_the_reason_is_named() -> None:
     assert notes[0].facts == {"model": "m 1", "label": "atrial_fibrillation", "score": 0.9, "threshold": 0.5}
 
 
+@pytest.mark.parametrize(("value", "n_notes"), [(0.49, 0), (0.5, 1)])
+def test_what_is_less_likely_than_not_is_no_disagreement(value: float, n_notes: int) -> None:
+    """A rare finding's threshold lies at a few in a hundred: a page full of them would be switched off."""
+    urgency, notes = join_scores(ROUTINE, [], [score("atrial_fibrillation", value, threshold=0.01)])
+    assert len(notes) == n_notes
+    assert urgency.level == ("urgent" if n_notes else "routine")
+
+
 @pytest.mark.parametrize("lang", ["en", "ru"])
 def test_each_disagreement_has_its_words(lang: str) -> None:
     scores = [score("MI", 0.91, threshold=0.25), score("NORM", 0.01), score("atrial_fibrillation", 0.02)]

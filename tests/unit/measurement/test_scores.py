@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -257,7 +258,8 @@ def test_a_score_that_no_rule_confirms_is_shown_and_raises_the_urgency(folder: P
     assert report.statements == before.statements
     page = render_bytes(report, ecg, "svg", lang=lang).decode()
     assert vocabulary.page_text("disagreements", lang) in page
-    assert "tiny_ecg 1.0" in page
+    # A line may break between them.
+    assert "tiny_ecg 1.0" in " ".join(re.sub(r"<[^>]*>", " ", page).split())
     assert ("0,95" if lang == "ru" else "0.95") in page
     again = ee.analyze_ecg(ecg, previous=report)
     assert again.urgency.level == "urgent"
@@ -303,7 +305,8 @@ def test_saliency_of_a_longer_recording_begins_where_its_middle_does(folder: Pat
 def test_no_saliency_of_a_score_below_its_threshold_or_for_research(folder: Path, labels: dict[str, Any]) -> None:
     ecg_models.put(folder, labels=labels)
     scores, _ = ecg_scores(level(0.5), usable=ONE, saliency=True)
-    assert all("saliency" not in s for s in scores)
+    (mine,) = [s for s in scores if s["model"] == "tiny_ecg 1.0"]
+    assert "saliency" not in mine
 
 
 @pytest.mark.parametrize("lang", ["en", "ru"])
