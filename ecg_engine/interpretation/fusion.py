@@ -21,7 +21,7 @@ __all__ = ["JOINS", "LIKELY", "LOW", "NORMAL_LABELS", "Join", "join_of", "join_s
 #: A calibrated score below it contradicts a statement: of a hundred such recordings fewer than five have it, fewer than
 #: of any recordings that come. Chosen.
 LOW: Final = 0.05
-#: What no rule says is told, and may raise the urgency, where it is as likely as not and above the card's own threshold:
+#: What no rule says is told, and may raise the urgency, where it is as likely as not and above the card's threshold:
 #: of a rare finding that may lie at a few in a hundred, and a page of unlikely ones helps nobody. Chosen.
 LIKELY: Final = 0.5
 #: The most that a score alone may make of a recording.
