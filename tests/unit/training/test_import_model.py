@@ -20,7 +20,7 @@ POINTS = [0.01 * (i + 1) for i in range(18)]
 
 
 class _Stub(types.ModuleType):
-    """Stands for torchvision, which TorchXRayVision imports and its DenseNet does not use."""
+    """Stands for what TorchXRayVision imports and its DenseNet does not use."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -38,7 +38,10 @@ class _Stub(types.ModuleType):
 def library(monkeypatch: pytest.MonkeyPatch) -> Any:
     if importlib.util.find_spec("torchxrayvision") is None:
         pytest.skip("TorchXRayVision is not installed")
-    for name in ("torchvision", "torchvision.transforms", "torchvision.models", "torchvision.transforms.functional"):
+    absent = [name for name in ("imageio", "pandas", "requests", "tqdm") if importlib.util.find_spec(name) is None]
+    absent += [name + ".auto" for name in absent if name == "tqdm"]
+    torchvision = ("torchvision", "torchvision.transforms", "torchvision.models", "torchvision.transforms.functional")
+    for name in (*torchvision, *absent):
         stub = _Stub(name)
         stub.__spec__ = importlib.machinery.ModuleSpec(name, None)
         stub.__path__ = []
