@@ -131,8 +131,10 @@ def labels_of(y: NDArray[np.int64], p: NDArray[np.float64], figures: dict[str, A
                 "figures": {
                     "n": len(y),
                     "n_positive": int(truth.sum()),
-                    "f1_of_the_largest": figures["f1"][code],
-                    "auc": figures["auc"][code],
+                    "f1_of_the_largest": figures["f1"][code][0],
+                    "f1_of_the_largest_95": figures["f1"][code][1:],
+                    "auc": figures["auc"][code][0],
+                    "auc_95": figures["auc"][code][1:],
                     "calibration_error": figures["calibration_error"][code],
                     "sensitivity": float(found[truth].mean()),
                     "specificity": float((~found)[~truth].mean()),

@@ -176,10 +176,13 @@ def _line(value: Any) -> str:
 
 
 def _auc(figures: Mapping[str, Any]) -> str:
-    if "auc" not in figures:
+    """Return the AUC and its interval; a card of somebody else's may hold anything under these names."""
+    given, interval = figures.get("auc"), figures.get("auc_95")
+    if not isinstance(given, int | float):
         return "-"
-    low, high = figures.get("auc_95", (None, None))
-    return f"{figures['auc']:.3f}" + ("" if low is None else f" ({low:.3f}-{high:.3f})")
+    if not (isinstance(interval, list) and len(interval) == 2 and all(isinstance(x, int | float) for x in interval)):
+        return f"{given:.3f}"
+    return f"{given:.3f} ({interval[0]:.3f}-{interval[1]:.3f})"
 
 
 @models_app.command(

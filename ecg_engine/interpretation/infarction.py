@@ -207,12 +207,21 @@ def age_of(c: Context, leads: tuple[str, ...]) -> str:
     return "undetermined" if restless else "old"
 
 
+def _can_be_compared(c: Context, territory: str) -> bool:
+    """Return whether two leads of a territory are measured, as the definition asks.
+
+    Minnesota's signs of a single lead are those of a whole recording: on a strip of one lead nothing tells a scar from
+    an electrode on the other arm.
+    """
+    return sum(c.get("qrs_pp_mv", lead) is not None for lead in TERRITORIES[territory]) >= 2
+
+
 def _infarction(c: Context, code: str, territory: str, scar: Scar) -> Statement | None:
     acute = tuple(lead for lead in acute_leads(c) if lead in TERRITORIES[territory])
     if acute and len(acute) >= 2:
         evidence = elevation_evidence(c, acute)
         return Statement(code=code, certainty="probable", evidence=evidence, leads=acute, age="acute")
-    if not scar.leads:
+    if not scar.leads or not _can_be_compared(c, territory):
         return None
     evidence = _evidence(c, scar)
     return Statement(

@@ -14,8 +14,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import ecg_engine as ee
+from ecg_engine import models
 from ecg_engine.cli.app import app
-from ecg_engine.models import load_model
+from ecg_engine.models import load_model, read_card
 from tests.unit.datasets.server import Publisher
 from tests.unit.models import ecg_models
 
@@ -78,6 +79,24 @@ def test_show_says_what_the_card_says(run: Run) -> None:
     assert document["card"]["labels"][0]["code"] == "abnormal"
     missing = run("show", "nothing")
     assert missing.exit_code == 1 and "no card of it" in missing.stderr
+
+
+def test_every_shipped_card_can_be_shown_with_its_figures(run: Run) -> None:
+    cards = [read_card(path) for path in sorted((Path(models.__file__).parent / "weights").glob("*.toml"))]
+    assert len(cards) >= 6
+    for card in cards:
+        result = run("show", card.name)
+        assert result.exit_code == 0, card.name
+        for label in card.labels:
+            low, high = label.figures["auc_95"]
+            assert f"{label.figures['auc']:.3f} ({low:.3f}-{high:.3f})" in result.stdout
+
+
+@pytest.mark.parametrize("figures", ["auc = [0.9, 0.8, 1.0]", 'auc = "good"', "auc = 0.9\nauc_95 = 0.1"])
+def test_a_card_with_figures_of_another_form_is_shown_all_the_same(run: Run, tmp_path: Path, figures: str) -> None:
+    card = ecg_models.put(tmp_path / "user")
+    card.write_text(card.read_text("utf-8") + f"\n[labels.figures]\n{figures}\n", encoding="utf-8")
+    assert run("show", "tiny_ecg").exit_code == 0
 
 
 def test_check_runs_every_model_and_names_the_one_that_fails(run: Run, tmp_path: Path) -> None:

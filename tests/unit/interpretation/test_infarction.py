@@ -91,6 +91,14 @@ def test_lateral(leads, certainty):
     assert (None if statement is None else statement.certainty) == certainty
 
 
+@pytest.mark.parametrize(("recorded", "is_said"), [(("I",), False), (("I", "aVL"), True), (("I", "V5"), True)])
+def test_a_lead_by_itself_proves_no_territory(recorded, is_said):
+    """Fourth Universal Definition, table 3: in two leads of a group; one strip may be that of exchanged arms."""
+    every = waves(I=QS)
+    c = context(by_lead={lead: every[lead] for lead in recorded})
+    assert any(s.code == "infarction_lateral" for s in interpret(c)) == is_said
+
+
 def test_a_broad_r_of_v1_is_old_posterior_only_beside_another_scar():
     broad = {"r_mv": 0.9, "r_ms": 45.0, "s_mv": -0.3}
     right = {"V1": broad, "V2": broad}
