@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxslim
 import tomli_w
 import torch
 from numpy.typing import NDArray
@@ -55,16 +56,28 @@ def export(
         dynamic_axes={name: {0: "batch"} for name in (*inputs, *outputs)} if any_batch else None,
     )  # fmt: skip
     model = onnx.load_from_string(buffer.getvalue())
-    onnx.checker.check_model(model, full_check=True)
-    narrow(model)
-    halve(model, halved_from)
-    # The names of layers and of the exporting machine's files are nobody's business.
-    for node in model.graph.node:
-        node.doc_string = ""
-    model.doc_string = ""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(model.SerializeToString())
+    path.write_bytes(compact(model, halved_from).SerializeToString())
     return {name: tuple(value.shape) for name, value in zip(outputs, _given(net, examples), strict=True)}
+
+
+def compact(model: onnx.ModelProto, halved_from: int = MIN_HALVED) -> onnx.ModelProto:
+    """Return a graph with the same results that runs faster and takes less room.
+
+    What can be computed beforehand is, and padding becomes part of its convolution: a `Pad` of its own takes ONNX
+    Runtime out of the layout in which it convolves and back, a quarter of the time of a network that pads "same" as
+    EfficientNet does. Then `narrow` and `halve`.
+    """
+    small = onnxslim.slim(model)
+    share(small)
+    onnx.checker.check_model(small, full_check=True)
+    narrow(small)
+    halve(small, halved_from)
+    # The names of layers and of the exporting machine's files are nobody's business.
+    for node in small.graph.node:
+        node.doc_string = ""
+    small.doc_string = ""
+    return small
 
 
 def _given(net: nn.Module, inputs: Iterable[Tensor]) -> tuple[Tensor, ...]:
@@ -80,6 +93,21 @@ def rounded(net: nn.Module) -> None:
             if isinstance(layer, nn.Conv2d) and layer.weight.numel() >= MIN_NARROWED:
                 step = layer.weight.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12) / STEPS
                 layer.weight.copy_(torch.round(layer.weight / step) * step)
+
+
+def share(model: onnx.ModelProto) -> None:
+    """Keep weights once that several nodes use: a net that looks at a picture and its mirror image has two of each."""
+    kept: dict[tuple[int, tuple[int, ...], bytes], str] = {}
+    instead: dict[str, str] = {}
+    for tensor in list(model.graph.initializer):
+        values = onnx.numpy_helper.to_array(tensor)
+        first = kept.setdefault((tensor.data_type, values.shape, values.tobytes()), tensor.name)
+        if first != tensor.name:
+            instead[tensor.name] = first
+            model.graph.initializer.remove(tensor)
+    for node in model.graph.node:
+        for i, name in enumerate(node.input):
+            node.input[i] = instead.get(name, name)
 
 
 def narrow(model: onnx.ModelProto) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is absent: install the extra train to test training/")
-pytest.importorskip("onnx", reason="onnx is absent: install the extra train")
+onnx = pytest.importorskip("onnx", reason="onnx is absent: install the extra train")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
 
@@ -48,3 +48,28 @@ def test_another_network_than_the_file_holds_is_refused(tmp_path: Path) -> None:
     given = {"signal": np.ones((1, 2, 40), np.float32), "numbers": np.ones((1, 3), np.float32)}
     with pytest.raises(ValueError, match="between PyTorch and ONNX"):
         check_file(path, Two().eval(), given, ("logits", "pooled"))
+
+
+class Mirrored(torch.nn.Module):
+    """A convolution that pads "same" with stride 2, as EfficientNet does, of a picture and of its mirror image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(1, 128, 3, stride=2)
+
+    def forward(self, picture):
+        left, right = (self.conv(torch.nn.functional.pad(one, (0, 1, 0, 1))) for one in (picture, picture.flip(-1)))
+        return left + right.flip(-1)
+
+
+def test_padding_is_part_of_its_convolution_and_weights_that_serve_twice_are_stored_once(tmp_path: Path) -> None:
+    from training.export import check_file, export
+
+    torch.manual_seed(1)
+    net, path = Mirrored().eval(), tmp_path / "mirrored.onnx"
+    export(net, {"picture": torch.zeros(1, 1, 10, 12)}, ("maps",), path)
+    graph = onnx.load(path).graph
+    assert [node.op_type for node in graph.node if node.op_type in {"Pad", "Conv"}] == ["Conv", "Conv"]
+    assert sorted(tuple(tensor.dims) for tensor in graph.initializer if len(tensor.dims) == 4) == [(128, 1, 3, 3)]
+    given = {"picture": np.random.default_rng(2).random((1, 1, 10, 12), np.float32)}
+    assert check_file(path, net, given, ("maps",)) < 1e-6
