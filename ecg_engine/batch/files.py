@@ -8,9 +8,9 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -95,11 +95,18 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
         ((path, content),) = contents.items()
         _write(path, content)
     elif contents:
-        with ThreadPoolExecutor(min(_THREADS, len(contents))) as threads:
-            for _ in threads.map(_write, contents.keys(), contents.values()):
-                pass
+        written = [_threads(os.getpid()).submit(_write, path, content) for path, content in contents.items()]
+        wait(written)
+        for one in written:
+            one.result()
     for folder in {path.parent for path in contents}:
         _sync_folder(folder)
+
+
+@lru_cache(maxsize=1)
+def _threads(_process: int) -> ThreadPoolExecutor:
+    """Return the threads of this process that write: to start some for each study costs more than the writing."""
+    return ThreadPoolExecutor(_THREADS, thread_name_prefix="write")
 
 
 def _write(path: Path, content: bytes) -> None:

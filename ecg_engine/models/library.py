@@ -107,13 +107,29 @@ def _folders() -> tuple[tuple[str, Path], ...]:
 
 def read_library() -> Library:
     """Read the cards of both folders; those that have not changed are not read again."""
+    return _library(tuple((where, _cards_in(folder)) for where, folder in _folders()))
+
+
+def _cards_in(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return the path of each card in a folder, and what changes with its file."""
+    try:
+        with os.scandir(folder) as entries:
+            named = sorted(entry.path for entry in entries if entry.name.endswith(".toml"))
+    except OSError:
+        return ()
+    return tuple((path, *stamp(path)) for path in named)
+
+
+@lru_cache(maxsize=4)
+def _library(cards: tuple[tuple[str, tuple[tuple[str, int, int], ...]], ...]) -> Library:
     models: list[Found] = []
     faults: dict[Path, str] = {}
-    for where, folder in _folders():
+    for where, stamped in cards:
         here: list[Found] = []
-        for path in folder.glob("*.toml"):
+        for name, changed, size in stamped:
+            path = Path(name)
             try:
-                here.append(Found(card=card_of(path), path=path, where=where))
+                here.append(Found(card=_read(name, changed, size), path=path, where=where))
             except ModelError as exc:
                 faults[path] = str(exc)
         models += sorted(here, key=lambda one: (one.card.name, version_key(one.card.version), one.path.name))
@@ -152,10 +168,10 @@ def card_of(path: Path) -> ModelCard:
     return _read(str(path), *stamp(path))
 
 
-def stamp(path: Path) -> tuple[int, int]:
+def stamp(path: str | Path) -> tuple[int, int]:
     """Return what changes with a file; zeros where there is none."""
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:
         return 0, 0
     return found.st_mtime_ns, found.st_size

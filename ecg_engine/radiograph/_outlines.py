@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PARTS", "enlarge", "heart_of", "masks_of", "shortfall", "signs_of_lungs", "whole", "without_tongues"]
+from ecg_engine.kernels.outlines import enlarge_into, row_ends_into
+
+__all__ = ["PARTS", "hearts_of", "masks_of", "row_ends", "shortfall", "signs_of_lungs", "whole", "without_tongues"]
 
 #: Parts in the order of the network's outputs; the patient's right lung lies on the left of the picture.
 PARTS: Final = ("right_lung", "left_lung", "heart")
@@ -18,21 +20,6 @@ _TONGUE: Final = 0.06
 _LEAST: Final = 1e-3
 
 _Floats = NDArray[np.float32]
-
-
-@lru_cache(maxsize=4)
-def _weights(size: int, side: int) -> _Floats:
-    """Return the (size, side) matrix of linear interpolation between the centres of `side` pixels, ends repeated."""
-    at = np.clip((np.arange(size) + 0.5) * side / size - 0.5, 0, side - 1)
-    out: _Floats = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(side))).astype(np.float32)
-    return out
-
-
-def enlarge(values: _Floats, size: int) -> _Floats:
-    """Return (..., n, n) values bilinearly at (..., size, size)."""
-    weights = _weights(size, values.shape[-1])
-    out: _Floats = np.matmul(weights @ values, weights.T, dtype=np.float32)
-    return out
 
 
 def _largest(pieces: NDArray[np.int32]) -> int:
@@ -67,13 +54,20 @@ def without_tongues(heart: _Floats, lungs: _Floats) -> _Floats:
     if not mask.any() or not len(across):
         return heart
     radius = _TONGUE * (across[-1] - across[0] + 1) / 2
-    pieces, count = ndimage.label(ndimage.distance_transform_edt(mask) > radius)
+    box = _around(mask)  # nothing outside is nearer than what lies on its border
+    pieces, count = ndimage.label(ndimage.distance_transform_edt(mask[box]) > radius)
     if not count:
         return heart
     core = pieces == _largest(pieces)
     out = heart.copy()
-    out[mask & (ndimage.distance_transform_edt(~core) > radius)] *= -1
+    out[box][mask[box] & (ndimage.distance_transform_edt(~core) > radius)] *= -1
     return out
+
+
+def _around(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the box of what `mask` holds, with one more place on each side where there is one."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return np.s_[max(rows[0] - 1, 0) : rows[-1] + 2, max(columns[0] - 1, 0) : columns[-1] + 2]
 
 
 def masks_of(logits: _Floats, inside: tuple[int, int, int, int], size: int) -> NDArray[np.bool_]:
@@ -92,20 +86,30 @@ def masks_of(logits: _Floats, inside: tuple[int, int, int, int], size: int) -> N
     return _drawn(np.stack([*lungs, heart]), inside, size)
 
 
-def heart_of(logits: _Floats, shift: float, inside: tuple[int, int, int, int], size: int) -> NDArray[np.bool_]:
-    """Return the heart's mask as `masks_of` does, `shift` added to its logits."""
+def hearts_of(
+    logits: _Floats, shifts: Sequence[float], inside: tuple[int, int, int, int], size: int
+) -> NDArray[np.bool_]:
+    """Return the heart's masks as `masks_of` does, each of `shifts` added to its logits."""
     lungs = np.stack([whole(one) for one in logits[:2]])
-    heart = without_tongues(whole(logits[2] + np.float32(shift)), lungs)
-    out: NDArray[np.bool_] = _drawn(heart[None], inside, size)[0]
-    return out
+    hearts = [without_tongues(whole(logits[2] + np.float32(shift)), lungs) for shift in shifts]
+    return _drawn(np.stack(hearts), inside, size)
 
 
 def _drawn(logits: _Floats, inside: tuple[int, int, int, int], size: int) -> NDArray[np.bool_]:
     top, left, rows, columns = inside
     out = np.zeros((len(logits), size, size), np.bool_)
-    window = np.s_[:, top : top + rows, left : left + columns]
-    out[window] = enlarge(logits, size)[window] > 0
+    fine = np.empty((rows, columns), np.float32)
+    for one, mask in zip(logits, out, strict=True):
+        enlarge_into(np.ascontiguousarray(one), size, top, left, fine)
+        mask[top : top + rows, left : left + columns] = fine > 0
     return out
+
+
+def row_ends(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first and the last column of each row that `mask` holds, -1 where it holds none."""
+    first, last = np.empty((2, len(mask)), np.int64)
+    row_ends_into(np.ascontiguousarray(mask).view(np.uint8), first, last)
+    return first, last
 
 
 def shortfall(logits: _Floats) -> float:

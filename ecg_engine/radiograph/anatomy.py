@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.errors import InputError
 from ecg_engine.models import load_model
-from ecg_engine.radiograph._outlines import heart_of, masks_of, shortfall, signs_of_lungs
+from ecg_engine.radiograph._outlines import hearts_of, masks_of, row_ends, shortfall, signs_of_lungs
 from ecg_engine.radiograph._trust import Trust
 from ecg_engine.radiograph.inputs import network_input, stretch
 from ecg_engine.types import Anatomy
@@ -134,8 +134,7 @@ def ratio_signs(logits: NDArray[np.float32], masks: NDArray[np.bool_], inside: _
     how far the expected Dice of the heart falls short of 1 (log).
     """
     ratios = []
-    for shift in (_QUARTER, -_QUARTER):
-        heart = heart_of(logits, shift, inside, masks.shape[-1])
+    for heart in hearts_of(logits, (_QUARTER, -_QUARTER), inside, masks.shape[-1]):
         lines = ctr_lines(Anatomy(right_lung=masks[0], left_lung=masks[1], heart=heart, confidence=1.0, method=""))
         if lines is None or lines.thorax_width <= 0:
             return None
@@ -168,17 +167,18 @@ def ctr_lines(anatomy: Anatomy) -> Diameters | None:
     Diameters, optional
         None where a lung or the heart is missing, or no height shows both lungs.
     """
-    right, left, heart = anatomy.right_lung, anatomy.left_lung, anatomy.heart
-    both = np.flatnonzero(right.any(1) & left.any(1))
-    heights = np.flatnonzero(heart.any(1))
+    right, left, heart = (row_ends(mask) for mask in (anatomy.right_lung, anatomy.left_lung, anatomy.heart))
+    both = np.flatnonzero((right[0] >= 0) & (left[0] >= 0))
+    heights = np.flatnonzero(heart[0] >= 0)
     if len(both) < 8 or not len(heights):
         return None
-    right_out, right_in = _ends(right[both])
-    left_in, left_out = _ends(left[both])
+    # Edges of the pixels, not their middles.
+    right_out, right_in = right[0][both] - 0.5, right[1][both] + 0.5
+    left_in, left_out = left[0][both] - 0.5, left[1][both] + 0.5
     central = central_rows(both)
     middle = np.polynomial.Polynomial.fit(both[central], ((right_in + left_in) / 2)[central], 1)
     cardiac = heights[heights >= heights[0] + _CARDIAC_FROM * (heights[-1] - heights[0])]
-    first, last = _ends(heart[cardiac])
+    first, last = heart[0][cardiac] - 0.5, heart[1][cardiac] + 0.5
     axis = middle(cardiac)
     at_right, at_left = int(np.argmax(axis - first)), int(np.argmax(last - axis))
     widest = int(np.argmax(left_out - right_out))
@@ -205,11 +205,6 @@ def central_rows(rows: NDArray[np.intp]) -> slice:
     The upper tenth belongs to the apices, the lower quarter to the domes and the costophrenic angles.
     """
     return slice(len(rows) // 10, max(len(rows) * 3 // 4, len(rows) // 10 + 2))
-
-
-def _ends(rows: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the outer edges of the first and the last pixel of each row, none of which is empty."""
-    return rows.argmax(1) - 0.5, rows.shape[1] - 0.5 - rows[:, ::-1].argmax(1)
 
 
 def measure_anatomy(

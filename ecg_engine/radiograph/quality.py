@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_engine.radiograph._outlines import row_ends
 from ecg_engine.radiograph.anatomy import CONFIDENT, central_rows
 from ecg_engine.types import Anatomy, ImageQuality
 
@@ -151,13 +152,10 @@ def _black_in_lungs(square: NDArray[np.float32], anatomy: Anatomy) -> float:
 
 def _between(anatomy: Anatomy) -> NDArray[np.bool_]:
     """Return what lies between the lungs on the heights that show both."""
-    right, left = anatomy.right_lung, anatomy.left_lung
-    size = right.shape[1]
-    column = np.arange(size)
-    first = size - right[:, ::-1].argmax(1)
-    last = left.argmax(1)
-    both: NDArray[np.bool_] = np.logical_and(right.any(1), left.any(1))
-    out: NDArray[np.bool_] = both[:, None] & (column >= first[:, None]) & (column < last[:, None])
+    (_, first), (last, _) = row_ends(anatomy.right_lung), row_ends(anatomy.left_lung)
+    both = (first >= 0) & (last >= 0)
+    column = np.arange(anatomy.left_lung.shape[1])
+    out: NDArray[np.bool_] = both[:, None] & (column > first[:, None]) & (column < last[:, None])
     return out
 
 
@@ -197,13 +195,11 @@ def _rotation(anatomy: Anatomy) -> dict[str, float]:
     Turning parts the two: their mean distance over the greatest width of the thorax. Collapse, an effusion or a curved
     spine part them too.
     """
-    both = np.flatnonzero(anatomy.right_lung.any(1) & anatomy.left_lung.any(1))
+    right, left = row_ends(anatomy.right_lung), row_ends(anatomy.left_lung)
+    both = np.flatnonzero((right[0] >= 0) & (left[0] >= 0))
     if len(both) < 8:
         return {}
-    right, left = anatomy.right_lung[both], anatomy.left_lung[both]
-    size = right.shape[1]
-    walls = right.argmax(1), size - 1 - left[:, ::-1].argmax(1)
-    inner = size - 1 - right[:, ::-1].argmax(1), left.argmax(1)
+    walls, inner = (right[0][both], left[1][both]), (right[1][both], left[0][both])
     apart = (inner[0] + inner[1] - walls[0] - walls[1])[central_rows(both)].mean() / 2
     return {"rotation_percent": 100.0 * abs(float(apart)) / max(float((walls[1] - walls[0]).max()), 1.0)}
 
@@ -224,15 +220,17 @@ def markers(square: NDArray[np.float32], inside: _Inside, anatomy: Anatomy | Non
     small = np.maximum.reduce([lines[:, k::block] for k in range(block)])
     top, left, rows, columns = (value // block for value in inside)
     widest = _MARKER_PX[1] + 1
-    step = small - ndimage.grey_opening(small, size=(widest, widest))
-    bright = (step > _MARKER_STEP) & (small >= _MARKER_BRIGHT * small.max())
-    frame = np.zeros_like(bright)
     bottom, wide = top + int(rows * _MARKER_REACH[0]), int(columns * _MARKER_REACH[1])
+    brightest = small.max()
+    small = small[: bottom + 2 * widest]  # what lies farther below changes nothing above `bottom`
+    step = small - ndimage.grey_opening(small, size=(widest, widest))
+    bright = (step > _MARKER_STEP) & (small >= _MARKER_BRIGHT * brightest)
+    frame = np.zeros_like(bright)
     frame[top:bottom, left : left + wide] = True
     frame[top:bottom, left + columns - wide : left + columns] = True
     if anatomy is not None:
         lungs = anatomy.right_lung | anatomy.left_lung
-        frame[: lungs.shape[0] // block, : lungs.shape[1] // block] &= ~lungs[::block, ::block][:side, :side]
+        frame &= ~lungs[::block, ::block][: len(frame), :side]
     found: list[tuple[int, int, int, int]] = []
     labels, _ = ndimage.label(bright & frame, structure=np.ones((3, 3)))
     for number, box in enumerate(ndimage.find_objects(labels), start=1):

@@ -190,12 +190,6 @@ def test_a_picture_outside_the_square_is_refused(inside):
 # ------------------------------------------------------------------------------------------------------------- parts
 
 
-def test_enlarging_is_bilinear_between_the_centres_of_pixels(rng):
-    values = rng.normal(size=(2, 16, 16)).astype(np.float32)
-    expected = ndimage.zoom(values, (1, 4, 4), order=1, grid_mode=True, mode="nearest")
-    np.testing.assert_allclose(_outlines.enlarge(values, 64), expected, atol=1e-5)
-
-
 def three(part):
     """The same logits for the right lung, the left one and the heart."""
     return np.stack([part] * 3)

@@ -1,0 +1,59 @@
+"""Outlines on a square: values between the places of a coarse grid, and where each row of a mask begins and ends."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecg_engine.kernels._jit import f4_2d_read, f4_2d_write, helper, i8, i8_write, kernel, u1_2d_read
+
+
+@helper
+def _place(at: int, size: int, side: int) -> tuple[int, int, float]:
+    """Return the grid's places before and behind pixel `at` of `size`, and the share of the latter."""
+    place = min(max((at + 0.5) * side / size - 0.5, 0.0), side - 1.0)
+    before = int(place)
+    return before, min(before + 1, side - 1), place - before
+
+
+@kernel((f4_2d_read, i8, i8, i8, f4_2d_write))
+def enlarge_into(values: NDArray[np.float32], size: int, top: int, left: int, out: NDArray[np.float32]) -> None:
+    """Write a window of `values` enlarged to a square of `size` into `out`: linear between the centres of places.
+
+    The window's first pixel is (`top`, `left`) of the square; beyond the outermost centres their values go on.
+
+    Caller guarantees: `values` is square; ``0 <= top, left``, ``top + rows, left + columns <= size``; finite.
+    """
+    side = values.shape[0]
+    rows, columns = out.shape
+    line = np.empty(side, np.float64)
+    first, second, parts = np.empty(columns, np.int64), np.empty(columns, np.int64), np.empty(columns, np.float64)
+    for j in range(columns):
+        first[j], second[j], parts[j] = _place(left + j, size, side)
+    for i in range(rows):
+        above, below, share = _place(top + i, size, side)
+        for k in range(side):
+            line[k] = (1.0 - share) * values[above, k] + share * values[below, k]
+        for j in range(columns):
+            out[i, j] = (1.0 - parts[j]) * line[first[j]] + parts[j] * line[second[j]]
+
+
+@kernel((u1_2d_read, i8_write, i8_write), allocates=False)
+def row_ends_into(mask: NDArray[np.uint8], first: NDArray[np.int64], last: NDArray[np.int64]) -> None:
+    """Write the first and the last column of each row that `mask` holds; -1 where it holds none.
+
+    Caller guarantees: `first` and `last` are as long as `mask` has rows.
+    """
+    rows, columns = mask.shape
+    for i in range(rows):
+        first[i] = -1
+        last[i] = -1
+        for j in range(columns):
+            if mask[i, j]:
+                first[i] = j
+                break
+        if first[i] >= 0:
+            for j in range(columns - 1, -1, -1):
+                if mask[i, j]:
+                    last[i] = j
+                    break
