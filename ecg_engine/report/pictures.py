@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zlib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -62,7 +61,7 @@ def thumbnail(report: RadiographReport, *, px: int) -> bytes:
     if max(picture.size) > px:
         scale = px / max(picture.size)
         picture = _resized(picture, (round(picture.width * scale), round(picture.height * scale)))
-    return encode_png(np.asarray(picture), strategy=zlib.Z_HUFFMAN_ONLY)
+    return encode_png(np.asarray(picture))
 
 
 def overlay(report: RadiographReport, *, px: int, lang: str = "en") -> bytes:

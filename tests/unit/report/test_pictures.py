@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zlib
 from typing import Any
 
 import numpy as np
@@ -40,10 +39,10 @@ def coloured(picture: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shape", [(40, 30), (40, 30, 3), (1, 1), (3, 1, 3)])
-@pytest.mark.parametrize("strategy", [zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY])
-def test_png_files_are_what_pil_reads_back(shape: tuple[int, ...], strategy: int) -> None:
+@pytest.mark.parametrize("level", [1, 6])
+def test_png_files_are_what_pil_reads_back(shape: tuple[int, ...], level: int) -> None:
     pixels = np.random.default_rng(4).integers(0, 256, shape, np.uint8)
-    assert (read(encode_png(pixels, strategy=strategy, dpi=300)) == pixels).all()
+    assert (read(encode_png(pixels, level=level, dpi=300)) == pixels).all()
     with Image.open(io.BytesIO(encode_png(pixels, dpi=300))) as image:
         assert image.info["dpi"] == pytest.approx((300, 300), rel=1e-3)
 
