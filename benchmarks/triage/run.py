@@ -105,14 +105,18 @@ def compare(images: Path, n: int, workers: int, rounds: int) -> dict[str, dict[s
     best: dict[str, dict[str, float]] = {who: {} for who in WHO}
     with tempfile.TemporaryDirectory(prefix="triage_one_") as name:
         one = _one_study(images, Path(name))
+        for who in WHO:  # what the first run of all compiles or loads from the disk is not timed
+            run(who, one, workers, 1)
         for i in range(rounds):
             for who in WHO if i % 2 == 0 else WHO[::-1]:
                 for key, where, count in (("start_s", one, 1), ("seconds", images, n)):
                     seconds, peak = run(who, where, workers, count)
                     best[who][key] = min(seconds, best[who].get(key, seconds))
                     best[who]["driver_mib"] = peak
-    for found in best.values():
-        each = max(found["seconds"] - found["start_s"], 1e-9) / max(n - 1, 1)
+    for who, found in best.items():
+        if found["seconds"] <= found["start_s"]:
+            raise RuntimeError(f"{who}: {n} studies took no longer than one; give more (--n), or rest the machine")
+        each = (found["seconds"] - found["start_s"]) / max(n - 1, 1)
         found["studies_per_s"] = 1.0 / each
         found["s_per_1000"] = found["start_s"] + 999 * each
     return best
