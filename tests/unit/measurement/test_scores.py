@@ -17,11 +17,9 @@ from ecg_engine import vocabulary
 from ecg_engine.errors import ModelError
 from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.measurement.model_inputs import PREPARATIONS, preparation
-from ecg_engine.measurement.scores import ecg_model_hashes, ecg_scores
+from ecg_engine.measurement.scores import ecg_scores
 from ecg_engine.models import read_card
-from ecg_engine.pipeline import job_key
 from ecg_engine.report import render_bytes, report_schema
-from ecg_engine.settings import DecodeSettings
 from ecg_engine.types import Patient, Recording
 from tests.unit.models import ecg_models
 
@@ -197,13 +195,6 @@ def test_a_preparation_that_is_not_installed_is_an_error_that_says_so(
     monkeypatch.setitem(PREPARATIONS, "away", "ecg_engine.measurement.no_such_module:prepare")  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="not in this installation"):
         preparation(read_card(ecg_models.put(folder, preprocessing="away")))
-
-
-def test_results_of_another_card_have_another_name(folder: Path) -> None:
-    path = ecg_models.put(folder)
-    before = job_key(b"x", DecodeSettings(), engine="1", models=ecg_model_hashes())
-    path.write_text(path.read_text().replace("threshold = 0.5", "threshold = 0.25"))
-    assert job_key(b"x", DecodeSettings(), engine="1", models=ecg_model_hashes()) != before
 
 
 def test_scores_stand_in_the_report_and_on_its_page(folder: Path, ecg: Recording) -> None:
