@@ -75,7 +75,7 @@ def ecg_scores(
     notes: list[Note] = []
     library = read_library()
     for path, fault in library.faults.items():
-        notes.append(_failed(path.stem, fault))
+        notes.append(_failed(path.stem, fault.replace(str(path), path.name)))
     for found in library.active(TASK):
         admitted = admit(found.card, recording, usable=usable, unscorable=unscorable)
         if admitted.note is not None:
@@ -162,6 +162,7 @@ def _silent(card: ModelCard, code: str, **facts: Any) -> Admitted:
 
 
 def _failed(model: str, reason: str) -> Note:
+    reason = reason.removeprefix(f"{model}: ")
     return Note(stage="models", code="model_failed", facts={"model": model, "reason": reason})
 
 

@@ -99,6 +99,19 @@ def test_a_card_with_figures_of_another_form_is_shown_all_the_same(run: Run, tmp
     assert run("show", "tiny_ecg").exit_code == 0
 
 
+def test_figures_within_figures_are_shown_by_name(run: Run, tmp_path: Path) -> None:
+    path = ecg_models.put(tmp_path / "user")
+    path.write_text(
+        path.read_text()
+        + "[[curve]]\nshare = 0.25\nwho = 'a quarter'\n[found.all]\nauc_95 = [0.91234, 0.95]\nn = 1200\nok = true\n"
+        + f"[found.each]\n{''.join(f'x{i} = 0.1234567{chr(10)}' for i in range(60))}"
+    )
+    text = run("show", "tiny_ecg").stdout
+    assert "- all (auc 95 [0.912, 0.95], n 1200, ok yes)" in text
+    assert "- each: see --json" in text
+    assert "- share 0.25; a quarter" in text
+
+
 def test_check_runs_every_model_and_names_the_one_that_fails(run: Run, tmp_path: Path) -> None:
     assert run("check").exit_code == 0
     card = ecg_models.put(tmp_path / "user")
