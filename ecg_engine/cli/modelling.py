@@ -308,9 +308,11 @@ def _say_added(one: Found) -> None:
     counts = _found(one.card.name).card
     if counts.version != one.card.version:
         talk.say(f"reports go on with {counts.title}, which is the higher version")
-    research = _labels(one.card, "research")
-    if one.card.labels and research != "-":
-        talk.say(f"research, of no influence on the urgency: {research}")
+    told = {"default": "counts for the urgency", "research": "research, of no influence on the urgency"}
+    for report, words in told.items():
+        codes = _labels(one.card, report)
+        if codes != "-":
+            talk.say(f"{words}: {codes}")
 
 
 @models_app.command(
