@@ -15,7 +15,7 @@ from ecg_engine.measurement.single_lead_input import LENGTH
 from ecg_engine.measurement.single_lead_numbers import FS, NUMBERS
 
 CODES = ("normal", "atrial_fibrillation", "other", "noisy")
-NAME, VERSION = "rhythm_single_lead", "1.0"
+NAME, VERSION = "rhythm_single_lead", "1.1"
 #: A label whose calibration errs more is shown and never counts for urgency.
 LARGEST_CALIBRATION_ERROR = 0.05
 
@@ -82,7 +82,7 @@ def figures_of(y: NDArray[np.int64], p: NDArray[np.float64], fold: NDArray[np.in
         level = clear_from(y[fold != k], p[fold != k])
         cleared.append((p[fold == k, 0] >= level, y[fold == k]))
     out: dict[str, Any] = {
-        "how": "five folds, each by a network that had not seen it; mean, and 95 % interval over folds (Student)",
+        "how": "five folds, each by networks that had not seen it; mean, and 95 % interval over folds (Student)",
         "n": len(y),
         "f1_mean_n_a_o": interval([float(f[:3].mean()) for f in by_fold]),
         "f1": {code: interval([float(f[i]) for f in by_fold]) for i, code in enumerate(CODES)},
@@ -175,8 +175,9 @@ def card_of(
         "labels": labels,
         "exclusive": "One of the four labels is true; logits are log odds of a softmax, calibrated within the graph.",
         "architecture": (
-            "residual 1-D convolutions at 50 to 1.6 Hz, pooled over what is known (mean, largest, attention), beside a "
-            "layer over numbers about RR; boosted trees over 155 numbers; a weighted sum of both"
+            "the mean of two networks: residual 1-D convolutions at 50 to 1.6 Hz, pooled over what is known (mean, "
+            "largest, attention), beside a layer over numbers about RR; boosted trees over 155 numbers; a weighted "
+            "sum of both"
         ),
         "data": [
             {
@@ -189,8 +190,8 @@ def card_of(
         "training": {
             "script": "training/single_lead_rhythm.py", **training,
             "split": "five folds of strips, each label dealt evenly; the set names no patients",
-            "chosen_on": "a part of fold 0 (network) and all folds (trees, of three settings): this may flatter",
-            "shipped": "one more network, of the same recipe, that learnt from all strips; calibrated as the five were",
+            "chosen_on": "a part of fold 0 (networks) and all folds (trees, of three settings): this may flatter",
+            "shipped": "two more networks, of the same recipe, that learnt from all strips; calibrated as the others",
         },
         "figures_of_unseen_strips": figures,
         "learning_curve": curve,

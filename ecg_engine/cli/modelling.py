@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Structure of the documents that ``--json`` prints.
 JSON_VERSION = "1.0"
+#: What a card says of one figure at more length is left to ``--json``.
+_LONGEST_FIGURE = 400
 
 models_app = typer.Typer(
     name="models",
@@ -154,7 +156,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
         if isinstance(value, list) and value and not isinstance(value[0], int | float):
             lists[words] = [_line(one) for one in value]
         elif isinstance(value, dict) and any(isinstance(one, dict) for one in value.values()):
-            facts[words] = "see --json"
+            lists[words] = [_figure(name, one) for name, one in value.items()]
         else:
             facts[words] = value
     print_facts(card.title, facts)
@@ -172,7 +174,26 @@ def show(name: Name, as_json: AsJson = False) -> None:
 
 
 def _line(value: Any) -> str:
-    return "; ".join(map(str, value.values())) if isinstance(value, dict) else str(value)
+    """Return an entry of a list: of a table its words, and its numbers by their names."""
+    if not isinstance(value, dict):
+        return str(value)
+    return "; ".join(one if isinstance(one, str) else _figure(key, one) for key, one in value.items())
+
+
+def _figure(name: str, value: Any) -> str:
+    words = f"{name.replace('_', ' ')} {_brief(value)}"
+    return words if len(words) <= _LONGEST_FIGURE else f"{name.replace('_', ' ')}: see --json"
+
+
+def _brief(value: Any) -> str:
+    """Return a figure, or figures within one another, on one line; three digits are what a reader wants."""
+    if isinstance(value, dict):
+        return f"({', '.join(key.replace('_', ' ') + ' ' + _brief(one) for key, one in value.items())})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_brief, value))}]"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _auc(figures: Mapping[str, Any]) -> str:
@@ -287,9 +308,11 @@ def _say_added(one: Found) -> None:
     counts = _found(one.card.name).card
     if counts.version != one.card.version:
         talk.say(f"reports go on with {counts.title}, which is the higher version")
-    research = _labels(one.card, "research")
-    if one.card.labels and research != "-":
-        talk.say(f"research, of no influence on the urgency: {research}")
+    told = {"default": "counts for the urgency", "research": "research, of no influence on the urgency"}
+    for report, words in told.items():
+        codes = _labels(one.card, report)
+        if codes != "-":
+            talk.say(f"{words}: {codes}")
 
 
 @models_app.command(

@@ -89,20 +89,34 @@ _PACED: Final = frozenset({"paced_rhythm", "pacing_dual", "pacing_ventricular", 
 #: Statements whose score alone is no news: what speaks against them has a score of its own.
 _CALM: Final = frozenset({"normal_ecg", "sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia", "sinus_arrhythmia"})
 
+_LONG_PR: Final = frozenset({"av_block_1", "av_block_2_mobitz_1", "av_block_2_to_1"})
+_WALLS: Final = ("infarction_anterior", "infarction_inferior", "infarction_lateral", "infarction_posterior")
+_AN_INFARCTION: Final = Join(said_by=_INFARCTION, raises_to="unscored", with_pain="urgent")
+_ISCHAEMIA: Final = Join(said_by=_REPOLARISATION, with_pain="unscored")
+
 #: By label. Fibrillation: what a device finds is a diagnosis when a physician has seen the tracing (ESC 2024,
 #: doi:10.1093/eurheartj/ehae176), so it comes as early as the rules' own, today. Infarction: a Q wave alone dates
 #: nothing (fourth Universal Definition, doi:10.1161/CIR.0000000000000617), and without pain most are old: before the
-#: routine work; with pain, where every ECG is to be read at once (ESC 2023, doi:10.1093/eurheartj/ehad191), today, and
-#: changes of ST and T before the routine work. Else these, conduction and hypertrophy of no named kind press no more
-#: than the rules' own: routine.
+#: routine work, of whatever wall; with pain, where every ECG is to be read at once (ESC 2023,
+#: doi:10.1093/eurheartj/ehad191), today, and changes of ST and T, ischaemic ones among them, before the routine work.
+#: Else these, conduction and hypertrophy of no named kind press no more than the rules' own: routine. SCP-ECG
+#: statements of PTB-XL go with the superclass that PTB-XL puts them in; abnormal QRS (ABQRS) names nothing that a rule
+#: says or does not say, and has no row.
 JOINS: Final[Mapping[str, Join]] = {
     "atrial_fibrillation": Join(
         said_by=_FIBRILLATION, raises_to="urgent", contradicts=frozenset({"atrial_fibrillation"})
     ),
-    "MI": Join(said_by=_INFARCTION, raises_to="unscored", with_pain="urgent"),
-    "STTC": Join(said_by=_REPOLARISATION, with_pain="unscored"),
+    "MI": _AN_INFARCTION,
+    "ASMI": _AN_INFARCTION,
+    **{code: replace(_AN_INFARCTION, contradicts=frozenset({code})) for code in _WALLS},
+    "QWAVE": Join(said_by=_INFARCTION | _CONDUCTION),
+    "STTC": _ISCHAEMIA,
+    **dict.fromkeys(("ISC_", "ISCAL", "ISCAS", "ISCIL", "ISCIN"), _ISCHAEMIA),
+    **dict.fromkeys(("NDT", "NST_", "NT_", "LOWT"), Join(said_by=_REPOLARISATION)),
     "CD": Join(said_by=_CONDUCTION),
+    "LPR": Join(said_by=_LONG_PR),
     "HYP": Join(said_by=_HYPERTROPHY),
+    "VCLVH": Join(said_by=_HYPERTROPHY),
     "premature_ventricular_complex": Join(said_by=_ECTOPIC_VENTRICULAR),
     "premature_atrial_complex": Join(said_by=_ECTOPIC_ATRIAL),
     "paced_rhythm": Join(said_by=_PACED, contradicts=_PACED),

@@ -16,7 +16,7 @@ from ecg_engine.measurement.saliency import most_telling, occlude
 from ecg_engine.models import Model, ModelCard, load_model, read_library
 from ecg_engine.types import Note, Recording
 
-__all__ = ["TASK", "Admitted", "admit", "ecg_model_hashes", "ecg_scores"]
+__all__ = ["TASK", "Admitted", "admit", "ecg_scores"]
 
 TASK: Final = "ecg_scores"
 #: A recording may be shorter by so much than a card asks, s: devices round ten seconds.
@@ -75,7 +75,7 @@ def ecg_scores(
     notes: list[Note] = []
     library = read_library()
     for path, fault in library.faults.items():
-        notes.append(_failed(path.stem, fault))
+        notes.append(_failed(path.stem, fault.replace(str(path), path.name)))
     for found in library.active(TASK):
         admitted = admit(found.card, recording, usable=usable, unscorable=unscorable)
         if admitted.note is not None:
@@ -162,6 +162,7 @@ def _silent(card: ModelCard, code: str, **facts: Any) -> Admitted:
 
 
 def _failed(model: str, reason: str) -> Note:
+    reason = reason.removeprefix(f"{model}: ")
     return Note(stage="models", code="model_failed", facts={"model": model, "reason": reason})
 
 
@@ -234,8 +235,3 @@ def _scored(
                 "drop": [[round(value, 4) for value in row] for row in seen.drop.tolist()],
             }
     return list(found)
-
-
-def ecg_model_hashes() -> tuple[str, ...]:
-    """Return the hashes of the cards of the models that score ECGs, for `job_key`; each names its weights' hash."""
-    return tuple(one.card.card_sha256 for one in read_library().active(TASK))

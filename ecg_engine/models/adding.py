@@ -127,7 +127,7 @@ def add_model(weights: Path, card: Path, *, look: Look | None = None) -> Found:
         with weights.open("rb") as file:
             begin = file.read(4)
     except OSError as exc:
-        raise ModelError(f"{weights}: cannot be read ({exc.strerror or exc})") from exc
+        raise ModelError(f"{weights}: cannot be read ({exc.strerror or exc}); name the ONNX file") from exc
     if begin.startswith(_PICKLES):
         raise ModelError(
             f"{weights}: holds pickled objects, which may run anything when they are read; export the model as ONNX"

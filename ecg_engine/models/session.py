@@ -123,7 +123,10 @@ class Model:
         rows = max(1, len(x)) if self.takes_batches and x.ndim else 1
         for name in [*said, *given]:
             if name not in given or name not in said:
-                raise ModelError(f"{card.title}: takes {', '.join(said)}, was given {', '.join(given)}")
+                raise ModelError(
+                    f"{card.title}: takes {', '.join(said)}, was given {', '.join(given)}; "
+                    "mend [extra_inputs] on the card"
+                )
             shape = given[name].shape
             if not _fits(shape, (rows, *said[name][1:])):
                 raise ModelError(f"{card.title}: takes {said[name]} as {name}, was given {shape}")
@@ -135,7 +138,9 @@ class Model:
         found = dict(zip(names, values, strict=True))
         for name, values in found.items():
             if not np.isfinite(values).all():
-                raise ModelError(f"{card.title}: output {name} is not finite; its score is left out")
+                raise ModelError(
+                    f"{card.title}: output {name} is not finite; mend the graph, until then it gives no score"
+                )
             if card.task in SCORING and name == "logits" and values.shape != (len(x), len(card.labels)):
                 raise ModelError(f"{card.title}: gave logits of {values.shape}; export it again")
         return found
@@ -179,12 +184,14 @@ def _checked(card: ModelCard) -> bytes:
     try:
         raw = card.weights.read_bytes()
     except OSError as exc:
-        raise ModelError(f"{card.title}: {card.weights} cannot be read; put the weights beside their card") from exc
+        raise ModelError(
+            f"{card.title}: {card.weights.name} cannot be read; put the weights beside their card"
+        ) from exc
     found = hashlib.sha256(raw).hexdigest()
     if found != card.sha256:
         raise ModelError(
             f"{card.title}: {card.weights.name} has SHA-256 {found}, its card says {card.sha256}; "
-            "these are other weights, or damaged ones"
+            "these are other weights, or damaged ones: copy them again, or name the card that was made for them"
         )
     try:
         graph = read_graph(raw)

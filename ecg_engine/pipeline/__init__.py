@@ -6,7 +6,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ecg_engine.measurement.scores import ecg_model_hashes
     from ecg_engine.pipeline.ecg import analyze_ecg, decode_file, with_patient
     from ecg_engine.pipeline.keys import job_key
     from ecg_engine.pipeline.radiographs import analyze_radiograph, analyze_study, model_hashes, triage_study
@@ -17,7 +16,6 @@ _WHERE = {
     "analyze_radiograph": "pipeline.radiographs",
     "analyze_study": "pipeline.radiographs",
     "decode_file": "pipeline.ecg",
-    "ecg_model_hashes": "measurement.scores",
     "job_key": "pipeline.keys",
     "model_hashes": "pipeline.radiographs",
     "triage_study": "pipeline.radiographs",
@@ -29,7 +27,6 @@ __all__ = [
     "analyze_radiograph",
     "analyze_study",
     "decode_file",
-    "ecg_model_hashes",
     "job_key",
     "model_hashes",
     "triage_study",

@@ -99,6 +99,19 @@ def test_a_card_with_figures_of_another_form_is_shown_all_the_same(run: Run, tmp
     assert run("show", "tiny_ecg").exit_code == 0
 
 
+def test_figures_within_figures_are_shown_by_name(run: Run, tmp_path: Path) -> None:
+    path = ecg_models.put(tmp_path / "user")
+    path.write_text(
+        path.read_text()
+        + "[[curve]]\nshare = 0.25\nwho = 'a quarter'\n[found.all]\nauc_95 = [0.91234, 0.95]\nn = 1200\nok = true\n"
+        + f"[found.each]\n{''.join(f'x{i} = 0.1234567{chr(10)}' for i in range(60))}"
+    )
+    text = run("show", "tiny_ecg").stdout
+    assert "- all (auc 95 [0.912, 0.95], n 1200, ok yes)" in text
+    assert "- each: see --json" in text
+    assert "- share 0.25; a quarter" in text
+
+
 def test_check_runs_every_model_and_names_the_one_that_fails(run: Run, tmp_path: Path) -> None:
     assert run("check").exit_code == 0
     card = ecg_models.put(tmp_path / "user")
@@ -123,6 +136,7 @@ def test_a_model_of_ones_own_is_research_until_it_is_calibrated(run: Run, tmp_pa
     card = ecg_models.put(tmp_path / "made", calibrated=False, limits="max_leads = 12")
     added = run("add", str(card.with_suffix(".onnx")), "--card", str(card))
     assert added.exit_code == 0 and "research, of no influence on the urgency: atrial_fibrillation" in added.stderr
+    assert "counts for" not in added.stderr
     ecg = ee.Recording(signal=_beats(), fs=250, leads=("I",))
     assert _mine(ecg) == [("tiny_ecg 1.0", "research")]
     labels = table(tmp_path / "studies.csv", scored(500))
@@ -136,6 +150,14 @@ def test_a_model_of_ones_own_is_research_until_it_is_calibrated(run: Run, tmp_pa
     assert figures["auc"] == pytest.approx(0.921, abs=0.03)
     assert figures["auc_95"][0] < 0.921 < figures["auc_95"][1]
     assert run("check", "tiny_ecg").exit_code == 0
+
+
+def test_who_adds_a_model_is_told_what_will_count(run: Run, tmp_path: Path) -> None:
+    labels = {"atrial_fibrillation": (0.0, 0.5, "default"), "scoliosis": (0.0, 0.5, "research")}
+    card = ecg_models.put(tmp_path / "made", labels=labels)
+    said = run("add", str(card.with_suffix(".onnx")), "--card", str(card)).stderr
+    assert "counts for the urgency: atrial_fibrillation\n" in said
+    assert "research, of no influence on the urgency: scoliosis\n" in said
 
 
 def _mine(ecg: ee.Recording) -> list[tuple[str, str]]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ecg_engine import vocabulary
+from ecg_engine import models, vocabulary
 from ecg_engine.interpretation.fusion import JOINS, LOW, join_of, join_scores
 from ecg_engine.interpretation.urgency import LEVELS
+from ecg_engine.models import read_card
 from ecg_engine.types import Statement, Urgency
 
 ROUTINE = Urgency(level="routine")
@@ -47,6 +49,18 @@ def joined(codes: str, *scores: dict[str, Any], level: str = "routine", **of: An
         ("sinus_rhythm", score("av_block_3", 0.9), "urgent", ["score_without_statement"]),
         ("sinus_rhythm", score("lbbb_complete", 0.9), "routine", ["score_without_statement"]),
         ("lbbb_complete", score("lbbb_complete", 0.01), "routine", ["statement_without_score"]),
+        # PTB-XL files ASMI and IMI under MI, ISC_ and NDT under STTC, VCLVH beside LVH: they press as those do.
+        ("normal_ecg", score("ASMI", 0.9), "unscored", ["score_without_statement"]),
+        ("infarction_anterior", score("ASMI", 0.9), "routine", []),
+        ("sinus_rhythm", score("infarction_inferior", 0.9), "unscored", ["score_without_statement"]),
+        ("st_elevation_mi", score("infarction_inferior", 0.9), "routine", []),
+        ("infarction_inferior", score("infarction_inferior", 0.01), "routine", ["statement_without_score"]),
+        ("normal_ecg", score("ISC_", 0.9), "routine", ["score_without_statement"]),
+        ("t_inversion", score("ISC_", 0.9), "routine", []),
+        ("st_t_nonspecific", score("NDT", 0.9), "routine", []),
+        ("lvh", score("VCLVH", 0.9), "routine", []),
+        ("av_block_1", score("LPR", 0.9), "routine", []),
+        ("normal_ecg", score("ABQRS", 0.9), "routine", []),
         ("sinus_rhythm", score("other", 0.99), "routine", []),
         ("atrial_fibrillation", score("sinus_rhythm", 0.99), "routine", []),
         ("ventricular_bigeminy", score("premature_ventricular_complex", 0.99), "routine", []),
@@ -61,6 +75,8 @@ def test_pain_in_the_chest_brings_a_possible_infarction_today() -> None:
     assert joined("normal_ecg", score("MI", 0.9), complaint="chest pain for an hour")[0] == "urgent"
     assert joined("normal_ecg", score("MI", 0.9), complaint="denies chest pain")[0] == "unscored"
     assert joined("normal_ecg", score("STTC", 0.9), complaint="боли за грудиной")[0] == "unscored"
+    assert joined("normal_ecg", score("ASMI", 0.9), complaint="chest pain for an hour")[0] == "urgent"
+    assert joined("normal_ecg", score("ISC_", 0.9), complaint="chest pain for an hour")[0] == "unscored"
 
 
 LABELS = (*JOINS, "NORM", "normal", "other", "noisy", "scoliosis", *vocabulary.statements())
@@ -110,6 +126,20 @@ def test_each_disagreement_has_its_words(lang: str) -> None:
     assert vocabulary.statement("atrial_fibrillation").text[lang] in words[2]
     assert ("0,91" if lang == "ru" else "0.91") in words[0]
     assert vocabulary.score_text("NORM", lang) in words[1]
+
+
+def test_each_label_that_counts_has_a_row_and_words_of_its_own() -> None:
+    for path in (Path(models.__file__).parent / "weights").glob("*.toml"):
+        card = read_card(path)
+        if card.task != "ecg_scores":
+            continue
+        for label in card.labels:
+            if label.report == "default" and label.code in vocabulary.statements():
+                assert join_of(label.code) is not None or label.code.startswith(("sinus", "normal")), label.code
+            elif label.report == "default" and label.code not in ("NORM", "normal", "other", "noisy"):
+                assert label.code in JOINS, label.code
+            for lang in ("en", "ru"):
+                assert vocabulary.score_text(label.code, lang) != label.code, label.code
 
 
 def test_every_statement_of_the_table_is_of_the_vocabulary() -> None:
