@@ -315,36 +315,52 @@ def _say_added(one: Found) -> None:
             talk.say(f"{words}: {codes}")
 
 
+def _published() -> list[str]:
+    from ecg_engine.models.published import list_published
+
+    return list(list_published())
+
+
 @models_app.command(
     epilog="""\b
 Examples:
   ecg-engine models fetch theirs.toml
+  ecg-engine models fetch xrv-densenet121-all --out weights
 
 \b
 The card names the address (weights_url) and the SHA-256 that the weights must
-have. No model of others is registered by name: none has a published address
-with a hash that this project vouches for.
+have. By name: weights of other makers whose address and SHA-256 these publish
+(xrv-densenet121-all, -pc, -rsna, -mimic-ch). They come as PyTorch files; the
+command that makes a model of them is named.
 """
 )
 def fetch(
-    name: Annotated[str, typer.Argument(metavar="CARD.toml", help="A card with weights_url and sha256.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="CARD.toml|NAME", help="A card with weights_url and sha256, or a name.", autocompletion=_published
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for weights fetched by name.")] = Path(),
 ) -> None:
-    """Fetch a model's weights from the address on its card, and add it."""
+    """Fetch a model's weights from the address on its card, and add it; or weights of other makers."""
     import tempfile
 
     from ecg_engine.datasets import fetch_file
     from ecg_engine.models.adding import keep_model
     from ecg_engine.models.card_text import read_document
+    from ecg_engine.models.published import list_published
 
     card = Path(name)
-    if not card.is_file():
-        raise _fail(
-            InputError(
-                f"{name}: no model of others is registered by name (none has a published address with a hash that this "
-                "project vouches for); give the path of a card with weights_url and sha256"
-            )
-        )
     try:
+        if name in list_published():
+            _fetch_published(name, out)
+            return
+        if not card.is_file():
+            raise InputError(
+                f"{name}: no such file, and no weights are known by this name: {', '.join(list_published())}; give "
+                "one of them, or the path of a card with weights_url and sha256"
+            )
         document = read_document(card)
         if "weights_url" not in document or "sha256" not in document:
             raise InputError(f"{card}: needs weights_url and sha256")
@@ -354,6 +370,23 @@ def fetch(
             _say_added(keep_model(target, document, said=card, look=_look))
     except EcgEngineError as exc:
         raise _fail(exc) from exc
+
+
+def _fetch_published(name: str, out: Path) -> None:
+    from ecg_engine.cli.console import Talk
+    from ecg_engine.datasets import fetch_file
+    from ecg_engine.models.published import list_published
+
+    one = list_published()[name]
+    weights, points = out / f"{name}.pt", out / f"{name}.toml"
+    fetch_file(one.address, weights, sha256=one.sha256)
+    points.write_text(one.thresholds, encoding="utf-8")
+    talk = Talk()
+    talk.say(f"{weights}: {one.what} ({one.licence}, {one.page})")
+    talk.say(
+        "make a model of it in a checkout of ecg_engine with the extra train: "
+        f"python -m training.import_model {weights} --thresholds {points} --name {name} --out {out}"
+    )
 
 
 @models_app.command(

@@ -82,8 +82,9 @@ def analyze_radiograph(radiograph: Radiograph) -> RadiographReport:
         square, inside=inside, anatomy=anatomy, shape=radiograph.full_shape, burned_in=radiograph.burned_in
     )
     findings, maps, said = find(
-        stretched, inside, shape=radiograph.full_shape, gate=gate, age_years=radiograph.age_years, measured=measured
-    )
+        stretched, inside, shape=radiograph.full_shape, gate=gate, age_years=radiograph.age_years, measured=measured,
+        radiograph=radiograph,
+    )  # fmt: skip
     return RadiographReport(
         image=_plain_image(radiograph),
         patient=plain_patient(radiograph.patient),

@@ -13,7 +13,7 @@ from ecg_engine.errors import ModelError
 from ecg_engine.models import Model, ModelCard, load_model, model_names
 from ecg_engine.radiograph.gate import ADULT_YEARS
 from ecg_engine.radiograph.inputs import prepared
-from ecg_engine.types import Finding, Gate, Note
+from ecg_engine.types import Finding, Gate, Note, Radiograph
 
 __all__ = ["find", "models_for_findings"]
 
@@ -47,6 +47,7 @@ def find(
     gate: Gate,
     age_years: float | None,
     measured: Mapping[str, float] | None = None,
+    radiograph: Radiograph | None = None,
 ) -> tuple[tuple[Finding, ...], dict[str, NDArray[np.float32]], tuple[Note, ...]]:
     """Score a picture by every model whose card admits it.
 
@@ -62,6 +63,8 @@ def find(
     age_years : float, optional
     measured : mapping of str to float, optional
         Quantities of the picture, that a card may join with a score: the cardiothoracic ratio with cardiomegaly's.
+    radiograph : Radiograph, optional
+        Which picture it is: some cards have their input made of stored pixels.
 
     Returns
     -------
@@ -82,7 +85,8 @@ def find(
             if not _admits(model.card, gate, age_years):
                 notes.append(Note(stage="models", code="model_abstains", facts={"model": model.card.title}))
                 continue
-            picture = prepared(stretched, inside, size=model.card.input_shape[-1], name=model.card.preprocessing)
+            side, how = model.card.input_shape[-1], model.card.preprocessing
+            picture = prepared(stretched, inside, size=side, name=how, radiograph=radiograph)
             found = model.run(picture)
         except ModelError as exc:
             notes.append(Note(stage="models", code="model_failed", facts={"model": name, "reason": str(exc)}))

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.errors import ModelError
+from ecg_engine.radiograph.whole_range import WHOLE_RANGE, whole_range
+from ecg_engine.types import Radiograph
 
 __all__ = ["network_input", "prepared", "squashed", "stretch"]
 
@@ -130,12 +132,18 @@ def squashed(stretched: NDArray[np.float32], inside: tuple[int, int, int, int], 
 
 
 def prepared(
-    stretched: NDArray[np.float32], inside: tuple[int, int, int, int], *, size: int, name: str
+    stretched: NDArray[np.float32],
+    inside: tuple[int, int, int, int],
+    *,
+    size: int,
+    name: str,
+    radiograph: Radiograph | None = None,
 ) -> NDArray[np.float32]:
     """Return what a network takes, made as its card names it: see ``docs/models.md``.
 
     `SQUASHED` is the picture with its sides made equal, `CROPPED` the square in its middle (as TorchXRayVision crops),
-    `LETTERBOXED` the whole square; a card of another name is refused.
+    `LETTERBOXED` the whole square; those of `whole_range.WHOLE_RANGE` are made of the stored pixels. A card of another
+    name is refused.
 
     Parameters
     ----------
@@ -147,12 +155,18 @@ def prepared(
         Side of the network's input, pixels.
     name : str
         ``input.preprocessing`` of the card.
+    radiograph : Radiograph, optional
+        Which picture it is: for those made of stored pixels.
 
     Raises
     ------
     ModelError
-        There is no preparation of this name.
+        There is no preparation of this name, or it needs the stored pixels.
     """
+    if name in WHOLE_RANGE:
+        if radiograph is None:
+            raise ModelError(f"preprocessing {name!r} is made of stored pixels; give the radiograph")
+        return whole_range(radiograph, size=size, name=name)
     if name == SQUASHED:
         return squashed(stretched, inside, size=size)
     if name == CROPPED:
@@ -161,7 +175,6 @@ def prepared(
         middle = (top + (rows - side) // 2, left + (columns - side) // 2, side, side)
         return squashed(stretched, middle, size=size)
     if name != LETTERBOXED:
-        raise ModelError(
-            f"preprocessing {name!r}: a radiograph's card names {LETTERBOXED!r}, {SQUASHED!r} or {CROPPED!r}"
-        )
+        known = ", ".join(map(repr, (LETTERBOXED, SQUASHED, CROPPED, *sorted(WHOLE_RANGE))))
+        raise ModelError(f"preprocessing {name!r}: a radiograph's card names one of {known}")
     return network_input(stretched, size=size)

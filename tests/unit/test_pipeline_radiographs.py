@@ -158,3 +158,52 @@ def test_results_of_other_models_or_settings_have_other_names() -> None:
         job_key(b"x", DecodeSettings(), engine="1", models=hashes),
     }
     assert len(names) == 4
+
+
+def _greys(name: str) -> np.ndarray:
+    """Return a picture that is no radiograph."""
+    rng = np.random.default_rng(1)
+    if name.startswith("constant"):
+        return np.full((600, 500), int(name.removeprefix("constant ")), np.uint8)
+    if name == "noise":
+        return rng.integers(0, 256, (600, 500)).astype(np.uint8)
+    if name == "ramp":
+        return np.tile(np.linspace(0, 255, 500).astype(np.uint8), (600, 1))
+    if name in ("page", "page in white on black"):
+        from PIL import Image, ImageDraw
+
+        page = Image.new("L", (700, 1000), 255)
+        pen = ImageDraw.Draw(page)
+        for row in range(40, 960, 24):
+            words = ("".join(map(chr, rng.integers(97, 123, rng.integers(2, 9)))) for _ in range(14))
+            pen.text((50, row), " ".join(words), fill=0, font_size=16)
+        return 255 - np.asarray(page) if name != "page" else np.asarray(page)
+    pictures = pytest.importorskip("skimage.data", reason="scikit-image (extra train) is not installed")
+    photograph = np.asarray(getattr(pictures, name)(), np.float64)
+    photograph = photograph[..., :3].mean(2) if photograph.ndim == 3 else photograph
+    return (photograph / photograph.max() * 255).astype(np.uint8)
+
+
+NO_RADIOGRAPHS = (
+    *(f"constant {grey}" for grey in (0, 1, 128, 255)),
+    *("noise", "ramp", "page", "page in white on black", "cat", "horse", "coffee", "camera", "retina"),
+)
+
+
+@pytest.mark.parametrize("name", NO_RADIOGRAPHS)
+def test_what_is_no_radiograph_is_left_to_a_doctor_with_a_reason(name: str, tmp_path: Path) -> None:
+    """Called a frontal chest of an adult: through the report, and through the triage of files."""
+    from PIL import Image
+
+    path = tmp_path / "chest.png"
+    Image.fromarray(_greys(name)).save(path)
+    report = ee.analyze_radiograph(ee.read_radiograph(path, view="PA", age_years=50))
+    assert report.findings == ()
+    assert report.urgency.level == "unscored"
+    assert report.urgency.because
+    assert "cardiothoracic_ratio" not in report.measurements.overall
+    outcome = triage_study(StudyTask(study_uid="1.2.3", sources=(str(path),)))
+    assert outcome.report is not None
+    assert outcome.report["urgency"]["level"] == "unscored"
+    assert outcome.report["urgency"]["because"]
+    assert not outcome.report["findings"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -270,9 +272,38 @@ def test_other_weights_than_the_card_promises_are_thrown_away(run: Run, tmp_path
     assert "tiny_ecg" not in run("list").stdout
 
 
-def test_no_model_of_others_is_registered(run: Run, tmp_path: Path) -> None:
+def test_what_is_no_card_and_no_name_is_told(run: Run, tmp_path: Path) -> None:
     result = run("fetch", "torchxrayvision")
-    assert result.exit_code == 1 and "no model of others is registered" in result.stderr
+    assert result.exit_code == 1 and "xrv-densenet121-all" in result.stderr
     card = ecg_models.put(tmp_path / "made")
     assert "weights_url" in run("fetch", str(card)).stderr
     assert "no address" in run("fetch", str(_with_url(card, "file:///etc/passwd"))).stderr
+
+
+def test_weights_of_other_makers_come_by_name_with_their_operating_points(
+    run: Run, tmp_path: Path, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from ecg_engine.models import published
+
+    listed = published.list_published()
+    assert all(len(one.op_threshs) == 18 and re.fullmatch(r"[0-9a-f]{64}", one.sha256) for one in listed.values())
+    assert all(one.address.startswith("https://huggingface.co/torchxrayvision/") for one in listed.values())
+    publisher.files["model.pt"] = b"weights"
+    name = "xrv-densenet121-mimic-ch"
+    right, wrong = (
+        replace(
+            listed[name], address=publisher.address + "model.pt", sha256=hashlib.sha256(content).hexdigest()
+        )
+        for content in (b"weights", b"others")
+    )  # fmt: skip
+    monkeypatch.setattr(published, "list_published", lambda: {name: wrong})
+    assert run("fetch", name, "--out", str(tmp_path / "a")).exit_code == 1
+    monkeypatch.setattr(published, "list_published", lambda: {name: right})
+    result = run("fetch", name, "--out", str(tmp_path / "b"))
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "b" / f"{name}.pt").read_bytes() == b"weights"
+    points = tomllib.loads((tmp_path / "b" / f"{name}.toml").read_text())["op_threshs"]
+    np.testing.assert_array_equal(points, listed[name].op_threshs)
+    assert "training.import_model" in result.stderr + result.stdout
