@@ -95,7 +95,7 @@ def _marks(data: bytes, start: int, n_samples: int) -> tuple[Annotation, ...] | 
     known = np.isin(letters, list(_SYMBOLS)) | timeouts
     if not len(records) or not known.all() or timeouts.all() or (distances[1:] < 1).any():
         return None
-    if (distances[timeouts] != _MOST).any() or not 0 <= at[0] or at[~timeouts][-1] >= n_samples:
+    if (distances[timeouts] != _MOST).any() or at[~timeouts][-1] >= n_samples:
         return None
     return tuple(
         Annotation(sample=int(sample), symbol=_SYMBOLS[letter], text=_TEXTS.get(letter, ""))
