@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from copy import deepcopy
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -133,13 +134,9 @@ def followed(data: Any, *, starts_ms: tuple[float | None, ...], cuts: tuple[int,
     counts = np.frombuffer(whole.WaveformData, "<i2").reshape(-1, 12)
     groups = []
     for start_ms, first, last in zip(starts_ms, (0, *cuts), (*cuts, len(counts)), strict=True):
-        group = Dataset()
-        group.update(whole)
-        group.ChannelDefinitionSequence = [Dataset() for _ in range(12)]
-        for new, old in zip(group.ChannelDefinitionSequence, whole.ChannelDefinitionSequence, strict=True):
-            new.update(old)
-            if groups:
-                new.ChannelSensitivityCorrectionFactor = gain
+        group = deepcopy(whole)
+        for channel in group.ChannelDefinitionSequence if groups else ():
+            channel.ChannelSensitivityCorrectionFactor = gain
         group.NumberOfWaveformSamples = last - first
         group.add_new("WaveformData", "OW", np.ascontiguousarray(counts[first:last]).tobytes())
         if start_ms is not None:
