@@ -25,7 +25,8 @@ from typing import Any
 from ecg_engine.errors import FormatError, InputError
 from ecg_engine.formats import FORMATS, read_ecg
 from ecg_engine.formats.ishne import TEXT_AT, checksum
-from tests.property.test_formats_fuzz import HOSTILE, SUFFIXES, valid
+from tests.fuzz.variants import shapes
+from tests.property.test_formats_fuzz import HOSTILE, SUFFIXES
 
 KEPT = Path(__file__).parents[2] / ".cache" / "fuzz"
 SECONDS, MEGABYTES = 1.0, 512
@@ -112,9 +113,11 @@ def _scp(raw: bytes) -> bytes:
 def one(name: str, index: int, seed: int, folder: Path) -> Callable[[], None]:
     """Write the broken files of a number; return what reads them."""
     chance = random.Random(f"{seed}/{name}/{index}")
-    files = dict(valid(name))
+    files = dict(chance.choice(shapes(name)))
     suffix = chance.choice(sorted(files))
     files[suffix] = repaired(name, broken(files[suffix], chance), chance)
+    for stale in folder.iterdir():
+        stale.unlink()
     for end, raw in files.items():
         (folder / f"r{end}").write_bytes(raw)
     forced = chance.choice((None, name))
