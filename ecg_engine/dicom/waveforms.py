@@ -39,6 +39,8 @@ _KINDS: Final = {
 UNKNOWN_YEAR: Final = 1900
 _DAYS_A_YEAR: Final = 365.25
 _MAX_ANNOTATIONS: Final = 1_000_000
+#: The recording may be as many times longer than its samples; beyond, groups at other times are named, not joined.
+_MAX_GAPS: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,11 @@ class Group:
     offset_ms: float = 0.0
 
     @property
+    def layout(self) -> tuple[tuple[str, str], ...]:
+        """Name and unit of each channel: what groups of the same leads share."""
+        return tuple((channel.label, channel.unit) for channel in self.channels)
+
+    @property
     def duration_s(self) -> float:
         """Length, s; 0 where the rate is none."""
         return len(self.samples) / self.fs if self.fs > 0 else 0.0
@@ -87,8 +94,13 @@ class WaveformFile:
     measurements: dict[str, float]
     annotations: tuple[Annotation, ...]
     details: dict[str, Any] = field(default_factory=dict)
-    #: All groups that hold leads of the recording, in the order of the file.
-    joined: tuple[int, ...] = ()
+    #: All groups that hold samples of the recording, in the order of the file, and where each of them begins.
+    joined: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def n_samples(self) -> int:
+        """Samples in each lead, those between groups too."""
+        return max(at + len(self.groups[i].samples) for i, at in self.joined.items())
 
 
 def read_waveforms(path: Path) -> WaveformFile:
@@ -121,7 +133,7 @@ def read_waveforms(path: Path) -> WaveformFile:
         if not groups:
             raise CorruptFormatError("its waveform sequence is empty; export again", path=path)
         main = _longest(groups)
-        joined = _beside(groups, main)
+        joined = _in_time(groups, main, _beside(groups, main))
         marks, statements, measurements, others = _annotations(data, main, groups, joined)
         details: dict[str, Any] = {"sop_class": kind or _text(data, "SOPClassUID")}
         if others:
@@ -134,7 +146,7 @@ def read_waveforms(path: Path) -> WaveformFile:
             kind=kind or "waveform",
             groups=groups,
             main=main,
-            start=_start(data),
+            start=_later(_start(data), min(groups[i].offset_ms for i in joined)),
             patient=_patient(data),
             device=" ".join(filter(None, (_text(data, "Manufacturer"), _text(data, "ManufacturerModelName")))) or None,
             statements=statements,
@@ -262,8 +274,39 @@ def _beside(groups: tuple[Group, ...], main: int) -> tuple[int, ...]:
     return tuple(out)
 
 
+def _in_time(groups: tuple[Group, ...], main: int, beside: tuple[int, ...]) -> dict[int, int]:
+    """Return where each group of the recording begins, in samples.
+
+    Beside those that start with the main one, groups of the same leads, rate and originality at times that overlap
+    none, each where its own time offset says.
+    """
+    own, layouts = groups[main], {groups[i].layout for i in beside}
+    taken = dict.fromkeys(beside, 0)
+    for i in sorted(range(len(groups)), key=lambda i: (groups[i].offset_ms, i)):
+        group = groups[i]
+        if i in taken or (group.fs, group.is_original) != (own.fs, own.is_original) or group.layout not in layouts:
+            continue
+        at = round((group.offset_ms - own.offset_ms) * 1e-3 * own.fs)
+        same = [k for k in taken if groups[k].layout == group.layout]
+        if all(at >= taken[k] + len(groups[k].samples) or at + len(group.samples) <= taken[k] for k in same):
+            taken[i] = at
+    first = min(taken.values())
+    last = max(at + len(groups[i].samples) for i, at in taken.items())
+    if last - first > _MAX_GAPS * sum(len(groups[i].samples) for i in taken):
+        return dict.fromkeys(beside, 0)
+    return {i: taken[i] - first for i in sorted(taken)}
+
+
+def _later(start: datetime | None, ms: float) -> datetime | None:
+    """Return a time some milliseconds later, as it is where there is none or none can be so late."""
+    try:
+        return start and start + timedelta(milliseconds=ms)
+    except OverflowError:
+        return start
+
+
 def _annotations(
-    data: Any, main: int, groups: tuple[Group, ...], joined: tuple[int, ...]
+    data: Any, main: int, groups: tuple[Group, ...], joined: dict[int, int]
 ) -> tuple[tuple[Annotation, ...], tuple[str, ...], dict[str, float], list[str]]:
     """Return marks in time, statements (texts without a time), measurements by our codes, and the other ones."""
     marks: list[Annotation] = []
@@ -288,7 +331,7 @@ def _annotations(
     return tuple(sorted(marks, key=lambda m: m.sample)), tuple(statements), measurements, others
 
 
-def _mark(item: Any, main: int, groups: tuple[Group, ...], joined: tuple[int, ...], text: str) -> Annotation | None:
+def _mark(item: Any, main: int, groups: tuple[Group, ...], joined: dict[int, int], text: str) -> Annotation | None:
     where = _ints(item, "ReferencedWaveformChannels")
     named = where[0] - 1 if len(where) >= 2 else main
     group = groups[named if named in joined else main]
@@ -300,7 +343,7 @@ def _mark(item: Any, main: int, groups: tuple[Group, ...], joined: tuple[int, ..
     channel = where[1] - 1 if len(where) == 2 else -1
     is_range = _text(item, "TemporalRangeType") in ("SEGMENT", "MULTISEGMENT") and len(at) > 1
     return Annotation(
-        sample=at[0],
+        sample=at[0] + joined[named],
         text=text,
         duration=max(0, at[1] - at[0]) if is_range else 0,
         lead=group.channels[channel].label if 0 <= channel < len(group.channels) else None,

@@ -41,8 +41,14 @@ FOREIGN: Final = (
     (b"\x1f\x8b", "gzip-compressed; unpack it first"),
     (b"Rar!", "a RAR archive; unpack it first"),
     (b"7z\xbc\xaf", "a 7z archive; unpack it first"),
-    (b"ANN  1.0", "a list of beats of an ISHNE Holter; name the file of its samples (.ecg)"),
+    (b"ANN  1.0", "a list of beats of an ISHNE Holter; name the file of its samples (.ecg), beside which it is read"),
 )
+#: What is said of XLE, and the labels of its header, whose bytes stand in pairs the wrong way round.
+XLE: Final = (
+    "XLE, which says neither its sampling rate nor its voltage and is described nowhere; export the ECG from the "
+    "device's program as SCP-ECG, DICOM, aECG or another format of `ecg-engine formats`"
+)
+_XLE_LABELS: Final = (b"Given name:", b"Family name:", b"Birth Date:")
 
 
 def is_edf(head: bytes) -> bool:
@@ -81,6 +87,13 @@ def is_scp(head: bytes) -> bool:
     if head[16:22] == b"SCPECG":
         return True
     return len(head) > 24 and head[8:10] == head[22:24] == b"\0\0" and head[14] == head[15] in (10, 11, 12, 13)
+
+
+def is_xle(head: bytes) -> bool:
+    """XLE: labels of the patient's fields in words of two bytes, the second one first."""
+    swapped = bytearray(head[: len(head) // 2 * 2])
+    swapped[0::2], swapped[1::2] = swapped[1::2], swapped[0::2]
+    return all(label in swapped for label in _XLE_LABELS)
 
 
 def looks_like_xml(head: bytes) -> bool:

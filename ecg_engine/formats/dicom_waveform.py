@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,14 +26,21 @@ from ecg_engine.formats._quantise import MISSING, quantise
 from ecg_engine.leads import standard_name
 from ecg_engine.types import Recording, Source
 
+if TYPE_CHECKING:
+    from ecg_engine.dicom.waveforms import Group
+
 
 def open_file(path: Path, options: Options) -> Opened:
-    """Open a DICOM ECG object; its longest group as acquired is the recording, with those beside it in time."""
+    """Open a DICOM ECG object; its longest group as acquired is the recording, with those beside and behind it."""
     from ecg_engine.dicom.waveforms import filters_of, read_waveforms
 
     file = read_waveforms(path)
     group = file.groups[file.main]
-    every = [(i, k, c) for i in file.joined for k, c in enumerate(file.groups[i].channels)]
+    # Groups of the same leads at other times have the channels of the first of them.
+    like: dict[tuple[tuple[str, str], ...], int] = {}
+    for i in file.joined:
+        like.setdefault(file.groups[i].layout, i)
+    every = [(i, k, c) for i in like.values() for k, c in enumerate(file.groups[i].channels)]
     why = {
         c.label: "no ECG by its name" if is_other_signal(c.label) else f"unit {c.unit}" if c.unit else "no unit"
         for _, _, c in every
@@ -45,24 +53,34 @@ def open_file(path: Path, options: Options) -> Opened:
     kept = choose_leads(names, options.leads, path=path)
     leads, chosen = tuple(names[i] for i in kept), [ecg[i] for i in kept]
     channels = [c for _, _, c in chosen]
-    for name, channel in zip(leads, channels, strict=True):
-        if not (math.isfinite(channel.step) and channel.step):
-            raise CorruptFormatError(
-                f"lead {name}: no sensitivity; keep others with leads=… (--leads) or export again", path=path, lead=name
-            )
     mv = np.array([mv_per_unit(c.unit) or math.nan for c in channels])[:, np.newaxis]
-    step = np.array([c.step for c in channels])[:, np.newaxis] * mv
-    zero = np.array([c.zero for c in channels])[:, np.newaxis] * mv
+    pieces: list[tuple[int, Group, list[int], list[int], NDArray[np.float64], NDArray[np.float64]]] = []
+    for i, at in file.joined.items():
+        one = file.groups[i]
+        rows = [row for row, (of, _, _) in enumerate(chosen) if of == like[one.layout]]
+        columns = [chosen[row][1] for row in rows]
+        for row, column in zip(rows, columns, strict=True):
+            if not (math.isfinite(one.channels[column].step) and one.channels[column].step):
+                raise CorruptFormatError(
+                    f"lead {leads[row]}: no sensitivity; keep others with leads=… (--leads) or export again",
+                    path=path,
+                    lead=leads[row],
+                )
+        step = np.array([one.channels[k].step for k in columns])[:, np.newaxis] * mv[rows]
+        zero = np.array([one.channels[k].zero for k in columns])[:, np.newaxis] * mv[rows]
+        pieces.append((at, one, rows, columns, step, zero))
 
     def fetch(start: int, stop: int) -> NDArray[np.float64]:
-        out = np.empty((len(leads), stop - start))
-        for i in file.joined:
-            rows = [row for row, (of, _, _) in enumerate(chosen) if of == i]
-            raw = file.groups[i].samples[start:stop, [chosen[row][1] for row in rows]].T
-            piece = raw * step[rows] + zero[rows]
-            if file.groups[i].padding is not None:
-                piece[raw == file.groups[i].padding] = np.nan
-            out[rows] = piece
+        out = np.full((len(leads), stop - start), np.nan)
+        for at, one, rows, columns, step, zero in pieces:
+            first, last = max(start, at), min(stop, at + len(one.samples))
+            if first >= last or not rows:
+                continue
+            raw = one.samples[first - at : last - at, columns].T
+            piece = raw * step + zero
+            if one.padding is not None:
+                piece[raw == one.padding] = np.nan
+            out[rows, first - start : last - start] = piece
         return out
 
     details = dict(file.details)
@@ -78,7 +96,7 @@ def open_file(path: Path, options: Options) -> Opened:
     return Opened(
         fs=common_rate(leads[:1], [group.fs], path=path),
         leads=leads,
-        n_samples=len(group.samples),
+        n_samples=file.n_samples,
         fetch=fetch,
         start=file.start,
         patient=file.patient,
@@ -87,7 +105,7 @@ def open_file(path: Path, options: Options) -> Opened:
             format="dicom",
             device=file.device,
             filters=filters_of(channels),
-            lsb_mv=tuple(float(x) for x in np.abs(step[:, 0])),
+            lsb_mv=tuple(abs(c.step) * float(mv[row, 0]) for row, c in enumerate(channels)),
             measurements=file.measurements,
             statements=file.statements,
             details=details,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ecg_engine.errors import CorruptFormatError
 from ecg_engine.formats import _words
 from ecg_engine.formats._common import Opened, Options, choose_leads, name_leads
+from ecg_engine.formats._ishne_beats import read_beats
 from ecg_engine.formats.edf_header import text_of
 from ecg_engine.types import Patient, Source
 
@@ -90,6 +91,10 @@ def open_file(path: Path, options: Options) -> Opened:
         path, dtype="<i2", mode="r", offset=TEXT_AT + header.text_bytes, shape=(n_samples, header.n_leads)
     )
 
+    # What the file itself says of beats goes before a list that may have stayed from an older one.
+    own_marks = _words.marks_of(marks, n_samples)
+    beats, unread = ((), "") if own_marks else read_beats(path, n_samples=n_samples, fs=header.fs, patient_id=header.id)
+
     def fetch(start: int, stop: int) -> NDArray[np.float64]:
         raw = np.asarray(samples[start:stop, columns]).T
         out: NDArray[np.float64] = raw * step
@@ -110,9 +115,9 @@ def open_file(path: Path, options: Options) -> Opened:
             or (None if header.recorder.lower() in ("analog", "digital", "") else header.recorder),
             filters=_words.filters_of(words),
             lsb_mv=tuple(float(x) for x in step[:, 0]),
-            details=_details(header, columns, leads, comments),
+            details=_details(header, columns, leads, comments) | ({"beats_left_out": unread} if unread else {}),
         ),
-        annotations=_words.marks_of(marks, n_samples),
+        annotations=own_marks or beats,
     )
 
 

@@ -298,6 +298,8 @@ def find_format(path: Path) -> Format:
     for magic, what in _sniff.FOREIGN:
         if head.startswith(magic):
             raise UnknownFormatError(f"is {what}", path=path)
+    if suffix == ".xle" or _sniff.is_xle(head):
+        raise UnknownFormatError(f"is {_sniff.XLE}", path=path)
     root = _sniff.xml_root(head)
     if root is not None:
         raise UnknownFormatError(

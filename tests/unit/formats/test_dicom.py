@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from datetime import datetime
+from copy import deepcopy
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pydicom.dataset import Dataset
 
 from ecg_engine.dicom.codes import lead_of_code
 from ecg_engine.errors import CorruptFormatError, FormatError, UnsupportedFormatError
-from ecg_engine.formats import read_ecg, write_ecg
+from ecg_engine.formats import open_ecg, read_ecg, write_ecg
 from ecg_engine.formats._common import translated
 from ecg_engine.types import Annotation, Filters, Patient, Recording
 from ecg_engine.vocabulary.letters import mended
@@ -125,6 +126,66 @@ def test_groups_of_another_time_length_or_of_the_same_leads_are_named(
     data.save_as(path)
     read = read_ecg(path)
     assert read.leads == recording.leads[:6] and len(read.source.details["other_groups"]) == 1
+
+
+def followed(data: Any, *, starts_ms: tuple[float | None, ...], cuts: tuple[int, ...], gain: float = 1.0) -> None:
+    """Cut the samples into groups of the same leads that follow each other; the second has another sensitivity."""
+    whole = data.WaveformSequence[0]
+    counts = np.frombuffer(whole.WaveformData, "<i2").reshape(-1, 12)
+    groups = []
+    for start_ms, first, last in zip(starts_ms, (0, *cuts), (*cuts, len(counts)), strict=True):
+        group = deepcopy(whole)
+        for channel in group.ChannelDefinitionSequence if groups else ():
+            channel.ChannelSensitivityCorrectionFactor = gain
+        group.NumberOfWaveformSamples = last - first
+        group.add_new("WaveformData", "OW", np.ascontiguousarray(counts[first:last]).tobytes())
+        if start_ms is not None:
+            group.MultiplexGroupTimeOffset = start_ms
+        groups.append(group)
+    data.WaveformSequence = groups
+
+
+def test_groups_of_the_same_leads_that_follow_are_joined_with_their_gap(
+    recording: Recording, written: tuple[Path, Any]
+) -> None:
+    path, data = written
+    followed(data, starts_ms=(40.0, 1240.0, 2040.0), cuts=(600, 900), gain=2.0)  # samples 0-600, 600-700, 1000-1100
+    data.WaveformAnnotationSequence[0].ReferencedWaveformChannels = [3, 2]
+    data.WaveformAnnotationSequence[0].ReferencedSamplePositions = [11]
+    data.save_as(path)
+    read = read_ecg(path)
+    assert (read.leads, read.n_samples) == (recording.leads, 1100) and "other_groups" not in read.source.details
+    np.testing.assert_allclose(read.signal[:, :600], recording.signal[:, :600], atol=1e-9)
+    np.testing.assert_allclose(read.signal[:, 600:900], 2 * recording.signal[:, 600:900], atol=1e-9)
+    assert np.isnan(read.signal[:, 900:1000]).all()
+    np.testing.assert_allclose(read.signal[:, 1000:], 2 * recording.signal[:, 900:], atol=1e-9)
+    assert [(m.sample, m.lead) for m in read.annotations] == [(1010, "II")]
+    assert read.start - read_start(recording) == timedelta(milliseconds=40)
+    with open_ecg(path) as reader:
+        np.testing.assert_array_equal(np.concatenate(list(reader.blocks(0.3)), axis=1), read.signal)
+
+
+def read_start(recording: Recording) -> datetime:
+    assert recording.start is not None
+    return recording.start
+
+
+@pytest.mark.parametrize(
+    ("starts_ms", "kept", "named"),
+    [
+        ((None, None, None), 600, 2),  # no times: which follows which is not said
+        ((0.0, 1000.0, 1500.0), 850, 1),  # the second overlaps the first; the third follows it after a gap
+        ((0.0, 1200.0, 1e9), 600, 2),  # a gap of days: no recording of a second goes on so long
+    ],
+)
+def test_groups_of_the_same_leads_without_times_or_that_overlap_are_named(
+    starts_ms: tuple[float | None, ...], kept: int, named: int, written: tuple[Path, Any]
+) -> None:
+    path, data = written
+    followed(data, starts_ms=starts_ms, cuts=(600, 900))
+    data.save_as(path)
+    read = read_ecg(path)
+    assert (read.n_samples, len(read.source.details["other_groups"])) == (kept, named)
 
 
 @pytest.mark.parametrize(

@@ -168,3 +168,74 @@ def test_a_day_is_read_in_pieces(tmp_path: Path) -> None:
         assert reader.duration_s == 24 * 3600
         assert reader.read(n - 200, n).shape == (2, 200)
         np.testing.assert_allclose(reader.read(100, 102)[0], [0.5, 0.505])
+
+
+def beats_file(
+    path: Path, body: bytes, *, rate: int = 200, patient: bytes = b"A-17", magic: bytes = b"ANN  1.0"
+) -> None:
+    """Write a list of beats: the header of the samples with another name, then what is given."""
+    head = bytearray(522)
+    head[:8] = magic
+    head[10:14] = struct.pack("<i", 3)
+    head[108 : 108 + len(patient)] = patient
+    head[272:274] = struct.pack("<h", rate)
+    path.write_bytes(bytes(head) + b"x\n\0" + body)
+
+
+def beat(letter: bytes, distance: int, own: bytes = b"\0") -> bytes:
+    return letter + own + struct.pack("<H", distance)
+
+
+FIVE = beat(b"N", 60) + beat(b"V", 50, b"r") + beat(b"S", 70) + beat(b"P", 80) + beat(b"X", 40)
+
+
+@pytest.mark.parametrize("magic", [b"ANN  1.0", b"ISHNE1.0"])
+@pytest.mark.parametrize(("first", "at"), [(None, [60, 110, 180, 260, 300]), (25, [85, 135, 205, 285, 325])])
+def test_a_list_of_beats_beside_is_read_with_and_without_a_first_position(
+    magic: bytes, first: int | None, at: list[int], tmp_path: Path
+) -> None:
+    path = ishne(tmp_path / "a.ecg", SAMPLES)
+    beats_file(tmp_path / "a.ann", (b"" if first is None else struct.pack("<I", first)) + FIVE, magic=magic)
+    read = read_ecg(path)
+    assert [(mark.sample, mark.symbol) for mark in read.annotations] == list(zip(at, "NVS/|", strict=True))
+    assert "beats_left_out" not in read.source.details
+
+
+def test_a_silence_longer_than_two_bytes_is_counted_on(tmp_path: Path) -> None:
+    path = ishne(tmp_path / "a.ecg", np.zeros((200_000, 2)))
+    beats_file(tmp_path / "a.ann", struct.pack("<I", 10) + beat(b"N", 90) + beat(b"!", 65535) + beat(b"N", 1000))
+    assert [mark.sample for mark in read_ecg(path).annotations] == [100, 66635]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        # 'N', a byte, 1: a beat at sample 1, or sample 65614 as the first position.
+        (struct.pack("<I", 0x1004E) + beat(b"N", 90), "both with and without"),
+        (struct.pack("<I", 7) + beat(b"?", 90), "neither with nor without"),
+        (struct.pack("<I", 7) + beat(b"N", 90) + beat(b"N", 0), "neither with nor without"),
+        (struct.pack("<I", 7) + beat(b"N", 90) + beat(b"!", 9) + beat(b"N", 9), "neither with nor without"),
+        (struct.pack("<I", 250_000) + beat(b"N", 90), "neither with nor without"),
+        (FIVE[:-1], "whole beats"),
+        (b"", "whole beats"),
+    ],
+)
+def test_a_list_of_beats_that_cannot_be_told_is_left_out_and_said_so(body: bytes, words: str, tmp_path: Path) -> None:
+    path = ishne(tmp_path / "a.ecg", np.zeros((200_000, 2)))
+    beats_file(tmp_path / "a.ann", body)
+    read = read_ecg(path)
+    assert not read.annotations and words in read.source.details["beats_left_out"]
+
+
+@pytest.mark.parametrize("other", [{"rate": 180}, {"patient": b"B-2"}])
+def test_a_list_of_beats_of_another_recording_is_left_out(other: dict[str, object], tmp_path: Path) -> None:
+    path = ishne(tmp_path / "a.ecg", SAMPLES)
+    beats_file(tmp_path / "a.ann", FIVE, **other)  # type: ignore[arg-type]
+    read = read_ecg(path)
+    assert not read.annotations and "another recording" in read.source.details["beats_left_out"]
+
+
+def test_marks_of_the_file_itself_go_before_a_list_beside_it(recording: Recording, tmp_path: Path) -> None:
+    write_ecg(replace(recording, annotations=(Annotation(sample=3, symbol="V"),)), tmp_path / "a.hol")
+    beats_file(tmp_path / "a.ann", FIVE)
+    assert [mark.sample for mark in read_ecg(tmp_path / "a.hol").annotations] == [3]

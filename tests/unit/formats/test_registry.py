@@ -264,3 +264,16 @@ def test_a_format_that_is_only_read_says_which_are_written(monkeypatch: pytest.M
 def test_a_missing_library_names_the_extra() -> None:
     with pytest.raises(MissingDependencyError, match=r"ecg_engine\[formats\]"):
         registry.load("no_such_library_at_all:read", extra="formats")
+
+
+def test_xle_is_refused_with_what_to_do_by_content_and_by_suffix(tmp_path: Path) -> None:
+    """Labels of the header as ecgdatakit describes them, each pair of bytes the wrong way round."""
+    text = bytearray(0x1000)
+    for at, label in ((2673, b"Given name:"), (2712, b"Family name:"), (2761, b"ID:"), (2793, b"Birth Date:")):
+        text[at : at + len(label)] = label
+    swapped = bytearray(text)
+    swapped[0::2], swapped[1::2] = text[1::2], text[0::2]
+    for name, raw in (("a.ecg", bytes(swapped)), ("b.xle", b"anything")):
+        (tmp_path / name).write_bytes(raw)
+        with pytest.raises(UnknownFormatError, match=r"XLE.*neither its sampling rate.*export"):
+            read_ecg(tmp_path / name)
