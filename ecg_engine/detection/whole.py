@@ -19,13 +19,13 @@ from ecg_engine.detection.beat_classes import classify_beats, dominant_beats
 from ecg_engine.detection.cleaning import remove_baseline, remove_mains
 from ecg_engine.detection.delineation import delineate, marks_by_rule, with_p_of
 from ecg_engine.detection.ectopy import confirm_ventricular
-from ecg_engine.detection.long_gaps import beats_between_gaps
 from ecg_engine.detection.median_beat import SingleBeats, median_and_singles
 from ecg_engine.detection.p_train import PTrain, find_p_train
 from ecg_engine.detection.pacing import SPIKE_S, find_locked_spikes, without_spikes
 from ecg_engine.detection.parameters import samples
 from ecg_engine.detection.quality import measure_quality
 from ecg_engine.detection.quality_of_blocks import quality_of_blocks
+from ecg_engine.detection.r_peaks import detect_beats
 from ecg_engine.leads import derive_limb_leads
 from ecg_engine.types import ABSENT, Beats, Delineation, LeadMarks, MedianBeat, Quality
 from ecg_engine.types.marks import MARK_NAMES
@@ -268,7 +268,7 @@ def _see_block(
     mains = remove_mains(fill_gaps(signal), fs=fs)
     # Mains comes and goes at the edges of its windows, and looks like a beat there: beats are sought without it.
     quiet = np.where(np.isnan(signal), np.nan, mains.signal) if mains.mains_hz is not None else signal
-    beats = beats_between_gaps(quiet, fs)
+    beats = detect_beats(quiet, fs=fs)
     quality = measure_quality(signal, fs=fs, leads=leads, r_peaks=beats.r_peaks, mains=mains)
     rows = np.array([quality.by_lead[name].usable for name in leads])
     if not rows.any():
@@ -277,7 +277,7 @@ def _see_block(
     used = np.flatnonzero(rows)
     if not rows.all():
         # A lead that turned out to be useless has no vote on the beats either.
-        beats = beats_between_gaps(np.ascontiguousarray(quiet[rows]), fs)
+        beats = detect_beats(np.ascontiguousarray(quiet[rows]), fs=fs)
         beats = replace(beats, leads=tuple(int(used[i]) for i in beats.leads))
     if not len(beats.r_peaks):
         beats = replace(beats, kinds=np.zeros(0, "<U1"))

@@ -223,6 +223,16 @@ def highest(line: NDArray[np.float64], start: int, stop: int) -> int:
 
 
 @helper
+def moves(energies: NDArray[np.float64], at: int, n: int) -> bool:
+    """Return whether any lead has any energy in ``at : at + n``: in a gap, and on a flat line, none has."""
+    for lead in range(len(energies)):
+        for i in range(at, at + n):
+            if energies[lead, i] > 0.0:
+                return True
+    return False
+
+
+@helper
 def weigh(
     energies: NDArray[np.float64],
     at: int,
@@ -236,7 +246,7 @@ def weigh(
 ) -> float:
     """Weigh the leads by how far their beats stand out over their noise of late; return the sum of squared votes.
 
-    `stats` holds the greatest and the least energy of each lead in its last blocks.
+    `stats` holds the greatest and the least energy of each lead in its last blocks; `blocks` are those before this one.
     """
     votes = 0.0
     count = min(blocks + 1, BLOCKS)

@@ -10,6 +10,7 @@ from ecg_engine.kernels.bend import highest, move
 from ecg_engine.kernels.rules import (
     CANDIDATE_ROWS,
     CANDIDATES,
+    CLOCK,
     DECIDE,
     HEIGHT,
     HIGH,
@@ -34,12 +35,13 @@ def seek(
     end: int,
     apart: int,
     final: bool,
+    silent: int,
     cands: NDArray[np.float64],
     count: int,
 ) -> tuple[int, int]:
     """Add candidates: samples that are positive and highest within `apart` either side. Return the new seek and count.
 
-    ``energy[0]`` belongs to time `first`; of equal neighbours the first counts.
+    ``energy[0]`` belongs to time `first`; of equal neighbours the first counts. The clock is `silent` behind the time.
     """
     stop = end if final else end - apart
     i = start
@@ -62,6 +64,7 @@ def seek(
             cands[TIME, count] = p + first
             cands[HEIGHT, count] = np.sqrt(value)
             cands[TOP, count] = 0.0
+            cands[CLOCK, count] = p + first - silent
             count += 1
             i = p + first + apart + 1
     return i, count
@@ -110,12 +113,13 @@ def _take_away(ranks: NDArray[np.float64], count: int, value: float) -> None:
 def level(cands: NDArray[np.float64], state: NDArray[np.int64], i: int, rules: BeatRules) -> float:
     """Return the usual height of a beat at candidate `i`: the median of the tops before it, or in the beginning.
 
-    The tops that count are kept in the order of their heights: to find their median anew each time is dear.
+    The tops that count are kept in the order of their heights: to find their median anew each time is dear. Silence
+    does not age them: after it beats are as high as before.
     """
     ranks = cands[RANKS]
     count = state[N_RANKS]
     low, high = state[LOW], state[HIGH]
-    while low < i and cands[TIME, low] < cands[TIME, i] - rules.span:
+    while low < i and cands[CLOCK, low] < cands[CLOCK, i] - rules.span:
         if low < high and cands[TOP, low] > 0.0:
             _take_away(ranks, count, cands[HEIGHT, low])
             count -= 1
@@ -136,12 +140,12 @@ def level(cands: NDArray[np.float64], state: NDArray[np.int64], i: int, rules: B
 
 @helper
 def forget(cands: NDArray[np.float64], state: NDArray[np.int64], until: float) -> None:
-    """Drop the candidates before `until`, and more where there are still too many."""
+    """Drop the candidates before `until`, by the clock, and more where there are still too many."""
     drop = 0
     limit = min(state[DECIDE] - 1, state[TOPS])
     if state[TENT] >= 0:
         limit = min(limit, state[TENT])
-    while drop < limit and (cands[TIME, drop] < until or drop < SPARE):
+    while drop < limit and (cands[CLOCK, drop] < until or drop < SPARE):
         drop += 1
     for j in range(state[LOW], min(drop, state[HIGH])):
         if cands[TOP, j] > 0.0:

@@ -19,6 +19,7 @@ from ecg_engine.kernels.bend import (
     energy_into,
     fuse_into,
     move,
+    moves,
     odd_ones,
     steps_into,
     weigh,
@@ -34,6 +35,7 @@ from ecg_engine.kernels.rules import (
     EMIT,
     END,
     GAP,
+    HEARD,
     HEIGHT,
     LAST_R,
     LEVEL,
@@ -45,6 +47,7 @@ from ecg_engine.kernels.rules import (
     RR,
     SEEK,
     SEEN,
+    SILENT,
     SPARE,
     SPLIT,
     STATE_SIZE,
@@ -116,18 +119,23 @@ def _search_back(
     rules: BeatRules,
     work: NDArray[np.float64],
 ) -> None:
-    """Where candidate `i`, a beat, is late, add the highest between that passes the lower threshold, and look again."""
+    """Where candidate `i`, a beat, is late, add the highest between that passes the lower threshold, and look again.
+
+    Behind a gap that splits it is late from the gap's end on, by the usual RR before it.
+    """
     n = state[N_BEATS]
     time = cands[TIME, i]
-    if n == 0 or beats[TIME, n - 1] < state[SPLIT] <= time:
+    if n == 0:
         return
-    if _is_soon(beats, n, time - beats[TIME, n - 1], rules.late):
+    split = beats[TIME, n - 1] < state[SPLIT] <= time
+    left = float(state[SPLIT]) if split else beats[TIME, n - 1]
+    left_height = 0.0 if split else beats[HEIGHT, n - 1]
+    margin = 0.0 if split else rules.margin
+    if _is_soon(beats, n, time - left, rules.late):
         return
     usual = _usual_rr(beats, n, work)
     if usual == 0.0:
         return
-    left = beats[TIME, n - 1]
-    left_height = beats[HEIGHT, n - 1]
     found = 0
     while time - left > rules.late * usual and found < LOOKS:
         # the highest in between; then again to the left of it, until no gap before it is left
@@ -142,7 +150,7 @@ def _search_back(
                 after = cands[TIME, j] - left
                 if (
                     right - cands[TIME, j] >= rules.margin
-                    and after >= rules.margin
+                    and after >= margin
                     and not (after < rules.t_window and cands[HEIGHT, j] < rules.t_share * left_height)
                     and cands[HEIGHT, j] >= rules.back_share * cands[LEVEL, j] + rules.noise_share * cands[NOISE, j]
                     and (best < 0 or cands[HEIGHT, j] > cands[HEIGHT, best])
@@ -158,6 +166,7 @@ def _search_back(
         _add_beat(beats, state, cands[TIME, chosen], cands[HEIGHT, chosen])
         left = cands[TIME, chosen]
         left_height = cands[HEIGHT, chosen]
+        margin = rules.margin
         found += 1
 
 
@@ -442,21 +451,26 @@ def advance_into(
         begun = state[END]
         for b in range(blocks):
             at = history + b * n_energy
-            if n_leads > 1 and n_energy > 0:
-                votes = weigh(
-                    energies, at, n_energy, stats, weights, state[SEEN], rules.no_vote, n_energy >= rules.block, work
-                )
+            if not moves(energies[1:] if n_leads == 1 else energies[:n_leads], at, n_energy):
+                # Silence says nothing of the leads: after it they have the votes that they had.
+                state[SILENT] += n_energy
+                fused[at : at + n_energy] = 0.0
+            elif n_leads > 1:
+                heard, whole = state[HEARD], n_energy >= rules.block
+                votes = weigh(energies, at, n_energy, stats, weights, heard, rules.no_vote, whole, work)
                 fuse_into(energies, at, n_energy, weights, votes, fused)
+                state[HEARD] += 1
             _count_gap(state, empty[b], min(n, left), rules.split)
             state[END] += n_energy
             state[SEEN] += 1
             state[SEEK], state[N_CANDS] = seek(
-                fused, begun - history, state[SEEK], state[END], apart, ends, cands, state[N_CANDS]
+                fused, begun - history, state[SEEK], state[END], apart, ends, state[SILENT], cands, state[N_CANDS]
             )
             judge_tops(cands, state, float(state[END] - apart), rules.top, ends)
             _decide(cands, beats, state, rules, ends, work)
             count = _give_out(x, base, stop, ends, beats, stats, rules, state, work, out, count)
             if state[N_CANDS] > CANDIDATES - SPARE:
-                forget(cands, state, state[END] - max(rules.span, rules.back_reach) - 2.0 * rules.top)
+                until = state[END] - state[SILENT] - max(rules.span, rules.back_reach) - 2.0 * rules.top
+                forget(cands, state, until)
         move(fused, blocks * n_energy, history)
     return count

@@ -17,13 +17,15 @@ USUAL_RR, USUAL_BEATS = 10, 12
 #: Places in the state of whole numbers: raw samples thinned; thinned samples with an energy; the next to be judged a
 #: candidate; candidates; the next to be judged a top; the next to be decided; the tentative beat (-1: none); beats;
 #: the next to be given out; the last R (-1: none); end of the last gap that splits; length of the open gap; blocks
-#: seen; the first candidate that counts for the level, and the first after them; the tops among them.
-RAW, END, SEEK, N_CANDS, TOPS, DECIDE, TENT, N_BEATS, EMIT, LAST_R, SPLIT, GAP, SEEN, LOW, HIGH, N_RANKS = range(16)
-STATE_SIZE = 16
-#: Rows of the table of candidates, and behind them of beats (RR to the beat before, 0: none).
-TIME, HEIGHT, TOP, LEVEL, NOISE = range(5)
+#: seen; the first candidate that counts for the level, and the first after them; the tops among them; blocks in which
+#: a lead moved; thinned samples of the others.
+RAW, END, SEEK, N_CANDS, TOPS, DECIDE, TENT, N_BEATS, EMIT, LAST_R, SPLIT, GAP, SEEN, LOW, HIGH = range(15)
+N_RANKS, HEARD, SILENT, STATE_SIZE = range(15, 19)
+#: Rows of the table of candidates (the clock stands still in silence), and behind them of beats (RR to the beat before,
+#: 0: none).
+TIME, HEIGHT, TOP, LEVEL, NOISE, CLOCK = range(6)
 RR = 2
-CANDIDATE_ROWS, BEAT_ROWS = 5, 3
+CANDIDATE_ROWS, BEAT_ROWS = 6, 3
 #: The row behind them: heights of the tops that count for the level, increasing.
 RANKS = CANDIDATE_ROWS + BEAT_ROWS
 

@@ -61,11 +61,32 @@ def test_stream_in_any_pieces_is_the_whole(seed, n, fs, longest, n_leads, spiked
     x = ecg_like(seed, n, fs) if n_leads == 0 else np.array([ecg_like(seed + i, n, fs) for i in range(n_leads)])
     if spiked:
         x[..., 100::431] += 3.0
-    for start in rng.integers(0, n, 3):
-        x[..., start : start + int(rng.integers(1, 4 * fs))] = np.nan
+    for start, most in zip(rng.integers(0, n, 3), (4, 4, 20), strict=True):
+        x[..., start : start + int(rng.integers(1, most * fs))] = np.nan
     if np.isnan(x).all():
         return
     assert in_pieces(x, fs, rng, longest).tolist() == detect_r_peaks(x, fs=fs).tolist()
+
+
+@settings(max_examples=30)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([100.0, 250.0, 360.0]),
+    st.sampled_from([1, 3]),
+    st.integers(10, 60),
+    st.integers(40, 400),
+)
+def test_how_long_a_gap_is_that_splits_changes_nothing(seed, fs, n_leads, shorter, longer):
+    rules, _ = rules_for(fs, 0.1)
+    block = int(rules.block * rules.thin)
+    x = np.array([ecg_like(seed + i, 160 * block, fs) for i in range(n_leads)])
+    at = block * (20 + seed % 80) + seed % 7
+    one, other = (
+        detect_r_peaks(np.concatenate([x[:, :at], np.full((n_leads, k * block), np.nan), x[:, at:]], axis=1), fs=fs)
+        for k in (shorter, longer)
+    )
+    assert one[one < at].tolist() == other[other < at].tolist()
+    assert (one[one >= at] - shorter * block).tolist() == (other[other >= at] - longer * block).tolist()
 
 
 @pytest.mark.parametrize("spike_mv", [2.0, -4.0])

@@ -102,6 +102,22 @@ def test_second_of_nan_costs_its_own_beats_only():
     assert not ((beats.r_peaks >= 4000) & (beats.r_peaks < 4500)).any()
 
 
+@pytest.mark.parametrize("seconds", [2.1, 6.0, 40.0])
+@pytest.mark.parametrize("leads", [1, 2, 12])
+def test_after_a_long_gap_of_all_leads_each_beat_is_found(leads, seconds):
+    spec = EcgSpec(noise=(Noise(muscle_mv=0.02),))
+    for seed in range(5):
+        signal, truth = model(spec, duration_s=40 + seconds, seed=seed)
+        start, stop = 20 * 500 + 37 * seed, int((20 + seconds) * 500) + 37 * seed
+        signal = signal[12 - leads :].copy()
+        signal[:, start:stop] = np.nan
+        found = detect_r_peaks(signal, fs=500)
+        assert not ((found >= start) & (found < stop)).any()
+        # The beat that the gap cuts may be lost with it.
+        away = [r[(r < start - 100) | (r > stop + 100)] for r in (found, truth.r_peaks)]
+        assert_same_beats(*away, signal.shape[1], 500, within_s=0.08)
+
+
 def test_lead_that_turns_to_noise_stops_voting(rng):
     signal, truth = model()
     signal = signal[:3].copy()
