@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_engine.detection._prepare import middle, middles
 from ecg_engine.detection.median_beat import spread
 from ecg_engine.detection.parameters import CLASSES
 from ecg_engine.kernels.beat_groups import group_beats_into, join_groups_into, likeness_into
@@ -112,12 +113,12 @@ def _weigh(rows: _Floats, n_leads: int) -> None:
     n = len(rows)
     start, stop = _CENTRE + _QRS.start, _CENTRE + _QRS.stop
     some = rows[:: max(1, n // 200)].reshape(-1, n_leads, rows.shape[1] // n_leads)[:, :, start:stop]
-    middle = np.median(some - some.mean(axis=2, keepdims=True), axis=0)
-    middle /= np.maximum(np.linalg.norm(middle, axis=1, keepdims=True), _TINY)
+    shape = middles((some - some.mean(axis=2, keepdims=True)).transpose(1, 2, 0))
+    shape /= np.maximum(np.linalg.norm(shape, axis=1, keepdims=True), _TINY)
     length, alike = np.empty((n, n_leads)), np.empty((n, n_leads))
-    leads_alike_into(rows, start, stop, middle, length, alike)
-    usual = np.median(length, axis=0)
-    clear = np.clip(np.median(alike, axis=0), 0.05, 1.0)
+    leads_alike_into(rows, start, stop, shape, length, alike)
+    usual = middles(length.T)
+    clear = np.clip(middles(alike.T), 0.05, 1.0)
     weight = np.where(usual > 0, clear**2 / np.where(usual > 0, usual, 1.0), 0.0)
     rows *= np.repeat(weight, rows.shape[1] // n_leads)
 
@@ -128,7 +129,7 @@ def _dominant(rows: _Floats, n_leads: int, group: NDArray[np.int64], rr: _Floats
     widths_into(rows, n_leads, _CENTRE, width)
     soon = rr / _running_median(rr, 10) < CLASSES.habit
     names, counts = np.unique(group, return_counts=True)
-    widths = np.array([np.median(width[group == g]) for g in names])
+    widths = np.array([middle(width[group == g]) for g in names])
     early = np.array([np.mean(soon[(group == g) & ~np.isnan(rr)] if (group == g)[1:].any() else 0.0) for g in names])
     large = counts >= CLASSES.large_share * len(group)
     narrow = widths[large].min() if large.any() else widths.min()
@@ -146,14 +147,14 @@ def _shape(rows: _Floats, n_leads: int, shift: NDArray[np.int64], own: NDArray[n
     waves = np.empty((len(voters), n_leads * 51))
     t_and_p_into(rows[voters], n_leads, _CENTRE, shift[voters], waves)
     alike = np.empty((len(rows), 2))
-    t_and_p_alike_into(rows, n_leads, _CENTRE, shift, np.median(waves, axis=0), alike)
+    t_and_p_alike_into(rows, n_leads, _CENTRE, shift, middles(waves.T), alike)
     return {
         "wide": wide,
-        "wide_r": wide - np.median(wide[own]),
+        "wide_r": wide - middle(wide[own]),
         "discordance": discordance,
         "t_like": alike[:, 0],
         "p_like": alike[:, 1],
-        "noise": np.log(noise / max(float(np.median(sharp[own])), _TINY) + 1e-3),
+        "noise": np.log(noise / max(middle(sharp[own]), _TINY) + 1e-3),
     }
 
 
@@ -184,11 +185,11 @@ def _neighbours(rows: _Floats, n_leads: int, shift: NDArray[np.int64]) -> dict[s
     for by in (1, 2, 3, 4):
         later = np.minimum(at + by, n - 1)
         like[-by] = back[later, later - at]
-    return {"near_like": np.median(list(like.values()), axis=0), "last_like": like[1]}
+    return {"near_like": middles(np.array(list(like.values())).T), "last_like": like[1]}
 
 
 def _against(values: _Floats, own: NDArray[np.bool_]) -> _Floats:
-    return np.log(np.maximum(values, _TINY) / max(float(np.median(values[own])), _TINY))
+    return np.log(np.maximum(values, _TINY) / max(middle(values[own]), _TINY))
 
 
 def _running_median(values: _Floats, half: int) -> _Floats:
@@ -204,7 +205,7 @@ def _group_median(values: _Floats, group: NDArray[np.int64]) -> _Floats:
         part = values[group == g]
         part = part[~np.isnan(part)]
         if len(part):
-            of[g] = np.median(part)
+            of[g] = middle(part)
     return of[group]
 
 

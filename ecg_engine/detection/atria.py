@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection.delineation import smooth_lead
+from ecg_engine.detection._prepare import middle, middles
+from ecg_engine.detection.delineation import smooth_leads
 from ecg_engine.detection.parameters import ATRIA, odd_samples, samples
 from ecg_engine.kernels.smoothing import moving_mean_into
 from ecg_engine.types import ABSENT
@@ -138,9 +139,8 @@ def thin(
     every = max(1, round(fs / ATRIA.rate_hz))
     rate = fs / every
     part = signal[rows, first : first + width]
-    thinned = np.stack([smooth_lead(np.ascontiguousarray(row), ATRIA.smooth_s, fs)[::every] for row in part])
-    for row in thinned:
-        row -= _twice(row, ATRIA.wander_s, rate)
+    thinned = np.ascontiguousarray(smooth_leads(part, ATRIA.smooth_s, fs)[:, ::every])
+    thinned -= smooth_leads(thinned, ATRIA.wander_s, rate)
     r = (r_peaks[inside] - first) / every
     marks = np.where(table[inside] == ABSENT, np.nan, (table[inside] - first) / every)
     begins = np.fmin(r - ATRIA.qrs_s[0] * rate, marks[:, _ONSET] - 0.01 * rate)
@@ -176,10 +176,11 @@ def see_atria(part: Thinned) -> AtrialSigns:
     """
     share, bpm = _f_waves(part)
     evenness, flutter = 0.0, float("nan")
+    spectra = _Spectra.of(part)
     for names in (INFERIOR, ("V1",), part.names):
         rows = part.rows(names)
-        if len(rows) and (names is not part.names or not evenness):
-            found = _flutter(part, rows)
+        if spectra is not None and len(rows) and (names is not part.names or not evenness):
+            found = _flutter(part, spectra, rows)
             if found[0] > evenness:
                 evenness, flutter = found
     return AtrialSigns(f_wave_share=share, f_wave_bpm=bpm, flutter_evenness=evenness, flutter_bpm=flutter)
@@ -198,7 +199,7 @@ def without_beats(part: Thinned, row: int, reach_s: float) -> NDArray[np.float64
             for r in at:
                 hidden[max(0, r - before) : r + after] = True
             continue
-        beat = np.median(x[whole[:, None] + np.arange(-before, after)], axis=0)
+        beat = middles(x[np.arange(-before, after)[:, None] + whole])
         for r in at:
             start, stop = max(0, r - before), min(len(x), r + after)
             rest[start:stop] -= beat[start - r + before : stop - r + before]
@@ -211,7 +212,7 @@ def _f_waves(part: Thinned) -> tuple[float, float]:
     if len(rr) < ATRIA.fewest_beats:
         return float("nan"), float("nan")
     row = next(i for name in (*NEAREST, *part.names) for i in part.rows((name,)))
-    reach = min(ATRIA.beat_after_s, ATRIA.beat_rr_share * float(np.median(rr)) / part.fs)
+    reach = min(ATRIA.beat_after_s, ATRIA.beat_rr_share * middle(rr) / part.fs)
     rest = without_beats(part, int(row), reach)
     n = len(rest)
     size = 1 << int(np.ceil(np.log2(4 * n)))
@@ -228,28 +229,47 @@ def _f_waves(part: Thinned) -> tuple[float, float]:
     return float(power[top - around : top + around + 1].sum() / within), float(60 * top * hz)
 
 
-def _flutter(part: Thinned, rows: NDArray[np.int64]) -> tuple[float, float]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Spectra:
+    """What the correlations of the leads with themselves are summed from, by lead: `power` and `energy` (n_leads, k).
+
+    `energy` is that of the squared lead against the mask of the places between the QRS complexes.
+    """
+
+    lags: NDArray[np.int64]
+    size: int
+    power: NDArray[np.float64]
+    energy: NDArray[np.complex128]
+
+    @classmethod
+    def of(cls, part: Thinned) -> _Spectra | None:
+        """Return them; None where too little lies between the QRS complexes."""
+        free = part.between
+        if free.sum() < ATRIA.least_free_s * part.fs:
+            return None
+        lags = np.arange(
+            int(ATRIA.flutter_s[0] / 2 * part.fs) - 1, int(2 * ATRIA.flutter_s[1] * part.fs) + FLUTTER_REACH + 3
+        )
+        size = 1 << int(np.ceil(np.log2(len(free) + lags[-1] + 1)))
+        at = np.arange(len(free))
+        rows = np.array([np.interp(at, at[free], row[free]) for row in part.signal])
+        rows -= smooth_leads(rows, ATRIA.flutter_wander_s, part.fs)
+        rows[:, ~free] = 0.0
+        mask = np.fft.rfft(free.astype(np.float64), size)
+        return cls(
+            lags=lags,
+            size=size,
+            power=np.square(np.abs(np.fft.rfft(rows, size))),
+            energy=np.conj(np.fft.rfft(np.square(rows), size)) * mask,
+        )
+
+
+def _flutter(part: Thinned, spectra: _Spectra, rows: NDArray[np.int64]) -> tuple[float, float]:
     """Return evenness and waves per minute of the flutter waves in some leads, taken together."""
-    free = part.between
-    if free.sum() < ATRIA.least_free_s * part.fs:
-        return 0.0, float("nan")
-    lags = np.arange(
-        int(ATRIA.flutter_s[0] / 2 * part.fs) - 1, int(2 * ATRIA.flutter_s[1] * part.fs) + FLUTTER_REACH + 3
-    )
-    above = np.zeros(len(lags))
-    left, right = np.zeros(len(lags)), np.zeros(len(lags))
-    size = 1 << int(np.ceil(np.log2(len(free) + lags[-1] + 1)))
-    mask = np.fft.rfft(free.astype(np.float64), size)
-    at = np.arange(len(free))
-    for i in rows:
-        row = np.interp(at, at[free], part.signal[i, free])
-        row -= _twice(row, ATRIA.flutter_wander_s, part.fs)
-        row[~free] = 0.0
-        one, square = np.fft.rfft(row, size), np.fft.rfft(np.square(row), size)
-        above += np.fft.irfft(np.abs(one) ** 2, size)[lags]
-        left += np.fft.irfft(np.conj(square) * mask, size)[lags]
-        right += np.fft.irfft(np.conj(mask) * square, size)[lags]
-    alike = above / np.sqrt(np.maximum(left * right, 1e-18))
+    lags, size = spectra.lags, spectra.size
+    above = np.fft.irfft(spectra.power[rows].sum(axis=0), size)[lags]
+    energy = np.fft.irfft(spectra.energy[rows].sum(axis=0), size)
+    alike = above / np.sqrt(np.maximum(energy[lags] * energy[-lags], 1e-18))
     best, bpm = 0.0, float("nan")
     for k in range(int(ATRIA.flutter_s[0] * part.fs), int(ATRIA.flutter_s[1] * part.fs) + 1):
         i, half, twice = k - lags[0], k // 2 - lags[0], 2 * k - lags[0]
@@ -267,7 +287,3 @@ def _vertex(three: NDArray[np.float64]) -> float:
     """Return where between its neighbours the parabola through three values is highest, -0.5 to 0.5."""
     bend = three[0] - 2 * three[1] + three[2]
     return float(np.clip(0.5 * (three[0] - three[2]) / bend, -0.5, 0.5)) if bend < 0 else 0.0
-
-
-def _twice(row: NDArray[np.float64], seconds: float, fs: float) -> NDArray[np.float64]:
-    return smooth_lead(np.ascontiguousarray(row), seconds, fs)

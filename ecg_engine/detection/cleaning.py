@@ -27,6 +27,8 @@ _HARMONICS: Final = (1, 2, 3)
 _PROBE, _FEW_WINDOWS, _PROBE_SHARE = 10, 10, 0.6
 #: Waves kept for the next lead, a pair of arrays as long as it: more would cost memory in a long recording with mains.
 _WAVES_KEPT: Final = 2
+#: Up to so many samples the waves are kept for the next recording too.
+_SHORT: Final = 20_000
 #: Frequencies beside mains that its amplitude is held against, Hz.
 _BESIDE_HZ: Final = (-7.0, -4.0, 4.0, 7.0)
 
@@ -160,7 +162,7 @@ def remove_mains(signal: NDArray[np.float64], *, fs: float) -> MainsRemoved:
     out = np.array(signal, dtype=np.float64)
     amplitude = np.zeros(len(signal))
     found: dict[float, float] = {}
-    waves = _waves_of(signal.shape[1], fs)
+    waves = (_short_waves_of if signal.shape[1] <= _SHORT else _waves_of)(signal.shape[1], fs)
     for mains_hz in CLEANING.mains_hz:
         if mains_hz > 0.45 * fs or signal.shape[1] < samples(0.5, fs):
             continue
@@ -188,14 +190,18 @@ def _waves_of(n: int, fs: float) -> _Waves:
     return waves
 
 
+#: Most recordings are of one length.
+_short_waves_of = lru_cache(maxsize=2)(_waves_of)
+
+
 def _remove_one(row: NDArray[np.float64], mains_hz: float, fs: float, waves: _Waves) -> float:
     """Subtract one mains frequency with its harmonics from `row` in place; return the fundamental's amplitude, mV."""
     width = odd_samples(1.0 / mains_hz, fs)
     smooth = np.empty_like(row)
     moving_mean_into(np.ascontiguousarray(row), width, smooth)
-    rest = row - smooth
-    usual = median_of_many(np.abs(rest))
-    weight = (np.abs(rest) <= 3.0 * usual).astype(np.float64)
+    rest = np.subtract(row, smooth, out=smooth)
+    size_mv = np.abs(rest)
+    weight = (size_mv <= 3.0 * median_of_many(size_mv)).astype(np.float64)
     length = min(samples(CLEANING.mains_window_s, fs), len(row))
     hop = max(1, length // 2)
     n_windows = max(1, (len(row) - length) // hop + 1)

@@ -8,11 +8,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of, median_of_many, middle
+from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of, median_of_many, middles
 from ecg_engine.detection.parameters import QRS, SCORES, WAVES, odd_samples, samples
 from ecg_engine.detection.wave_scores import STEP_S, LeadScores, Rhythm, WaveModel, score_lead, shared
 from ecg_engine.kernels.agreement import combine_marks_into
-from ecg_engine.kernels.smoothing import moving_mean_into
+from ecg_engine.kernels.beats import swings_into
+from ecg_engine.kernels.smoothing import twice_moving_means_into
 from ecg_engine.kernels.wave_spans import SpanLimits, drop_flat_into, to_samples_into, wave_spans_into
 from ecg_engine.kernels.waves import WaveShares, delineate_lead_into
 from ecg_engine.types import ABSENT, Delineation, LeadMarks
@@ -22,6 +23,8 @@ from ecg_engine.types.recording import check_fs
 #: Beats that are looked at, and s of the signal, to judge how clear a lead is.
 _BEATS_JUDGED: Final = 50
 _NOISE_S: Final = 60.0
+#: Leads that are smoothed together: as many as the kernel sums side by side; a long block's would not fit the memory.
+_TOGETHER: Final = 4
 
 
 def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
@@ -136,12 +139,14 @@ def mark_leads(
     share = WAVES.median_share if median else 1.0
     widths = (share * WAVES.fine_s, share * WAVES.middle_s, share * WAVES.coarse_s)
     table = np.empty((len(signal), len(r_peaks), len(MARK_NAMES)), np.int64)
-    for row, marks in zip(signal, table, strict=True):
-        centred = np.ascontiguousarray(row - median_of_many(row))
-        fine, middle, coarse = (smooth_lead(centred, seconds, fs) for seconds in widths)
-        rest = centred - fine
-        noise = 1.4826 * median_of_many(np.abs(rest))
-        delineate_lead_into(fine, middle, coarse, r_peaks, noise, shares, marks)
+    for first in range(0, len(signal), _TOGETHER):
+        rows = signal[first : first + _TOGETHER]
+        centred = rows - np.array([[median_of_many(row)] for row in rows])
+        smooth = [smooth_leads(centred, seconds, fs) for seconds in widths]
+        rest = np.abs(np.subtract(centred, smooth[0], out=centred), out=centred)
+        for k, row in enumerate(rest):
+            noise = 1.4826 * median_of_many(row)
+            delineate_lead_into(*(one[k] for one in smooth), r_peaks, noise, shares, table[first + k])
     return table
 
 
@@ -171,10 +176,14 @@ def wave_shares(fs: float, *, median: bool = False) -> WaveShares:
 
 def smooth_lead(row: NDArray[np.float64], seconds: float, fs: float) -> NDArray[np.float64]:
     """Return a lead, mV, after two moving means: a triangle as wide as twice `seconds`; `fs` in Hz."""
-    once, twice = np.empty_like(row), np.empty_like(row)
-    width = odd_samples(seconds, fs)
-    moving_mean_into(row, width, once)
-    moving_mean_into(once, width, twice)
+    return smooth_leads(row[np.newaxis], seconds, fs)[0]
+
+
+def smooth_leads(signal: NDArray[np.float64], seconds: float, fs: float) -> NDArray[np.float64]:
+    """Return leads, (n_leads, n_samples) in mV, after two moving means each; see `smooth_lead`."""
+    rows = np.ascontiguousarray(signal)
+    once, twice = np.empty_like(rows), np.empty_like(rows)
+    twice_moving_means_into(rows, odd_samples(seconds, fs), once, twice)
     return twice
 
 
@@ -229,9 +238,11 @@ def clearest_first(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: 
     """
     half = samples(QRS.locate_s, fs)
     part = r_peaks[:: max(1, len(r_peaks) // _BEATS_JUDGED)]
-    clarity = []
-    for row in signal:
-        noise = middle(np.abs(np.diff(row[: samples(_NOISE_S, fs)]))) if len(row) > 1 else 0.0
-        swings = [np.ptp(row[max(0, r - half) : r + half + 1]) for r in part]
-        clarity.append(middle(np.array(swings)) / (noise + 1e-3 * max(1e-12, float(np.max(swings)))) if swings else 0.0)
-    return np.argsort(-np.array(clarity), kind="stable").astype(np.int64)
+    if not len(part):
+        return np.arange(len(signal))
+    heard = signal[:, : samples(_NOISE_S, fs)]
+    noise = middles(np.abs(heard[:, 1:] - heard[:, :-1])) if signal.shape[1] > 1 else np.zeros(len(signal))
+    swings = np.empty((len(signal), len(part)))
+    swings_into(signal, np.ascontiguousarray(part), half, swings)
+    clarity = middles(swings) / (noise + 1e-3 * np.maximum(1e-12, swings.max(axis=1)))
+    return np.argsort(-clarity, kind="stable").astype(np.int64)

@@ -18,18 +18,18 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection._prepare import fill_gaps
+from ecg_engine.detection._prepare import fill_gaps, middles
 from ecg_engine.detection.median_beat import VOTERS, spread
 from ecg_engine.detection.parameters import VENTRICULAR, odd_samples, samples
 from ecg_engine.kernels.fibrillation import (
     N_MEASURES,
-    block_means_into,
     evenness_into,
     likeness_into,
     window_maxima_into,
     window_measures_into,
 )
-from ecg_engine.kernels.smoothing import moving_mean_into
+from ecg_engine.kernels.seconds import block_means_into
+from ecg_engine.kernels.smoothing import moving_means_into
 from ecg_engine.types import Beats
 
 __all__ = ["FEATURES", "FastVentricular", "Windows", "find_fast_ventricular", "longest_ventricular_run", "see_windows"]
@@ -221,11 +221,11 @@ def _block(
         return None
     count = (n - width) // step + 1
     known = _known(given, thin, n, width, step, count)
-    main = np.empty((len(given), n))
     measures = np.empty((len(given), count, N_MEASURES))
-    for row, target, out in zip(fill_gaps(given), main, measures, strict=True):
-        less, slow = _bands_into(row, thin, rate, target)
-        window_measures_into(target, less - _mean(less, VENTRICULAR.fast_s, rate), slow, width, step, out)
+    less, slow, main = _bands(fill_gaps(given), thin, rate, n)
+    fast = less - _means(less, VENTRICULAR.fast_s, rate)
+    for target, quick, wander, out in zip(main, fast, slow, measures, strict=True):
+        window_measures_into(target, quick, wander, width, step, out)
     known &= measures[:, :, 0].T > _STILL_MV
     even = np.empty((count, 3))
     size = np.where(known, measures[:, :, 0].T, 0.0)
@@ -251,15 +251,15 @@ def _known(given: NDArray[np.float64], thin: int, n: int, width: int, step: int,
     return np.asarray(np.less_equal(missing.T, most))
 
 
-def _bands_into(
-    row: NDArray[np.float64], thin: int, rate: float, main: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Write the main band of a lead, about 1 to 10 Hz; return the thinned lead and its wander."""
-    less = np.empty(len(main))
-    block_means_into(row, thin, less)
-    slow = _mean(_mean(less, VENTRICULAR.slow_s, rate), VENTRICULAR.slow_s, rate)
-    np.subtract(_mean(_mean(less, VENTRICULAR.soft_s, rate), VENTRICULAR.soft_s, rate), slow, out=main)
-    return less, slow
+def _bands(
+    signal: NDArray[np.float64], thin: int, rate: float, n: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the thinned leads, their wander, and their main band, about 1 to 10 Hz; (n_leads, n) each."""
+    less = np.empty((len(signal), n))
+    block_means_into(np.ascontiguousarray(signal), thin, less)
+    slow = _means(_means(less, VENTRICULAR.slow_s, rate), VENTRICULAR.slow_s, rate)
+    main = _means(_means(less, VENTRICULAR.soft_s, rate), VENTRICULAR.soft_s, rate)
+    return less, slow, np.subtract(main, slow, out=main)
 
 
 def _usual_beat_in(
@@ -275,9 +275,7 @@ def _usual_beat_in(
     first = max(0, round((float(starts_s[0]) - margin) * fs))
     stop = round((float(starts_s[-1]) + VENTRICULAR.window_s + margin) * fs)
     part = fill_gaps(np.array(signal[:, first:stop][leads], dtype=np.float64))
-    main = np.empty((len(part), part.shape[1] // thin))
-    for row, target in zip(part, main, strict=True):
-        _bands_into(row, thin, rate, target)
+    main = _bands(part, thin, rate, part.shape[1] // thin)[2]
     inside = (beats.r_peaks >= first) & (beats.r_peaks < stop)
     kinds = np.full(int(inside.sum()), "N") if beats.kinds is None else beats.kinds[inside]
     usual = _usual_beat(main, rate, (beats.r_peaks[inside] - first) // thin, kinds)
@@ -293,9 +291,9 @@ def _usual_beat_in(
     return float(np.median(best))
 
 
-def _mean(x: NDArray[np.float64], seconds: float, fs: float) -> NDArray[np.float64]:
+def _means(x: NDArray[np.float64], seconds: float, fs: float) -> NDArray[np.float64]:
     out = np.empty_like(x)
-    moving_mean_into(x, odd_samples(seconds, fs), out)
+    moving_means_into(x, odd_samples(seconds, fs), out)
     return out
 
 
@@ -312,7 +310,7 @@ def _usual_beat(
     if len(at) < 3:
         return None
     at = spread(at, VOTERS)
-    beat = np.median(main[:, at[:, None] + np.arange(-before, after)], axis=1)
+    beat = middles(main[:, np.arange(-before, after)[:, None] + at])
     return np.ascontiguousarray(beat - beat.mean(axis=1, keepdims=True))
 
 

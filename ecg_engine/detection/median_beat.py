@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection.delineation import clearest_first, combine, mark_leads, smooth_lead
+from ecg_engine.detection._prepare import middle, middles, quantile
+from ecg_engine.detection.delineation import clearest_first, combine, mark_leads, smooth_leads
 from ecg_engine.detection.parameters import WAVES, samples
 from ecg_engine.kernels.beats import align_into, median_beat_into
 from ecg_engine.kernels.cleaning import spline_into
@@ -71,7 +72,9 @@ _HOLD_S: Final = 0.006
 
 def spread(values: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """Return at most so many of the values, evenly spread."""
-    return np.ascontiguousarray(values[np.unique(np.linspace(0, len(values) - 1, min(len(values), most)).astype(int))])
+    if len(values) <= most:
+        return np.ascontiguousarray(values)
+    return np.ascontiguousarray(values[np.unique(np.linspace(0, len(values) - 1, most).astype(int))])
 
 
 def align(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], *, fs: float) -> NDArray[np.int64]:
@@ -182,7 +185,7 @@ def median_and_singles(
     chosen = spread(np.arange(len(r_peaks)), _MOST_BEATS)
     part = np.ascontiguousarray(r_peaks[chosen])
     # Of uneven intervals the short ones rule: beyond them the next beat's P would be taken for a T.
-    rr = float(np.quantile(np.diff(r_peaks), _RR_QUANTILE)) if len(r_peaks) > 1 else fs
+    rr = float(quantile(np.diff(r_peaks), _RR_QUANTILE)) if len(r_peaks) > 1 else fs
     before = min(samples(_BEFORE_S, fs), max(samples(0.45 * rr / fs, fs), _p_reach(part, marks, chosen, fs)))
     after = min(samples(_AFTER_S, fs), samples(WAVES.t_rr_share * rr / fs, fs))
     aligned = align(np.ascontiguousarray(signal[votes]), part, fs=fs)
@@ -208,7 +211,7 @@ def _p_reach(r_peaks: NDArray[np.int64], marks: NDArray[np.int64] | None, chosen
     there = onsets != ABSENT
     if np.mean(there) < _SINGLE_SHARE:
         return 0
-    return round(float(np.median(r_peaks[there] - onsets[there]))) + samples(_BEFORE_P_S, fs)
+    return round(middle(r_peaks[there] - onsets[there])) + samples(_BEFORE_P_S, fs)
 
 
 def altered_beat(singles: SingleBeats, *, noise_mv: NDArray[np.float64], rng: np.random.Generator) -> MedianBeat:
@@ -294,7 +297,7 @@ def _as_singles(made: MedianBeat, own: NDArray[np.float64], fs: float, votes: ND
         for k in columns:
             marks[k] = ABSENT
             if share[k] >= _SINGLE_SHARE:
-                at = made.r_peak + made.fs / fs * float(np.nanmedian(own[:, k]))
+                at = made.r_peak + made.fs / fs * middle(own[~np.isnan(own[:, k]), k])
                 marks[k] = min(max(round(at), 0), made.signal.shape[1] - 1)
     if ABSENT not in (marks[onset], marks[offset]) and marks[onset] < made.r_peak < marks[offset]:
         marks[onset], marks[offset] = _without_flat(made.signal[votes], int(marks[onset]), int(marks[offset]), made)
@@ -309,7 +312,7 @@ def _leaves_level(signal: NDArray[np.float64], onset: int, peak: int, fs: float)
     """Return where a wave that begins at `onset` or later leaves the level before it in any lead."""
     width = samples(_FLAT_S, fs)
     limit = np.maximum(_P_FLAT_MV, _FLAT_NOISE * _noise_mv(signal))[:, None]
-    if float(np.median(limit)) > _FLAT_MOST_MV or peak <= onset:
+    if middle(limit[:, 0]) > _FLAT_MOST_MV or peak <= onset:
         return onset
     level = signal[:, max(0, onset - width) : onset + 1].mean(axis=1, keepdims=True)
     left = _departures(signal[:, onset : peak + 1] - level, limit, samples(_HOLD_S, fs))
@@ -326,14 +329,14 @@ def _departures(over: NDArray[np.float64], limit: NDArray[np.float64], hold: int
 
 def _noise_mv(signal: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the noise of each lead, mV: a second difference of white noise is sqrt(6) times as large."""
-    return np.asarray(1.4826 * np.median(np.abs(np.diff(signal, 2, axis=1)), axis=1) / np.sqrt(6))
+    return np.asarray(1.4826 * middles(np.abs(np.diff(signal, 2, axis=1))) / np.sqrt(6))
 
 
 def _without_flat(signal: NDArray[np.float64], onset: int, offset: int, made: MedianBeat) -> tuple[int, int]:
     """Return onset and offset of the QRS moved in to the last flat stretch before R and the first behind it."""
     width, r = samples(_FLAT_S, made.fs), made.r_peak
     noise = _noise_mv(signal)
-    if _FLAT_NOISE * np.median(noise) > _FLAT_MOST_MV:
+    if _FLAT_NOISE * middle(noise) > _FLAT_MOST_MV:
         return onset, offset
     limit = np.maximum(_FLAT_MV, _FLAT_NOISE * noise)[:, None]
     level = signal[:, max(0, onset - width) : onset + 1].mean(axis=1, keepdims=True)
@@ -376,21 +379,16 @@ def _before_qrs(
     if len(whole) < _P_BEATS or stop - start < samples(_P_LEAST_S, fs):
         return None
     line = np.linspace(-1.0, 1.0, stop - start)
-    out = np.empty((len(signal), len(whole), stop - start))
-    for row, parts in zip(signal, out, strict=True):
-        smooth = smooth_lead(np.ascontiguousarray(row), WAVES.middle_s, fs)
-        parts[:] = smooth[whole[:, None] + np.arange(start, stop)]
-        parts -= parts.mean(axis=1, keepdims=True)
-        parts -= np.outer(parts @ line / (line @ line), line)
-    return out
+    out = smooth_leads(signal, WAVES.middle_s, fs)[:, whole[:, None] + np.arange(start, stop)]
+    out -= out.mean(axis=2, keepdims=True)
+    out -= (out @ line / (line @ line))[:, :, None] * line
+    return np.ascontiguousarray(out)
 
 
 def _coherence(parts: NDArray[np.float64]) -> float:
     """Return which share of the power before the QRS the median beat has, against the median power of single beats."""
-    together = single = 0.0
-    for rows in parts:
-        together += float(np.square(np.median(rows, axis=0)).sum())
-        single += float(np.median(np.square(rows).sum(axis=1)))
+    together = float(np.square(middles(parts.transpose(0, 2, 1))).sum())
+    single = float(middles(np.square(parts).sum(axis=2)).sum())
     return together / single if single > 0 else float("nan")
 
 
@@ -423,13 +421,12 @@ def _drop_faint(table: NDArray[np.int64], beat: NDArray[np.float64], wave: str) 
 def _qrs_span(beat: NDArray[np.float64], r: int, fs: float) -> tuple[int, int]:
     """Return onset and offset of the QRS by the common slope of the leads."""
     slopes = np.zeros_like(beat)
-    for row, slope in zip(beat, slopes, strict=True):
-        smooth = smooth_lead(row, WAVES.span_smooth_s, fs)
-        slope[1:-1] = (smooth[2:] - smooth[:-2]) / 2
-    noise = np.quantile(np.abs(slopes), _NOISE_QUANTILE, axis=1)
-    calm = noise <= WAVES.span_noisy * np.median(noise)
+    smooth = smooth_leads(beat, WAVES.span_smooth_s, fs)
+    slopes[:, 1:-1] = (smooth[:, 2:] - smooth[:, :-2]) / 2
+    noise = quantile(np.abs(slopes), _NOISE_QUANTILE)
+    calm = noise <= WAVES.span_noisy * middle(noise)
     speed = np.sqrt(np.mean(slopes[calm] ** 2, axis=0))
-    least = WAVES.span_noise * float(np.quantile(speed, _QUIET_QUANTILE))
+    least = WAVES.span_noise * float(quantile(speed, _QUIET_QUANTILE))
     out = np.empty(2, np.int64)
     reach, quiet = samples(WAVES.span_reach_s, fs), samples(WAVES.span_quiet_s, fs)
     steep_span_into(speed, r, reach, quiet, WAVES.span_share, least, out)

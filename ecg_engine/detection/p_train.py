@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_engine.detection._prepare import middle, middles
 from ecg_engine.detection.atria import Thinned, without_beats
 from ecg_engine.detection.parameters import P_TRAIN, samples
+from ecg_engine.kernels.beats import matches_into
 
 __all__ = ["PTrain", "find_p_train"]
 
@@ -51,7 +53,7 @@ def find_p_train(part: Thinned) -> PTrain | None:
     The shape of P is the median of those before the QRS where they stand evenly, and otherwise of the bumps at the
     period that explains most of what is left without QRS and T.
     """
-    rr = float(np.median(np.diff(part.r_peaks))) / part.fs
+    rr = middle(np.diff(part.r_peaks)) / part.fs
     if rr < P_TRAIN.least_rr_s:
         return None
     rest, visible = _rest(part, rr)
@@ -76,7 +78,7 @@ def _rest(part: Thinned, rr: float) -> tuple[_Floats, NDArray[np.bool_]]:
     known = part.t_ends >= 0
     reach = min(P_TRAIN.t_end_s, P_TRAIN.t_rr_share * rr)
     if known.any():
-        reach = min(reach, float(np.median((part.t_ends - part.r_peaks)[known])) / part.fs + P_TRAIN.t_margin_s)
+        reach = min(reach, middle((part.t_ends - part.r_peaks)[known]) / part.fs + P_TRAIN.t_margin_s)
     rows = []
     for i in range(len(part.signal)):
         rest = without_beats(part, i, max(reach, P_TRAIN.t_least_s))
@@ -88,30 +90,37 @@ def _rest(part: Thinned, rr: float) -> tuple[_Floats, NDArray[np.bool_]]:
 def _windows(rest: _Floats, at: _Indices, fs: float) -> _Floats:
     """Return (n, n_leads * width) windows around `at`, each lead around its own mean."""
     half = samples(P_TRAIN.half_s, fs)
-    around = np.clip(at[:, None] + np.arange(-half, half + 1), 0, rest.shape[1] - 1)
+    around = at[:, None] + np.arange(-half, half + 1)
+    np.minimum(np.maximum(around, 0, out=around), rest.shape[1] - 1, out=around)
     cut = rest[:, around]
-    cut = cut - cut.mean(axis=2, keepdims=True)
+    cut -= cut.mean(axis=2, keepdims=True)
     return np.asarray(cut.transpose(1, 0, 2).reshape(len(at), -1))
+
+
+def _matches(rest: _Floats, at: _Indices, shape: _Floats, fs: float) -> tuple[_Floats, _Floats]:
+    """Return the products of the windows around `at` with `shape`, and the windows' lengths."""
+    dot, length = np.empty(len(at)), np.empty(len(at))
+    matches_into(rest, at, samples(P_TRAIN.half_s, fs), shape.reshape(len(rest), -1), dot, length)
+    return dot, length
 
 
 def _shape(rest: _Floats, seeds: _Indices, fs: float) -> _Floats | None:
     """Return the median of the windows around the seeds, moved together once; None where they are not alike."""
     reach = samples(P_TRAIN.move_s, fs)
     at = seeds
-    shape = np.median(_windows(rest, at, fs), axis=0)
+    shape = middles(_windows(rest, at, fs).T)
     for _ in range(2):
-        moved = np.stack([_windows(rest, at + k, fs) @ shape for k in range(-reach, reach + 1)])
+        moved = np.stack([_matches(rest, at + k, shape, fs)[0] for k in range(-reach, reach + 1)])
         at = at + moved.argmax(axis=0) - reach
-        shape = np.median(_windows(rest, at, fs), axis=0)
+        shape = middles(_windows(rest, at, fs).T)
     return shape if np.linalg.norm(shape) > 0 else None
 
 
 def _alike(rest: _Floats, shape: _Floats, visible: NDArray[np.bool_], fs: float) -> _Indices:
     """Return where the leads together look like `shape`, in size too."""
     n = rest.shape[1]
-    cut = _windows(rest, np.arange(n), fs)
-    dot = cut @ shape
-    like = dot / np.maximum(np.linalg.norm(cut, axis=1) * np.linalg.norm(shape), 1e-9)
+    dot, length = _matches(rest, np.arange(n), shape, fs)
+    like = dot / np.maximum(length * np.linalg.norm(shape), 1e-9)
     gain = dot / float(shape @ shape)
     good = (like >= P_TRAIN.like) & (gain >= P_TRAIN.gain[0]) & (gain <= P_TRAIN.gain[1]) & visible
     apart = samples(P_TRAIN.apart_s, fs)
@@ -186,7 +195,7 @@ def _period(steps: _Indices) -> float | None:
     votes = near.sum(axis=0)
     # Of periods with as many votes the shortest: a longer one leaves P waves out.
     most = steps[votes >= P_TRAIN.vote_share * votes.max()]
-    pp = float(np.median(steps[np.abs(steps / most.min() - 1) <= P_TRAIN.uneven]))
+    pp = middle(steps[np.abs(steps / most.min() - 1) <= P_TRAIN.uneven])
     return pp if pp > 0 else None
 
 

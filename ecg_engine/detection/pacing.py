@@ -98,20 +98,21 @@ def find_locked_spikes(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], 
     if fs < MIN_FS or len(signal) < 2 or len(whole) < LOCKED_BEATS:
         return np.zeros(0, np.int64)
     at = whole[:, None] + np.arange(-far, -near + 1)
+    around = whole[:, None] + np.arange(-far - 2, -near + 3)
     sharp = np.empty((len(signal), *at.shape))
     for row, out in zip(signal, sharp, strict=True):
         steps = np.abs(np.diff(row[:200_000]))
         steps = steps[steps >= LEAST_STEP_MV]
         usual = middle(steps) if steps.size else np.inf
-        bend = np.zeros(len(row))
-        bend[1:-1] = np.square(row[1:-1] - 0.5 * (row[:-2] + row[2:]))
-        np.sqrt((bend[at - 1] + bend[at] + bend[at + 1]) / _LONE_SPIKE, out=out)
+        part = row[around]
+        bend = np.square(part[:, 1:-1] - 0.5 * (part[:, :-2] + part[:, 2:]))
+        np.sqrt((bend[:, :-2] + bend[:, 1:-1] + bend[:, 2:]) / _LONE_SPIKE, out=out)
         out /= max(usual, 1e-6)
     second = np.partition(sharp, -2, axis=0)[-2]
     place = second.argmax(axis=1)
-    usual_place = float(np.median(place))
+    usual_place = middle(place)
     locked = np.abs(place - usual_place) <= LOCKED_WITHIN_S * fs
-    if np.median(second.max(axis=1)) < LOCKED_NOISE or locked.mean() < LOCKED_SHARE:
+    if middle(second.max(axis=1)) < LOCKED_NOISE or locked.mean() < LOCKED_SHARE:
         return np.zeros(0, np.int64)
     return np.asarray(at[np.arange(len(whole)), place][locked], np.int64)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ecg_engine.interpretation.context import Context
+from ecg_engine.interpretation.context import Context, remembered
 from ecg_engine.interpretation.ventricular import is_mostly_ventricular
 
 #: A rhythm is named from so many beats.
@@ -47,6 +47,7 @@ NO_P_SHARE_PERCENT: Final = 30.0
 NO_P_COHERENCE_PERCENT: Final = 30.0
 
 
+@remembered
 def is_paced(c: Context) -> bool:
     """Return whether at least half of the beats follow a pacing spike."""
     kinds = c.beats.kinds
@@ -88,6 +89,7 @@ def is_narrow(c: Context) -> bool:
     return width is not None and width < c.limits.qrs_wide_ms
 
 
+@remembered
 def has_sinus_p(c: Context) -> bool:
     """Return whether P waves of a sinus axis stand evenly before the QRS."""
     axis = c.get("p_axis_deg")
@@ -97,6 +99,7 @@ def has_sinus_p(c: Context) -> bool:
     return SINUS_P_AXIS_DEG[0] <= axis <= SINUS_P_AXIS_DEG[1] or not (inverted or c.get("p_mv", "II") is None)
 
 
+@remembered
 def is_flutter(c: Context) -> bool:
     """Return whether even waves at a flutter's rate go on between the QRS complexes."""
     even, rate, ventricles = c.get("flutter_evenness_percent"), c.get("flutter_bpm"), c.get("heart_rate_bpm")
@@ -113,6 +116,7 @@ def is_flutter(c: Context) -> bool:
     return even >= (SURE_FLUTTER_PERCENT if like_sinus else FLUTTER_EVEN_PERCENT)
 
 
+@remembered
 def is_fibrillation(c: Context) -> bool:
     """Return whether the atria fibrillate: RR, P and the waves between the QRS complexes say so together."""
     if len(c.beats.r_peaks) < 2 * MIN_BEATS or is_flutter(c) or is_mostly_ventricular(c):
@@ -131,6 +135,7 @@ def fibrillates_under_pacing(c: Context) -> bool:
     return waves >= PACED_F_WAVE_PERCENT and rate >= FIBRILLATION_BPM and alike <= NO_P_COHERENCE_PERCENT
 
 
+@remembered
 def is_any_paced(c: Context) -> bool:
     """Return whether any beat follows a pacing spike, or the patient has a pacemaker and the QRS is wide."""
     kinds = c.beats.kinds
@@ -139,6 +144,7 @@ def is_any_paced(c: Context) -> bool:
     return bool(c.patient.pacemaker) and c.get("qrs_ms") is not None and not is_narrow(c)
 
 
+@remembered
 def is_sinus(c: Context) -> bool:
     """Return whether P waves of a sinus axis stand before the QRS, one for each."""
     if len(c.beats.r_peaks) < MIN_BEATS or is_paced(c) or not has_sinus_p(c) or is_mostly_ventricular(c):

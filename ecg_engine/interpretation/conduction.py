@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ecg_engine.interpretation.context import Context, fact, rule
+from ecg_engine.interpretation.context import Context, fact, remembered, rule
 from ecg_engine.interpretation.rhythm import is_paced
 from ecg_engine.types import Evidence, Statement
 
@@ -80,6 +80,7 @@ def is_ventricular_shape(c: Context) -> bool:
     return is_paced(c) or c.get("qrs_ms") is None
 
 
+@remembered
 def is_rbbb_shape(c: Context) -> bool:
     """Return whether V1 points up with rsR' or a late R, and I and V6 end in a long S."""
     if not is_measured(c, "V1", "I", "V6") or net(c, "V1") <= 0:
@@ -103,6 +104,7 @@ def _has_long_s(c: Context, lead: str) -> bool:
     return s is not None and late_depth(c, lead) >= RBBB_S_MV and (s > RBBB_S_MS or (r is not None and s > r))
 
 
+@remembered
 def is_lbbb(c: Context) -> bool:
     """Return whether a wide QRS has the shape of left bundle branch block, by Strauss's or by the classic criteria."""
     return is_wide(c) and (is_strauss(c) or _is_classic_lbbb(c))
@@ -184,6 +186,7 @@ def _is_judged(c: Context) -> bool:
 
 
 @rule("conduction")
+@remembered
 def rbbb_complete(c: Context) -> Statement | None:
     """QRS wide; V1 points up, with R' or a late R; I and V6 end in a long S."""
     if not _is_judged(c) or not is_wide(c) or not is_rbbb_shape(c):
@@ -207,6 +210,7 @@ def rbbb_incomplete(c: Context) -> Statement | None:
 
 
 @rule("conduction")
+@remembered
 def lbbb_complete(c: Context) -> Statement | None:
     """QRS wide; V1 points down, I and V6 up, late and notched; definite by Strauss's width and notches."""
     if not _is_judged(c) or not is_lbbb(c):

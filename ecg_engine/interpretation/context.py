@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, Final, TypeVar
 
 from ecg_engine.interpretation.limits import Limits
 from ecg_engine.types import Beats, Evidence, Measurements, Patient, Quality, Statement
 
-__all__ = ["RULES", "Context", "Rule", "fact", "rule"]
+__all__ = ["RULES", "Context", "Rule", "fact", "remembered", "rule"]
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +47,29 @@ class Context:
     duration_s: float
     st_certain: bool
     said: frozenset[str] = frozenset()
+    answers: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def get(self, code: str, lead: str | None = None) -> float | None:
         """Return a measurement, or None where it could not be had."""
-        return self.measurements.get(code, lead)
+        if lead is None:
+            return self.measurements.overall.get(code)
+        found = self.measurements.by_lead.get(lead)
+        return None if found is None else found.get(code)
+
+
+def remembered(function: Callable[[Context], _Answer]) -> Callable[[Context], _Answer]:
+    """Let a context keep what a function says of it: what many rules ask is worked out once."""
+    name = f"{function.__module__}.{function.__qualname__}"
+
+    @wraps(function)
+    def once(context: Context) -> _Answer:
+        answers = context.answers
+        if name not in answers:
+            answers[name] = function(context)
+        answer: _Answer = answers[name]
+        return answer
+
+    return once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from ecg_engine.interpretation.conduction import lbbb_complete, rbbb_complete
-from ecg_engine.interpretation.context import Context, fact
+from ecg_engine.interpretation.context import Context, fact, remembered
 from ecg_engine.interpretation.rhythm import is_paced
 from ecg_engine.leads import CONTIGUOUS, LIMB_LEADS, PRECORDIAL_LEADS
 from ecg_engine.types import Evidence
@@ -68,6 +68,7 @@ def st_threshold_mv(c: Context, lead: str) -> float:
     return c.limits.st_v2_v3_mv if lead in ("V2", "V3") else c.limits.st_other_mv
 
 
+@remembered
 def large_voltage(c: Context) -> bool:
     """Return whether the QRS is as large as that of a hypertrophied left ventricle."""
     cornell = CORNELL_WOMEN_MV if c.patient.sex == "F" else CORNELL_MEN_MV
@@ -97,6 +98,7 @@ def contiguous(c: Context, found: Iterable[str]) -> tuple[str, ...]:
     return tuple(lead for lead in c.leads if lead in kept)
 
 
+@remembered
 def elevated_leads(c: Context) -> tuple[str, ...]:
     """Return the leads with elevated ST that have an elevated neighbour; -aVR between I and II counts as itself."""
     if not st_judged(c):
@@ -108,6 +110,7 @@ def elevated_leads(c: Context) -> tuple[str, ...]:
     return contiguous(c, up)
 
 
+@remembered
 def st_judged(c: Context) -> bool:
     """Return whether ST says anything: in adults, not paced, without left bundle branch block or a very wide QRS."""
     if not c.limits.adult or is_paced(c) or lbbb_complete(c) is not None:
@@ -141,6 +144,7 @@ def smith_index(c: Context) -> float | None:
     return 1.196 * 10 * st + 0.059 * qtc - 0.326 * 10 * r
 
 
+@remembered
 def acute_leads(c: Context) -> tuple[str, ...]:
     """Return the leads whose ST elevation is proved an acute infarction's.
 

@@ -91,3 +91,53 @@ def median_beat_into(
                     work[count] = signal[lead, i]
                     count += 1
             out[lead, k] = median_of(work, count) if count > 0 else 0.0
+
+
+@kernel((f8_2d_read, i8_read, i8, f8_2d_write))
+def swings_into(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], half: int, out: NDArray[np.float64]) -> None:
+    """Write how far each lead goes up and down within `half` samples of each R peak into `out`, (n_leads, n_beats).
+
+    Caller guarantees: every R peak is inside, no NaN.
+    """
+    n_leads, n = signal.shape
+    for lead in range(n_leads):
+        for b in range(len(r_peaks)):
+            start = max(0, r_peaks[b] - half)
+            low = signal[lead, start]
+            high = low
+            for i in range(start + 1, min(n, r_peaks[b] + half + 1)):
+                low = min(low, signal[lead, i])
+                high = max(high, signal[lead, i])
+            out[lead, b] = high - low
+
+
+@kernel((f8_2d_read, i8_read, i8, f8_2d_read, f8_write, f8_write))
+def matches_into(
+    signal: NDArray[np.float64],
+    places: NDArray[np.int64],
+    half: int,
+    shape: NDArray[np.float64],
+    dot: NDArray[np.float64],
+    length: NDArray[np.float64],
+) -> None:
+    """Write how the leads around each place, each around its own mean there, lie to `shape`, and how long they are.
+
+    `dot` is the sum of the products, `length` the root of the sum of squares; the ends repeat the outermost samples.
+    Caller guarantees: ``shape.shape == (n_leads, 2 * half + 1)``, no NaN.
+    """
+    n_leads, n = signal.shape
+    width = 2 * half + 1
+    for p in range(len(places)):
+        product = 0.0
+        square = 0.0
+        for lead in range(n_leads):
+            mean = 0.0
+            for k in range(width):
+                mean += signal[lead, clamp(places[p] - half + k, n)]
+            mean /= width
+            for k in range(width):
+                off = signal[lead, clamp(places[p] - half + k, n)] - mean
+                product += off * shape[lead, k]
+                square += off * off
+        dot[p] = product
+        length[p] = np.sqrt(square)

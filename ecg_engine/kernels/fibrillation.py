@@ -11,20 +11,6 @@ from ecg_engine.kernels._jit import f8, f8_2d_read, f8_2d_write, f8_read, f8_wri
 N_MEASURES = 6
 
 
-@kernel((f8_read, i8, f8_write))
-def block_means_into(x: NDArray[np.float64], width: int, out: NDArray[np.float64]) -> None:
-    """Write the mean of each `width` samples: fewer samples a second.
-
-    Caller guarantees: ``len(x) >= width * len(out)``, ``width >= 1``, no NaN.
-    """
-    share = 1.0 / width
-    for i in range(len(out)):
-        total = 0.0
-        for k in range(i * width, (i + 1) * width):
-            total += x[k]
-        out[i] = total * share
-
-
 @kernel((f8_2d_read, f8_2d_read, f8, f8, f8_2d_write))
 def likeness_into(
     signal: NDArray[np.float64],

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from ecg_engine.detection._prepare import middle, middles, quantile
 from ecg_engine.detection.delineation import wave_shares
 from ecg_engine.detection.parameters import odd_samples
 from ecg_engine.kernels import agreement, beats, cleaning, pacing, quality, smoothing, waves
@@ -26,6 +27,28 @@ def test_moving_mean(x, width):
     out = np.empty_like(x)
     smoothing.moving_mean_into(x, width, out)
     np.testing.assert_allclose(out, twin.moving_mean(x, width), atol=1e-10)
+
+
+tables = st.tuples(st.integers(1, 9), st.integers(2, 40)).flatmap(
+    lambda shape: arrays(np.float64, shape, elements=values)
+)
+
+
+@given(tables, odd)
+def test_moving_means_of_rows(x, width):
+    once, twice = np.empty_like(x), np.empty_like(x)
+    smoothing.moving_means_into(x, width, once)
+    smoothing.twice_moving_means_into(x, width, np.empty_like(x), twice)
+    for row, mean, again in zip(x, once, twice, strict=True):
+        np.testing.assert_allclose(mean, twin.moving_mean(row, width), atol=1e-10)
+        np.testing.assert_allclose(again, twin.moving_mean(twin.moving_mean(row, width), width), atol=1e-10)
+
+
+def test_moving_means_of_long_rows(rng):
+    x = rng.standard_normal((5, 3 * smoothing.RESTART + 7))
+    out = np.empty_like(x)
+    smoothing.moving_means_into(x, 31, out)
+    np.testing.assert_allclose(out, [twin.moving_mean(row, 31) for row in x], atol=1e-10)
 
 
 def test_moving_mean_does_not_drift_after_large_values():
@@ -133,6 +156,31 @@ def test_median_beat(signal):
     out = np.empty((2, 25))
     beats.median_beat_into(signal, r, 10, np.empty(4), out)
     np.testing.assert_allclose(out, twin.median_beat(signal, r, 10, 25), atol=1e-10)
+
+
+@given(arrays(np.float64, (3, 60), elements=values), st.integers(1, 30))
+def test_swings(signal, half):
+    r = np.array([0, 20, 41, 59])
+    out = np.empty((3, 4))
+    beats.swings_into(signal, r, half, out)
+    np.testing.assert_array_equal(out, twin.swings(signal, r, half))
+
+
+@given(arrays(np.float64, (2, 40), elements=values), arrays(np.float64, (2, 9), elements=values))
+def test_matches(signal, shape):
+    places = np.arange(-3, 44)
+    dot, length = np.empty(len(places)), np.empty(len(places))
+    beats.matches_into(signal, places, 4, shape, dot, length)
+    expected = twin.matches(signal, places, 4, shape)
+    np.testing.assert_allclose(dot, expected[0], atol=1e-8)
+    np.testing.assert_allclose(length, expected[1], atol=1e-8)
+
+
+@given(tables, st.floats(0, 1))
+def test_medians_and_quantiles_are_numpys(x, share):
+    np.testing.assert_array_equal(middles(x), np.median(x, axis=1))
+    np.testing.assert_allclose(quantile(x, share), np.quantile(x, share, axis=1), atol=1e-12)
+    assert middle(x[0]) == np.median(x[0])
 
 
 @pytest.mark.parametrize("seed", range(8))

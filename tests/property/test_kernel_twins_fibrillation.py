@@ -22,14 +22,6 @@ def noise(seed, n_leads, n):
     return np.ascontiguousarray(x)
 
 
-@given(seeds, st.integers(1, 5), st.integers(1, 20))
-def test_block_means(seed, width, count):
-    x = noise(seed, 1, width * count + seed % 3)[0]
-    out = np.empty(count)
-    kernels.block_means_into(x, width, out)
-    np.testing.assert_allclose(out, twin.block_means(x, width, count), atol=1e-12)
-
-
 @given(seeds, st.integers(1, 3), st.integers(3, 9))
 def test_likeness(seed, n_leads, width):
     x = noise(seed, n_leads, 60)

@@ -5,10 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 
-def block_means(x, width, count):
-    return x[: width * count].reshape(count, width).mean(axis=1)
-
-
 def likeness(signal, template, least, most):
     out = np.zeros_like(signal)
     width = template.shape[1]

@@ -148,3 +148,17 @@ def median_beat(signal, r_peaks, before, width):
         if at:
             out[:, k] = np.median(signal[:, at], axis=1)
     return out
+
+
+def swings(signal, r_peaks, half):
+    return np.array([[np.ptp(row[max(0, r - half) : r + half + 1]) for r in r_peaks] for row in signal])
+
+
+def matches(signal, places, half, shape):
+    dot, length = [], []
+    for at in places:
+        part = signal[:, np.clip(np.arange(at - half, at + half + 1), 0, signal.shape[1] - 1)]
+        part = part - part.mean(axis=1, keepdims=True)
+        dot.append(float((part * shape).sum()))
+        length.append(float(np.linalg.norm(part)))
+    return np.array(dot), np.array(length)
