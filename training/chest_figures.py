@@ -39,6 +39,7 @@ FAILURES = [
     "Its probabilities are those of the development sets, where more than half of the patients are ill.",
     "It ranks worse in a set that it never saw (figures_by_unseen_set): expect that of a new hospital.",
     "Tuberculosis, fractures, foreign bodies, lines and tubes are not among what it looks for.",
+    "Pictures of failures: docs/known_failures.md.",
 ]
 
 

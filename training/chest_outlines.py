@@ -32,6 +32,8 @@ class Case:
     name: str
     patient: str
     view: str
+    sex: str
+    age: float
     licence: str
     square: Floats
     inside: tuple[int, int, int, int]
@@ -55,14 +57,16 @@ def read_cases(folder: Path) -> list[Case]:
         lungs = _two(_mask(folder / "lung_masks" / row["mask"], shape))
         if lungs is not None:
             name = f"lung_masks/{row['file']}"
-            out.append(Case(name, row["patient_id"], row["view"], row["license"].strip(), square, inside, *lungs, None))
+            who = (row["patient_id"], row["view"], row["sex"], float(row["age"] or "nan"))
+            out.append(Case(name, *who, row["license"].strip(), square, inside, *lungs, None))
     for row in _rows(folder / "chest_anatomy" / "labels.csv"):
         drawn = [row[part] for part in ("right_lung", "left_lung", "cardiomediastinum")]
         if all(drawn):
             square, inside, shape = _square(folder / "chest_anatomy" / row["file"])
             masks = [_largest(_mask(folder / "chest_anatomy" / one, shape)) for one in drawn]
             name = f"chest_anatomy/{row['file']}"
-            out.append(Case(name, row["patientid"], row["view"], row["license"].strip(), square, inside, *masks))
+            who = (row["patientid"], row["view"], row["sex"], float(row["age"] or "nan"))
+            out.append(Case(name, *who, row["license"].strip(), square, inside, *masks))
     _join_patients(out)
     return out
 

@@ -32,7 +32,7 @@ SEED = 20261128
 SIZE = 256
 FOLDS = 4
 #: Steps at half the size and at the whole, of a batch each.
-STEPS = (560, 340)
+STEPS = (500, 260)
 BATCH = 12
 #: An image with a drawn heart is drawn so often beside one without: there are few.
 HEART_TIMES = 2.5
@@ -40,8 +40,6 @@ HEART_TIMES = 2.5
 STAGES, TAPS = 5, (3, 5, 7)
 #: Layers that keep ImageNet's weights: edges are edges, and at half resolution they cost most to train.
 FROZEN = 5
-#: Share of pictures with lungs made white in parts; weight of the past in the mean of the last weights.
-CLOUDED, PAST = 0.35, 0.99
 
 
 # ------------------------------------------------------------------------------------------------------------ pictures
@@ -58,6 +56,8 @@ class Pictures:
     may_ship: NDArray[np.bool_]
     patient: NDArray[np.str_]
     view: NDArray[np.str_]
+    sex: NDArray[np.str_]  # F, M or nothing
+    age: NDArray[np.float64]  # years; NaN unknown
     licence: NDArray[np.str_]
     name: NDArray[np.str_]
 
@@ -71,7 +71,7 @@ class Pictures:
 
 def load(cache: Path, data: Path | None = None) -> Pictures:
     """Return all frontal images with outlines, from the cache where they are there."""
-    kept = cache / "chest_outlines.npz"
+    kept = cache / "chest_outlines_pictures.npz"
     if kept.exists():
         with np.load(kept) as held:
             return Pictures(**{key: held[key] for key in held.files})
@@ -90,6 +90,8 @@ def load(cache: Path, data: Path | None = None) -> Pictures:
         may_ship=np.array([case.may_ship for case in cases]),
         patient=np.array([case.patient for case in cases]),
         view=np.array([case.view for case in cases]),
+        sex=np.array([case.sex for case in cases]),
+        age=np.array([case.age for case in cases]),
         licence=np.array([case.licence for case in cases]),
         name=np.array([case.name for case in cases]),
     )
@@ -152,30 +154,10 @@ def varied(
     grid = F.affine_grid(theta, [count, 1, size, size], align_corners=False)
     moved = F.grid_sample(torch.cat([x, y], 1), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     x, y = moved[:, :1], moved[:, 1:]
-    x = _clouded(x, y[:, :2], rng)
     swapped = y[:, [1, 0, 2]]
     y = torch.where((mirror < 0)[:, None, None, None], swapped, y)
     y = F.avg_pool2d(y, 2)
     return _other_greys(x, rng), y, known
-
-
-def _clouded(x: Tensor, lungs: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return the pictures, in some of which parts of a lung are as white as consolidation makes them.
-
-    The outline stays where it was drawn: beside a white lung it is to be found by the rest of the chest. Clouds fade
-    beyond the lung's edge, lest they show it.
-    """
-    count, size, cells = len(x), x.shape[-1], int(rng.integers(3, 9))
-    field = torch.from_numpy(rng.standard_normal((count, 2, cells, cells), np.float32))
-    field = F.interpolate(field, size=(size, size), mode="bicubic", align_corners=False)
-    each = (count, 1, 1, 1)
-    share = uniform(rng, -1.0, 1.5, count).reshape(each)
-    white = uniform(rng, 0.5, 0.95, count).reshape(each)
-    strength = torch.from_numpy(np.where(rng.random(count) < CLOUDED, rng.uniform(0.2, 0.9, count), 0.0)).float()
-    wide = size // 32 * 2 + 1
-    where = torch.sigmoid(4 * (field - share)) * F.avg_pool2d(lungs, wide, 1, wide // 2)
-    amount = where.sum(1, keepdim=True).clamp(0, 1) * strength.reshape(each)
-    return x + amount * (white - x).clamp(min=0)
 
 
 def _other_greys(x: Tensor, rng: np.random.Generator) -> Tensor:
@@ -309,7 +291,7 @@ def train(
     optimiser = torch.optim.AdamW([{"params": old}, {"params": new}], lr=1e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=sum(steps), pct_start=0.15)
     average = torch.optim.swa_utils.AveragedModel(
-        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(PAST), use_buffers=True
+        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.985), use_buffers=True
     )
     started, shown = time.monotonic(), 1.0
     for step in range(sum(steps)):

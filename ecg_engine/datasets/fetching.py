@@ -207,7 +207,7 @@ def _fetch_one(store: Any, path: str, download: _Download, requests: Any) -> str
         return f"the server answers {exc.response.status_code}"
     except requests.RequestException as exc:
         raise FetchError(
-            f"{store.base_url}{path}: the connection is lost ({_cause(exc)}); give the same command again to go on"
+            f"{store.get_url(path)}: the connection is lost ({_cause(exc)}); give the same command again to go on"
         ) from exc
     except OSError as exc:
         raise FetchError(f"{store.abspath / path}: cannot be written ({exc.strerror or exc})") from exc

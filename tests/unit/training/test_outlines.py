@@ -131,3 +131,33 @@ def test_smoke(pictures) -> None:
         found = net(torch.rand(1, 1, cs.SIZE, cs.SIZE))
     assert found.shape == (1, 3, cs.SIZE // 2, cs.SIZE // 2)
     assert bool(torch.isfinite(found).all())
+
+
+def test_figures_by_group_are_of_images_that_taught_nothing(data: Path, pictures) -> None:
+    """Whoever gives what was drawn is right in every group; the counts are those of the table."""
+    from training.outline_figures import by_group
+
+    drawn = {
+        pictures.squares[row].tobytes(): pictures.masks[row].astype(np.float32) / 255 - 0.5
+        for row in range(len(pictures))
+    }
+    found = by_group(lambda x: drawn[np.rint(x * 255).astype(np.uint8).tobytes()] * 20, pictures)
+    with (data / "cxr" / "chest_anatomy" / "labels.csv").open(encoding="utf-8") as file:
+        rows = [r for r in csv.DictReader(file) if "NC" in r["license"] and r["cardiomediastinum"] and r["left_lung"]]
+    for name, sex in (("women", "F"), ("men", "M")):
+        assert found[name]["images"] == sum(r["sex"] == sex for r in rows if r["right_lung"])
+    assert all(group["lungs_dice"] > 0.98 and group["ratio_error"] < 0.02 for group in found.values())
+
+
+def test_a_failure_is_shown_small_with_the_edge_of_what_was_found() -> None:
+    from training import failure_pictures as fp
+
+    mask = np.zeros((512, 512), bool)
+    mask[128:384, 128:384] = True
+    shown = np.asarray(fp.shown(np.full((256, 256), 90, np.uint8), [(mask, fp.LUNGS)]))
+    assert shown.shape == (fp.SHOWN_PX * fp.TIMES, fp.SHOWN_PX * fp.TIMES, 3)
+    edge = (shown == fp.LUNGS).all(-1)
+    assert edge.sum() == 4 * 127
+    assert (shown[~edge] == 90).all()
+    kept = Path(__file__).resolve().parents[3] / "docs" / "pictures"
+    assert 0 < sum(path.stat().st_size for path in kept.iterdir()) < 300_000
