@@ -127,6 +127,21 @@ def test_altered_strips_keep_their_place_and_know_what_is_known() -> None:
         assert (one[0, ~known] == 0).all()
 
 
+def test_same_seed_same_network() -> None:
+    from dataclasses import replace
+
+    from training.single_lead_rhythm import Recipe, Strips, fit
+
+    rng = np.random.default_rng(9)
+    ends = np.arange(0, 13 * 1000, 1000)
+    numbers = rng.standard_normal((12, 155)).astype(np.float32)
+    strips = Strips(rng.standard_normal(12_000).astype(np.float16), ends, np.arange(12) % 4, numbers)
+    small = replace(Recipe(), epochs=1, batch=4, stem=8, plan=((8, 5, 2, 1),))
+    one, two, other = (fit(strips, np.arange(12), small, seed).state_dict() for seed in (5, 5, 6))
+    assert all(torch.equal(a, b) for a, b in zip(one.values(), two.values(), strict=True))
+    assert not torch.equal(one["head.weight"], other["head.weight"])
+
+
 def test_smoke(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of it in seconds: folds, calibration, export compared with PyTorch, card, page."""
     import tomllib
