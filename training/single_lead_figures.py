@@ -82,7 +82,7 @@ def figures_of(y: NDArray[np.int64], p: NDArray[np.float64], fold: NDArray[np.in
         level = clear_from(y[fold != k], p[fold != k])
         cleared.append((p[fold == k, 0] >= level, y[fold == k]))
     out: dict[str, Any] = {
-        "how": "five folds, each by networks that had not seen it; mean, and 95 % interval over folds (Student)",
+        "how": "five folds, each by a network that had not seen it; mean, and 95 % interval over folds (Student)",
         "n": len(y),
         "f1_mean_n_a_o": interval([float(f[:3].mean()) for f in by_fold]),
         "f1": {code: interval([float(f[i]) for f in by_fold]) for i, code in enumerate(CODES)},
@@ -175,9 +175,8 @@ def card_of(
         "labels": labels,
         "exclusive": "One of the four labels is true; logits are log odds of a softmax, calibrated within the graph.",
         "architecture": (
-            "the mean of two networks: residual 1-D convolutions at 50 to 1.6 Hz, pooled over what is known (mean, "
-            "largest, attention), beside a layer over numbers about RR; boosted trees over 155 numbers; a weighted "
-            "sum of both"
+            "residual 1-D convolutions at 50 to 1.6 Hz, pooled over what is known (mean, largest, attention), beside a "
+            "layer over numbers about RR; boosted trees over 155 numbers; a weighted sum of both"
         ),
         "data": [
             {
@@ -190,8 +189,11 @@ def card_of(
         "training": {
             "script": "training/single_lead_rhythm.py", **training,
             "split": "five folds of strips, each label dealt evenly; the set names no patients",
-            "chosen_on": "a part of fold 0 (networks) and all folds (trees, of three settings): this may flatter",
-            "shipped": "two more networks, of the same recipe, that learnt from all strips; calibrated as the others",
+            "chosen_on": (
+                "a part of fold 0 (network) and all folds (trees, of three settings; one network or two): this may "
+                "flatter"
+            ),
+            "shipped": "one more fit, of the same recipe, that learnt from all strips; calibrated as the five were",
         },
         "figures_of_unseen_strips": figures,
         "learning_curve": curve,
@@ -222,7 +224,8 @@ def page_of(figures: dict[str, Any], curve: list[dict[str, Any]], elsewhere: dic
         "",
         f"{figures['n']:,} strips of the PhysioNet/CinC Challenge 2017; {figures['how']}.",
         "Development figures: the set names no patients, so one patient's strips may stand in two folds.",
-        "Settings were chosen on a part of fold 0 (network) and on all folds (trees, of three settings).",
+        "Settings were chosen on a part of fold 0 (network) and on all folds "
+        "(trees, of three settings; one network or two).",
         "",
         "F1, mean of normal, atrial fibrillation and other, as the Challenge scored: "
         f"**{shown(figures['f1_mean_n_a_o'])}**.",

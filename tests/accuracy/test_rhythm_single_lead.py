@@ -57,7 +57,7 @@ def test_strips_it_learnt_from(strips: tuple[list[NDArray[np.float64]], NDArray[
     signals, truth = strips
     found = f1(truth, said(signals, 100.0))
     print(f"{len(truth)} strips, in sample:", {code: round(value, 3) for code, value in found.items()})
-    floors = {"normal": 0.93, "atrial_fibrillation": 0.9, "other": 0.84}
+    floors = {"normal": 0.94, "atrial_fibrillation": 0.905, "other": 0.865, "noisy": 0.88}
     assert not {code: found[code] for code, floor in floors.items() if found[code] < floor}
 
 

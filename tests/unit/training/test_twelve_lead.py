@@ -133,6 +133,17 @@ def test_card_is_that_of_the_weights() -> None:
             assert figures["auc_95"][0] >= 0.9 and figures["calibration_error"] <= 0.05
 
 
+def test_what_ships_is_what_the_script_makes() -> None:
+    """One stem, and of each block two convolutions and the way round them, for each network."""
+    import onnx
+
+    from training.twelve_lead import NETS, PLAN
+
+    graph = onnx.load(ROOT / "ecg_engine" / "models" / "weights" / "ecg_12_lead.onnx").graph
+    n = sum(node.op_type == "Conv" for node in graph.node)
+    assert n == NETS * (1 + 3 * (len(PLAN.widths) - 1))
+
+
 def test_shipped_network_in_the_runtime_tells_the_superclasses_apart(data: Path) -> None:
     """What it learnt from: a check that preparation, graph and labels belong together, not a figure."""
     import onnxruntime as ort
