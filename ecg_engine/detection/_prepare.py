@@ -32,7 +32,7 @@ def median_of_many(x: NDArray[np.float64]) -> float:
     return middle(x[:: max(1, len(x) // _JUDGED)])
 
 
-def middle(x: NDArray[np.float64]) -> float:
+def middle(x: NDArray[np.float64] | NDArray[np.int64]) -> float:
     """Return the median of one value or more, no NaN, as NumPy does.
 
     A few values cost a fourteenth of `numpy.median`'s time, which looks at its arguments for 7 us, and 5000 the half.
@@ -40,7 +40,7 @@ def middle(x: NDArray[np.float64]) -> float:
     n = len(x)
     if n <= _FEW:
         return float(median_in_place(np.array(x, dtype=np.float64)))
-    parted = np.partition(x, n // 2)
+    parted = np.partition(np.asarray(x, np.float64), n // 2)
     upper = float(parted[n // 2])
     return upper if n % 2 else 0.5 * (float(parted[: n // 2].max()) + upper)
 

@@ -174,13 +174,8 @@ def wave_shares(fs: float, *, median: bool = False) -> WaveShares:
     return WaveShares(*(float(v * fs if name in WAVES.TIMES else v) for name, v in shares.items()))
 
 
-def smooth_lead(row: NDArray[np.float64], seconds: float, fs: float) -> NDArray[np.float64]:
-    """Return a lead, mV, after two moving means: a triangle as wide as twice `seconds`; `fs` in Hz."""
-    return smooth_leads(row[np.newaxis], seconds, fs)[0]
-
-
 def smooth_leads(signal: NDArray[np.float64], seconds: float, fs: float) -> NDArray[np.float64]:
-    """Return leads, (n_leads, n_samples) in mV, after two moving means each; see `smooth_lead`."""
+    """Return leads, (n_leads, n_samples) in mV, after two moving means: a triangle as wide as twice `seconds`."""
     rows = np.ascontiguousarray(signal)
     once, twice = np.empty_like(rows), np.empty_like(rows)
     twice_moving_means_into(rows, odd_samples(seconds, fs), once, twice)
