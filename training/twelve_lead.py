@@ -32,7 +32,7 @@ from training import twelve_lead_teacher as teacher
 from training.twelve_lead_data import Records, load, real_noise
 from training.twelve_lead_net import Plan, Together, TwelveLead, fit, logits
 
-SEED, NETS = 20261128, 1
+SEED, NETS = 20261128, 2
 PLAN = Plan()
 TESTS = ((7,), (8,), (9,))
 #: Shares of the patients that the learning curve is drawn from.

@@ -125,8 +125,8 @@ def test_card_is_that_of_the_weights() -> None:
     card = tomllib.loads((folder / "ecg_12_lead.toml").read_text())
     weights = folder / card["weights"]
     assert hashlib.sha256(weights.read_bytes()).hexdigest() == card["sha256"]
-    assert weights.stat().st_size <= 3_000_000
-    assert card["figures"]["superclasses_folds_7_8_9"]["auc"] >= 0.925
+    assert weights.stat().st_size <= 4_000_000
+    assert card["figures"]["superclasses_folds_7_8_9"]["auc"] >= 0.934
     for label in card["labels"]:
         figures = label["figures"]
         if label["report"] == "default":
