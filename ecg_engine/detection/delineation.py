@@ -183,7 +183,9 @@ def smooth_leads(signal: NDArray[np.float64], seconds: float, fs: float) -> NDAr
 
 
 def _named(rows: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
-    return dict(zip(MARK_NAMES, np.ascontiguousarray(rows.T), strict=True))
+    columns = np.ascontiguousarray(rows.T)
+    columns.flags.writeable = False
+    return dict(zip(MARK_NAMES, columns, strict=True))
 
 
 def least_agreeing(n_leads: int, agree_share: float = WAVES.agree_share) -> int:

@@ -282,6 +282,7 @@ class ScoreParameters:
     least_weight: float = 0.3
     kept: tuple[int, ...] = (0, 2, 4, 5, 7, 9, 10, 12, 13, 15, 18, 19, 28, 29, 30, 31, 32, 45)  #: seen again
     mixed: tuple[int, ...] = (0, 2)  #: P and T are the mean of both networks
+    closed: float = -4.0  #: but where the first says less of both: the second was never sure enough to outweigh it
     qrs_before_s: float = 0.16  #: farthest QRS onset before R
     qrs_after_s: float = 0.224  #: farthest offset after R
     t_reach_s: float = 0.72  #: farthest T offset after R

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.detection.parameters import SCORES, samples
 from ecg_engine.errors import ModelError
+from ecg_engine.kernels.runs import columns_into, mix_runs_into, open_runs_into, rows_into
 from ecg_engine.kernels.smoothing import median_in_place
 from ecg_engine.kernels.wave_net import (
     add_rectify_into,
@@ -42,8 +43,8 @@ _PIECE: Final = 4096
 
 #: From one scored point to the next, s.
 STEP_S: Final = SCORES.finer * SCORES.fine_s
-HALVES, SHIFTS, NEAR_SHIFTS, KEPT = (
-    np.array(v, np.int64) for v in (SCORES.halves, SCORES.shifts, SCORES.near_shifts, SCORES.kept)
+HALVES, SHIFTS, NEAR_SHIFTS, KEPT, MIXED = (
+    np.array(v, np.int64) for v in (SCORES.halves, SCORES.shifts, SCORES.near_shifts, SCORES.kept, SCORES.mixed)
 )
 TABLE, GAINS = np.array(SCORES.table, np.int64), np.array(SCORES.gains, np.float32)
 KEPT_TABLE, KEPT_GAINS = TABLE[KEPT], GAINS[KEPT]
@@ -258,16 +259,23 @@ def context_features(bent: _Floats, near: _Floats, phases: _Floats, start: int, 
     return out
 
 
-def context_odds(odds: _Floats, boxes: _Floats, phases: _Floats, rhythm: Rhythm, network: Network) -> _Floats:
-    """Return the log odds by the second network, (3, n)."""
+def mix_context(odds: _Floats, boxes: _Floats, phases: _Floats, rhythm: Rhythm, network: Network) -> None:
+    """Make `odds` (3, n), in place, those of both networks; where the first is sure of no P or T it is not asked."""
     bent, near = neighbourhood(odds, boxes, rhythm)
-    out = np.empty_like(odds)
+    runs = np.empty((_PIECE // 2, 2), np.int64)
     for start in range(0, odds.shape[1], _PIECE):
         stop = min(odds.shape[1], start + _PIECE)
-        inputs = context_features(bent, near, phases, start, stop)
-        logits = network(inputs, network.of_places(rhythm, start, stop, rhythm.evenness))
-        log_odds_into(logits, network.biases[2], start, out)
-    return out
+        count, points = open_runs_into(odds, MIXED, start, stop, SCORES.closed, runs)
+        if not count:
+            continue
+        every = context_features(bent, near, phases, start, stop)
+        places = network.of_places(rhythm, start, stop, rhythm.evenness)
+        inputs, some = np.empty((len(every), points), np.float32), np.empty((points, places.shape[1]), np.float32)
+        columns_into(every, runs, count, inputs)
+        rows_into(places, runs, count, some)
+        second = np.empty((len(odds), points), np.float32)
+        log_odds_into(network(inputs, some), network.biases[2], 0, second)
+        mix_runs_into(second, MIXED, runs, count, start, odds)
 
 
 def score_lead(
@@ -300,7 +308,8 @@ def score_lead(
 
     Notes
     -----
-    P and T are the mean of what both networks say, the QRS is what the first, finer one says.
+    P and T are the mean of what both networks say, the QRS is what the first, finer one says, and so are P and T where
+    it is sure that there is neither.
     """
     model = load_model() if model is None else model
     scale = scale_of(row, r_peaks, fs)
@@ -311,9 +320,7 @@ def score_lead(
     phases = phases_of(boxes, SCORES.finer)
     odds = shape_odds(phases, points_of(boxes, SCORES.finer), rhythm, model.shape)
     if model.context is not None:
-        second = context_odds(odds, boxes, phases, rhythm, model.context)
-        for wave in SCORES.mixed:
-            odds[wave] = 0.5 * (odds[wave] + second[wave])
+        mix_context(odds, boxes, phases, rhythm, model.context)
     return LeadScores(odds, lead_of(boxes, 1))
 
 

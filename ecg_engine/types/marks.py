@@ -21,7 +21,7 @@ MARK_NAMES: Final = (
 
 def _indices(values: Any) -> NDArray[np.int64]:
     if type(values) is np.ndarray and values.dtype == np.int64 and values.flags.c_contiguous:
-        return read_only(values)
+        return read_only(values) if values.flags.writeable else values
     return read_only(np.ascontiguousarray(values, dtype=np.int64))
 
 

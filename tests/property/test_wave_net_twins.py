@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecg_engine.kernels import wave_net, wave_spans
+from ecg_engine.kernels import runs, wave_net, wave_spans
 from tests.reference import wave_net_twin as twin
 
 pytestmark = pytest.mark.kernels
@@ -115,6 +115,29 @@ def test_shifted():
     wave_net.shifted_into(rows, shifts, 1, 1, out)
     assert out[1:].tolist() == twin.shifted(rows, shifts, 1, 4).tolist()
     assert (out[0] == -1).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_open_points_are_taken_out_and_put_back(seed):
+    rng = np.random.default_rng(seed)
+    odds = smooth_noise(rng, 3, 90, width=7)
+    start, stop, rows = 20, int(rng.integers(20, 91)), np.array([0, 2])
+    is_open = np.flatnonzero((odds[rows, start:stop] >= 0.3).any(axis=0))
+    found = np.full((40, 2), -1)
+    count, points = runs.open_runs_into(odds, rows, start, stop, 0.3, found)
+    assert points == len(is_open)
+    assert [k for a, b in found[:count] for k in range(a, b)] == is_open.tolist()
+    assert (found[1:count, 0] > found[: max(0, count - 1), 1]).all() and (found[count:] == -1).all()
+    values = smooth_noise(rng, 4, stop - start)
+    columns, lines = np.empty((4, points), np.float32), np.empty((points, 4), np.float32)
+    runs.columns_into(values, found, count, columns)
+    runs.rows_into(np.ascontiguousarray(values.T), found, count, lines)
+    assert (columns == values[:, is_open]).all() and (lines == values[:, is_open].T).all()
+    mixed, second = odds.copy(), smooth_noise(rng, 3, points)
+    runs.mix_runs_into(second, rows, found, count, start, mixed)
+    expected = odds.copy()
+    expected[np.ix_(rows, start + is_open)] = (odds[np.ix_(rows, start + is_open)] + second[rows]) / 2
+    assert (mixed == expected).all()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
