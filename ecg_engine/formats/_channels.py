@@ -48,7 +48,8 @@ class Channel:
     """One lead as the file has it: mV = samples * step_mv + zero_mv."""
 
     name: str
-    samples: NDArray[Any]
+    #: An array, or what has a length and gives a piece of one by ``[start:stop]``.
+    samples: Any
     step_mv: float
     zero_mv: float = 0.0
 
@@ -151,7 +152,7 @@ def gathered(
     annotations: Sequence[Annotation] = (),
     details: Mapping[str, Any] | None = None,
 ) -> Opened:
-    """Return what a reader gives back, of channels in memory.
+    """Return what a reader gives back, of channels in memory or on the disk.
 
     Raises
     ------
@@ -167,12 +168,15 @@ def gathered(
     kept = choose_leads(names, options.leads, path=path)
     leads, chosen = tuple(names[i] for i in kept), [channels[i] for i in kept]
     n_samples = _common_length(leads, chosen, path)
-    raw = np.stack([channel.samples for channel in chosen])
+    rows = [channel.samples for channel in chosen]
+    arrays = [row for row in rows if isinstance(row, np.ndarray)]
+    whole = np.stack(arrays) if len(arrays) == len(rows) else None
     step = np.array([channel.step_mv for channel in chosen])[:, np.newaxis]
     zero = np.array([channel.zero_mv for channel in chosen])[:, np.newaxis]
 
     def fetch(start: int, stop: int) -> NDArray[np.float64]:
-        out: NDArray[np.float64] = raw[:, start:stop] * step
+        raw = np.stack([row[start:stop] for row in rows]) if whole is None else whole[:, start:stop]
+        out: NDArray[np.float64] = raw * step
         if zero.any():
             out += zero
         return out

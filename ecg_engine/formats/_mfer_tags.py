@@ -7,6 +7,7 @@ as in BER, the content; definitions hold until they are given again, those insid
 from __future__ import annotations
 
 import codecs
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -44,7 +45,7 @@ class BrokenError(ValueError):
         self.at = at
 
 
-def items(raw: bytes, start: int = 0, stop: int | None = None, depth: int = 0) -> Iterator[Item]:
+def items(raw: bytes | mmap.mmap, start: int = 0, stop: int | None = None, depth: int = 0) -> Iterator[Item]:
     """Yield the definitions between two places, in order, until the end is said.
 
     Raises
@@ -73,7 +74,7 @@ def items(raw: bytes, start: int = 0, stop: int | None = None, depth: int = 0) -
     raise BrokenError("more definitions than any ECG has", at)
 
 
-def read_items(raw: bytes, path: Path) -> list[Item]:
+def read_items(raw: bytes | mmap.mmap, path: Path) -> list[Item]:
     """Return the definitions of a file.
 
     Raises
@@ -123,7 +124,7 @@ def codec_of(said: str) -> str | None:
         return None
 
 
-def _tag(raw: bytes, at: int, stop: int) -> tuple[int, int | None, int]:
+def _tag(raw: bytes | mmap.mmap, at: int, stop: int) -> tuple[int, int | None, int]:
     tag, at = raw[at], at + 1
     if tag != CHANNEL:
         return tag, None, at
@@ -137,7 +138,7 @@ def _tag(raw: bytes, at: int, stop: int) -> tuple[int, int | None, int]:
     raise BrokenError("a channel's number has no end", at)
 
 
-def _length(raw: bytes, at: int, stop: int) -> tuple[Any, int]:
+def _length(raw: bytes | mmap.mmap, at: int, stop: int) -> tuple[Any, int]:
     if at >= stop:
         raise BrokenError("ends in the middle of a definition", at)
     first = raw[at]
@@ -151,7 +152,7 @@ def _length(raw: bytes, at: int, stop: int) -> tuple[Any, int]:
     return int.from_bytes(raw[at + 1 : at + 1 + n], "big"), at + 1 + n
 
 
-def _indefinite(raw: bytes, start: int, stop: int, depth: int) -> tuple[int, int]:
+def _indefinite(raw: bytes | mmap.mmap, start: int, stop: int, depth: int) -> tuple[int, int]:
     """Return where a content without length ends (two zeros), and where the next definition is."""
     if depth >= _MOST_DEPTH:
         raise BrokenError("definitions stand too deep in each other", start)

@@ -6,8 +6,9 @@ Samples stand in frames: as many sequences as are said, in each a block of every
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,10 @@ from ecg_engine.formats._mfer_tags import BrokenError, Item, codec_of, items, re
 from ecg_engine.leads import standard_name
 from ecg_engine.types import Annotation, Filters, Patient
 
-_MAX_BYTES: Final = 1 << 28
+#: Samples stay on the disk until they are asked for.
+_MAX_BYTES: Final = 1 << 33
+#: Of one definition that is no waveform.
+_MAX_TEXT_BYTES: Final = 1 << 20
 _MAX_CHANNELS: Final = 1024
 #: Kinds of samples; 4 is a status, no signal, 9 the compression of the AHA.
 _TYPES: Final = {0: "i2", 1: "u2", 2: "i4", 3: "u1", 4: "u2", 5: "i1", 6: "u4", 7: "f4", 8: "f8"}
@@ -57,18 +61,45 @@ _DEFINED: Final = frozenset(
 
 @dataclass(slots=True, kw_only=True)
 class _Frame:
-    """One stretch of samples: what was defined of each channel, its digits, the order of bytes."""
+    """One stretch of samples: what was defined of each channel, its digits (sequences, block), the order of bytes."""
 
     defined: list[dict[int, bytes]]
     digits: list[NDArray[Any]]
     order: str
 
 
+class _Digits:
+    """The samples of a channel in all its frames, fetched from the file as they are asked for."""
+
+    def __init__(self, frames: list[NDArray[Any]], null: Any) -> None:
+        self._frames, self._null = frames, null
+        self._ends = np.cumsum([frame.size for frame in frames])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def __getitem__(self, where: slice) -> NDArray[np.float64]:
+        start, stop, _ = where.indices(len(self))
+        out = np.empty(max(0, stop - start))
+        for digits, end in zip(self._frames, self._ends.tolist(), strict=True):
+            begin = end - digits.size
+            first, last = max(start, begin), min(stop, end)
+            if first < last:
+                block = digits.shape[1]
+                top, bottom = (first - begin) // block, -(-(last - begin) // block)
+                skipped = first - begin - top * block
+                piece = digits[top:bottom].reshape(-1)[skipped : skipped + last - first]
+                out[first - start : last - start] = piece
+                if self._null is not None:
+                    out[first - start : last - start][piece == self._null] = np.nan
+        return out
+
+
 @dataclass(slots=True, kw_only=True)
 class _File:
     """What has been read so far."""
 
-    raw: bytes
+    raw: bytes | mmap.mmap
     path: Path
     order: str = "big"
     codec: str | None = None
@@ -77,7 +108,6 @@ class _File:
     own: dict[int, dict[int, bytes]] = field(default_factory=dict)
     frames: list[_Frame] = field(default_factory=list)
     facts: dict[int, list[bytes]] = field(default_factory=dict)
-    total: int = 0
 
     def number(self, raw: bytes, *, signed: bool = False) -> int:
         return int.from_bytes(raw[:8], "little" if self.order == "little" else "big", signed=signed)
@@ -105,7 +135,8 @@ def open_file(path: Path, options: Options) -> Opened:
         raise UnsupportedFormatError(
             f"{size} bytes of MFER, where {_MAX_BYTES} are read; export EDF or WFDB", path=path
         )
-    file = _File(raw=path.read_bytes(), path=path)
+    with path.open("rb") as handle:
+        file = _File(raw=mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ), path=path)
     for item in read_items(file.raw, path):
         _take(file, item, None)
     rhythm = [frame for frame in file.frames if _kind(file, frame) != _DOMINANT_BEAT]
@@ -119,7 +150,9 @@ def open_file(path: Path, options: Options) -> Opened:
     wanted = [i for i, c in enumerate(channels) if asked is None or standard_name(c.name) in asked] or [0]
     fs = common_rate([channels[i].name for i in wanted], [rates[i] for i in wanted], path=path)
     beats = [frame for frame in file.frames if _kind(file, frame) == _DOMINANT_BEAT][:1]
+    check_total(sum(digits.size for frame in beats for digits in frame.digits), path=path)
     beat, beat_rates, _ = _channels(file, beats, options) if beats else ([], [], {})
+    beat = [replace(channel, samples=channel.samples[:]) for channel in beat]
     birth, age = _age(file)
     return gathered(
         channels,
@@ -144,7 +177,7 @@ def open_file(path: Path, options: Options) -> Opened:
             "comments": [text for raw in file.every(tags.NOTE) if (text := file.text(raw))],
             "channels_left_out": left_out,
             "other_groups": [
-                f"{len(frame.digits)} channels of {max(map(len, frame.digits))} samples"
+                f"{len(frame.digits)} channels of {max(digits.size for digits in frame.digits)} samples"
                 for frame in rhythm
                 if _layout(frame) != _layout(rhythm[0])
             ],
@@ -154,7 +187,7 @@ def open_file(path: Path, options: Options) -> Opened:
 
 def _take(file: _File, item: Item, channel: int | None) -> None:
     """Take one definition, of all channels or of one."""
-    content = file.raw[item.start : item.stop]
+    content = file.raw[item.start : min(item.stop, item.start + _MAX_TEXT_BYTES)] if item.tag != tags.WAVEFORM else b""
     if item.tag in (tags.CHANNEL, tags.GROUP):
         if channel is not None and item.tag == tags.CHANNEL:
             raise CorruptFormatError("a channel within a channel; export again", path=file.path, offset=item.start)
@@ -211,15 +244,12 @@ def _frame(file: _File, start: int, stop: int) -> _Frame:
             path=file.path,
             offset=start,
         )
-    file.total += count * sum(blocks)
-    check_total(file.total, path=file.path)
-    whole = np.frombuffer(file.raw, dtype=np.uint8, count=count * sequence, offset=start).reshape(count, sequence)
     digits: list[NDArray[Any]] = []
-    at = 0
+    at = start
     for block, dtype in zip(blocks, kinds, strict=True):
-        width = block * dtype.itemsize
-        digits.append(np.ascontiguousarray(whole[:, at : at + width]).reshape(-1).view(dtype))
-        at += width
+        strides = (sequence, dtype.itemsize)
+        digits.append(np.ndarray((count, block), dtype, buffer=file.raw, offset=at, strides=strides))
+        at += block * dtype.itemsize
     return _Frame(defined=defined, digits=digits, order=file.order)
 
 
@@ -247,12 +277,9 @@ def _channels(
         elif unit != _VOLT or is_other_signal(name):
             left_out[name] = "no ECG by its name" if unit == _VOLT else "no voltage"
         else:
-            own = frames[0].digits[i].dtype  # joining them may turn the bytes round
-            digits = np.concatenate([frame.digits[i] for frame in frames])
+            own = frames[0].digits[i].dtype
             null = _value(one.get(tags.NULL, b""), own)
-            samples = digits.astype(np.float64)
-            if null is not None:
-                samples[digits == null] = np.nan
+            samples = _Digits([frame.digits[i] for frame in frames], null)
             zero = float(_value(one.get(tags.OFFSET, b""), own) or 0)
             out.append(Channel(name=name, samples=samples, step_mv=step_mv, zero_mv=zero * step_mv))
             rates.append(_rate(file, one.get(tags.INTERVAL, b""), options))

@@ -286,17 +286,25 @@ def mat(arrays: dict[str, object], *, packed: bool = True) -> bytes:
     return out.getvalue()
 
 
-def bdf(rows: NDArray[np.int64], leads: Sequence[str], *, kind: str = "BDF+C", note: bytes = b"") -> bytes:
-    """One data record of a second: three bytes a sample, some 0.03125 µV a step, as BioSemi's amplifiers have it."""
+def bdf(
+    rows: NDArray[np.int64],
+    leads: Sequence[str],
+    *,
+    kind: str = "BDF+C",
+    note: bytes = b"",
+    seconds: int = 1,
+    limits: tuple[str, str] = ("-262144", "262144"),
+) -> bytes:
+    """One data record: three bytes a sample, some 0.03125 µV a step, as BioSemi's amplifiers have it."""
     n, texts = rows.shape[1], (b"+0\x14\x14\0" + note).ljust(60, b"\0")
     labels = [*(f"ECG {lead}" for lead in leads), "BDF Annotations"]
     sizes = [n] * len(leads) + [len(texts) // 3]
     fixed = ("X X X X", 80), ("Startdate X X X X", 80), ("02.01.03", 8), ("04.05.06", 8)
     head = "".join(text.ljust(width) for text, width in fixed) + str(256 * (len(labels) + 1)).ljust(8) + kind.ljust(44)
-    head += "1".ljust(8) + "1".ljust(8) + str(len(labels)).ljust(4)
+    head += "1".ljust(8) + str(seconds).ljust(8) + str(len(labels)).ljust(4)
     columns = (
-        (labels, 16), ([""] * len(labels), 80), (["uV"] * len(leads) + [""], 8), (["-262144"] * len(labels), 8),
-        (["262144"] * len(labels), 8), (["-8388608"] * len(labels), 8), (["8388607"] * len(labels), 8),
+        (labels, 16), ([""] * len(labels), 80), (["uV"] * len(leads) + [""], 8), ([limits[0]] * len(labels), 8),
+        ([limits[1]] * len(labels), 8), (["-8388608"] * len(labels), 8), (["8388607"] * len(labels), 8),
         ([""] * len(labels), 80), (list(map(str, sizes)), 8), ([""] * len(labels), 32),
     )  # fmt: skip
     head += "".join(text.ljust(width) for texts_, width in columns for text in texts_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from ecg_engine.errors import CorruptFormatError, FormatError, InputError, UnsupportedFormatError
-from ecg_engine.formats import read_ecg
+from ecg_engine.formats import open_ecg, read_ecg
 from ecg_engine.types import Annotation, Filters, Patient
 from tests.unit.formats.exports import counts, mfer, tlv
 
@@ -124,3 +125,45 @@ def test_leads_are_chosen_by_name(tmp_path: Path) -> None:
         read_ecg(path)
     read = read_ecg(path, leads=("II",))
     assert (read.fs, replace(read.source, path=None).format) == (250.0, "mfer")
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_pieces_are_those_of_the_whole(joined: bool, tmp_path: Path) -> None:
+    """Sequences of blocks, and a second frame: pieces begin and end within any of them."""
+    rows = counts(2, 600)
+    raw = mfer(rows, (1, 2))
+    if joined:
+        again = mfer(rows, (1, 2))
+        raw = raw[:-2] + again[again.index(b"\x1e\x84") :]
+    (tmp_path / "a.mwf").write_bytes(raw)
+    whole = np.concatenate([rows] * (1 + joined), axis=1) * 0.0025
+    with open_ecg(tmp_path / "a.mwf") as reader:
+        assert reader.n_samples == whole.shape[1]
+        for start, stop in (
+            (0, 1),
+            (0, 600),
+            (199, 201),
+            (150, 450),
+            (599, 600),
+            (7, whole.shape[1]),
+            (590, 600 + 30 * joined),
+        ):
+            np.testing.assert_allclose(reader.read(start, stop), whole[:, start:stop], atol=1e-12)
+
+
+def test_a_day_of_samples_is_opened_without_reading_them(tmp_path: Path) -> None:
+    """As long as a Holter and mostly a hole in the file: only what is asked for is fetched."""
+    n = 24 * 3600 * 500
+    raw = mfer(counts(2, 600), (1, 2))
+    at = raw.index(b"\x1e\x84")
+    head = raw[:at].replace(b"\x04\x04" + (200).to_bytes(4, "big"), b"\x04\x04" + n.to_bytes(4, "big"))
+    head = head.replace(b"\x06\x02\x00\x03", b"\x06\x02\x00\x01")
+    with (tmp_path / "a.mwf").open("wb") as file:
+        file.write(head + b"\x1e\x84" + (4 * n).to_bytes(4, "big"))
+        file.seek(4 * n - 2, 1)
+        file.write((400).to_bytes(2, "big"))
+    tracemalloc.start()
+    with open_ecg(tmp_path / "a.mwf") as reader:
+        np.testing.assert_allclose(reader.read(n - 2, n), [[0, 0], [0, 1.0]])
+    assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    tracemalloc.stop()
