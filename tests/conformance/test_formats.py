@@ -278,6 +278,48 @@ def test_real_recordings_return(row: object, tmp_path: Path) -> None:
         assert (np.abs(read.signal - given.signal) <= 0.51 * step).all()
 
 
+def ptbxl(folder: Path, count: int) -> list[Recording]:
+    """Records of PTB-XL, evenly from all, with what its table says of patient, device and start."""
+    packed = np.load(folder / "raw_500hz.npz")
+    with (folder / "raw_500hz.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    lsb_mv = 1 / float(packed["gain_per_mV"])
+    return [
+        Recording(
+            signal=packed["x"][i] * lsb_mv,
+            fs=float(packed["fs"]),
+            leads=STANDARD_LEADS,
+            start=datetime.fromisoformat(rows[i]["recording_date"]),
+            patient=Patient(
+                id=rows[i]["patient_id"].removesuffix(".0"),
+                age_years=float(rows[i]["age"]),
+                sex={"0": "M", "1": "F"}[rows[i]["sex"]],
+            ),
+            source=Source(device=" ".join(rows[i]["device"].split()), lsb_mv=(lsb_mv,) * 12),
+        )
+        for i in np.linspace(0, len(rows) - 1, count).astype(int)
+        if rows[i]["age"]
+    ]
+
+
+@pytest.mark.parametrize("row", WRITTEN, ids=lambda row: row.name)
+def test_twenty_records_of_patients_return_with_their_headers(row: object, tmp_path: Path) -> None:
+    folder = Path(os.environ.get("ECG_ENGINE_DATA") or "none") / "ecg" / "ptbxl"
+    if not folder.is_dir():
+        pytest.skip("ECG_ENGINE_DATA names no folder with the reference data")
+    records = ptbxl(folder, 20)
+    assert len(records) == 20
+    for given in records:
+        path = tmp_path / f"again{row.suffixes[0]}"  # type: ignore[attr-defined]
+        write_ecg(given, path)
+        read = read_ecg(path)
+        np.testing.assert_allclose(read.signal, given.signal, rtol=0, atol=1e-9)
+        assert (read.fs, read.leads, read.start, read.source.device) == (
+            given.fs, given.leads, given.start, given.source.device,
+        )  # fmt: skip
+        assert read.patient == given.patient
+
+
 def test_a_file_of_a_device_reads_as_another_reader_reads_it() -> None:
     folder = os.environ.get("ECG_ENGINE_DATA")
     if not folder or not (Path(folder) / "ecg" / "vendor").is_dir():
