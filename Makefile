@@ -123,7 +123,7 @@ kernels: $(VENV)/.installed
 	NUMBA_DISABLE_JIT=1 ECG_ENGINE_CACHE_DIR=$(CACHES)/plain $(KERNEL_TESTS)
 	NUMBA_BOUNDSCHECK=1 ECG_ENGINE_CACHE_DIR=$(CACHES)/bounds $(KERNEL_TESTS)
 
-# COUNT files of each format, or of FORMATS=scp,edf; what fails is kept in .cache/fuzz. 100,000 take a night.
+# COUNT files of each format, or of FORMATS=scp,edf; what fails is kept in .cache/fuzz. 100,000 of each take a quarter of an hour.
 COUNT ?= 2000
 fuzz: $(VENV)/.installed  ## read broken files of every format: COUNT=2000 of each; only our errors, in 1 s and 512 MB
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.formats --count $(COUNT) $(if $(FORMATS),--formats $(FORMATS))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ from ecg_engine.errors import (
     UnsupportedFormatError,
 )
 from ecg_engine.formats import FORMATS, open_ecg, read_ecg, registry, write_ecg
-from ecg_engine.types import Recording
+from ecg_engine.types import Recording, Source
 
 SUFFIXES = {row.name: row.suffixes[0] for row in FORMATS if row.writer}
 
@@ -277,3 +279,32 @@ def test_xle_is_refused_with_what_to_do_by_content_and_by_suffix(tmp_path: Path)
         (tmp_path / name).write_bytes(raw)
         with pytest.raises(UnknownFormatError, match=r"XLE.*neither its sampling rate.*export"):
             read_ecg(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".edf", ".hea"])
+def test_a_day_of_samples_is_read_in_pieces(tmp_path: Path, suffix: str) -> None:
+    """Ten seconds whose header is made to say a day, behind which lies a hole: only what is asked for is fetched."""
+    fs, seconds = 250.0, 86_400
+    wave = np.round(200 * np.sin(np.arange(2500) / 40)) * 0.005
+    path = tmp_path / f"day{suffix}"
+    write_ecg(
+        Recording(signal=np.stack([wave, -wave]), fs=fs, leads=("I", "II"), source=Source(lsb_mv=(0.005,) * 2)), path
+    )
+    if suffix == ".edf":
+        raw = bytearray(path.read_bytes())
+        records, header = int(raw[236:244]), int(raw[184:192])
+        raw[236:244] = str(seconds * records // 10).ljust(8).encode()
+        path.write_bytes(raw)
+        os.truncate(path, header + (len(raw) - header) // 10 * seconds)
+    else:
+        text = path.read_text().replace(" 2500", f" {int(fs) * seconds}", 1)
+        path.write_text(text)
+        os.truncate(tmp_path / "day.dat", (tmp_path / "day.dat").stat().st_size // 10 * seconds)
+    tracemalloc.start()
+    with open_ecg(path) as reader:
+        assert reader.n_samples == int(fs) * seconds
+        np.testing.assert_allclose(reader.read(100, 2500)[0], wave[100:], atol=1e-9)
+        reader.read(reader.n_samples - 2500, reader.n_samples)
+    top = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert top < 40 << 20  # as numbers the day takes 346 MB
