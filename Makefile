@@ -12,7 +12,7 @@ BENCH_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ECG_ENGINE_CACHE_DIR=$(CAC
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-train train-cxr demo test peers data lint format typecheck unit kernels fuzz accuracy bench bench-quick clean
+.PHONY: help setup setup-train train-cxr demo test peers data lint format typecheck unit kernels fuzz fuzz-guided accuracy bench bench-quick clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -127,6 +127,11 @@ kernels: $(VENV)/.installed
 COUNT ?= 2000
 fuzz: $(VENV)/.installed  ## read broken files of every format: COUNT=2000 of each; only our errors, in 1 s and 512 MB
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.formats --count $(COUNT) $(if $(FORMATS),--formats $(FORMATS))
+
+# One format at a time, led by the lines that are reached; needs `pip install atheris`. For every night: SECONDS=3600.
+SECONDS ?= 600
+fuzz-guided: $(VENV)/.installed  ## atheris on the reader of FORMATS=scp for SECONDS=600, from what it has found before
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.guided $(or $(FORMATS),scp) -max_total_time=$(SECONDS)
 
 accuracy: $(VENV)/.installed data  ## accuracy floors on the reference databases, the slow ones too
 	ECG_ENGINE_CACHE_DIR=$(CACHES)/compiled $(BIN)/python -m pytest tests/accuracy -m "slow or not slow"

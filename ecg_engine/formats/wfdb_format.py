@@ -225,6 +225,8 @@ def _check_files(header: Path, lines: list[str], depth: int = 0) -> int | None:
             f"{len(lines) - 1} signal lines where the header says otherwise; export again", path=header
         )
     n_frames = _whole(record[3]) if len(record) > 3 else None
+    if len(record) > 3 and n_frames is None:
+        raise CorruptFormatError("the number of samples in the record line is none; mend the header", path=header)
     signals = tuple(_signal_line(header, line) for line in lines[1:])
     _check_sizes(_Segment(header, n_frames, signals))
     return n_frames

@@ -297,3 +297,11 @@ def test_real_records_agree_with_the_library(folder: str, data_folder: Path) -> 
         own = wfdb.rdrecord(str(header.with_suffix("")))
         np.testing.assert_allclose(read.signal, own.p_signal.T, atol=1e-12)
         assert read.fs == own.fs
+
+
+@pytest.mark.parametrize("count", ["6" + 80 * "8" + ",1", "9" * 16])
+def test_a_number_of_samples_that_is_none_is_refused(count: str, tmp_path: Path) -> None:
+    """Readers that take the digits before the comma would ask for more room than there are numbers for."""
+    path = record(tmp_path, f"r 1 250 {count}\nr.dat 16 1000/mV 16 0 0 0 0 II\n", r=np.ones(500))
+    with pytest.raises(CorruptFormatError, match="number of samples"):
+        read_ecg(path)
