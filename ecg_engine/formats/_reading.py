@@ -191,7 +191,8 @@ def open_ecg(
     Returns
     -------
     RecordingReader
-        WFDB, EDF, BDF, ISHNE and MFER are read piece by piece; the others stand in memory, as the file's integers or float32.
+        WFDB, EDF, BDF, ISHNE and MFER are read piece by piece; the others stand in memory, as the file's integers or
+        float32.
     """
     where = Path(os.fspath(path))
     if fs is not None:
