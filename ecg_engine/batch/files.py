@@ -96,9 +96,11 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
         _write(path, content)
     elif contents:
         written = [_threads(os.getpid()).submit(_write, path, content) for path, content in contents.items()]
-        wait(written)
-        for one in written:
-            one.result()
+        try:
+            for one in written:
+                one.result()
+        finally:
+            wait(written)  # interrupted or not: nothing is written behind the caller's back
     for folder in {path.parent for path in contents}:
         _sync_folder(folder)
 

@@ -45,8 +45,8 @@ FOREIGN: Final = (
 )
 #: What is said of XLE, and the labels of its header, whose bytes stand in pairs the wrong way round.
 XLE: Final = (
-    "XLE, which says neither its sampling rate nor its voltage and is described nowhere; export the ECG from the "
-    "device's program as SCP-ECG, DICOM, aECG or another format of `ecg-engine formats`"
+    "XLE, which says neither its sampling rate nor its voltage; export the ECG from the device's "
+    "program as SCP-ECG, DICOM, aECG or another format of `ecg-engine formats`"
 )
 _XLE_LABELS: Final = (b"Given name:", b"Family name:", b"Birth Date:")
 

@@ -39,8 +39,11 @@ def _limit(counts: NDArray[np.float64], most: float) -> None:
 
 
 @helper
-def _neighbours(at: int, side: int, tiles: int) -> tuple[int, int, float]:
-    """Return the tiles whose middles lie before and behind pixel `at` of a side, and the share of the latter."""
+def neighbours(at: int, side: int, tiles: int) -> tuple[int, int, float]:
+    """Return the tiles whose middles lie before and behind pixel `at` of a side, and the share of the latter.
+
+    `side` pixels are shared out among `tiles`; before the first middle and behind the last one that tile is both.
+    """
     place = min(max((at + 0.5) * tiles / side - 0.5, 0.0), tiles - 1.0)
     before = int(place)
     return before, min(before + 1, tiles - 1), place - before
@@ -73,9 +76,9 @@ def equalise_into(picture: NDArray[np.float32], tiles: int, limit: float, out: N
                 total += counts[b]
                 counts[b] = total / n
     for r in range(rows):
-        above, below, low = _neighbours(r, rows, tiles)
+        above, below, low = neighbours(r, rows, tiles)
         for c in range(columns):
-            before, behind, right_share = _neighbours(c, columns, tiles)
+            before, behind, right_share = neighbours(c, columns, tiles)
             place = picture[r, c] * BINS
             b = min(int(place), BINS - 1)
             part = place - b

@@ -5,15 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import f4_2d_read, f4_2d_write, helper, i8, i8_write, kernel, u1_2d_read
-
-
-@helper
-def _place(at: int, size: int, side: int) -> tuple[int, int, float]:
-    """Return the grid's places before and behind pixel `at` of `size`, and the share of the latter."""
-    place = min(max((at + 0.5) * side / size - 0.5, 0.0), side - 1.0)
-    before = int(place)
-    return before, min(before + 1, side - 1), place - before
+from ecg_engine.kernels._jit import f4_2d_read, f4_2d_write, i8, i8_write, kernel, u1_2d_read
+from ecg_engine.kernels.equalise import neighbours
 
 
 @kernel((f4_2d_read, i8, i8, i8, f4_2d_write))
@@ -29,9 +22,9 @@ def enlarge_into(values: NDArray[np.float32], size: int, top: int, left: int, ou
     line = np.empty(side, np.float64)
     first, second, parts = np.empty(columns, np.int64), np.empty(columns, np.int64), np.empty(columns, np.float64)
     for j in range(columns):
-        first[j], second[j], parts[j] = _place(left + j, size, side)
+        first[j], second[j], parts[j] = neighbours(left + j, size, side)
     for i in range(rows):
-        above, below, share = _place(top + i, size, side)
+        above, below, share = neighbours(top + i, size, side)
         for k in range(side):
             line[k] = (1.0 - share) * values[above, k] + share * values[below, k]
         for j in range(columns):
