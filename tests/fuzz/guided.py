@@ -13,21 +13,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-try:
-    import atheris
-except ImportError:
-    sys.exit("atheris is absent: pip install atheris (wheels for Linux and CPython 3.11 to 3.13)")
-
-with atheris.instrument_imports(include=["ecg_engine.formats", "ecg_engine.dicom"]):
-    from ecg_engine.errors import FormatError, InputError
-    from ecg_engine.formats import read_ecg
-
-from tests.fuzz.formats import KEPT, MEGABYTES, SUFFIXES, _memory, repaired
-from tests.fuzz.variants import shapes
-
 
 def main() -> None:
     """Fuzz the format that the command line names first; the rest goes to libFuzzer."""
+    try:
+        import atheris
+    except ImportError:
+        sys.exit("atheris is absent: pip install atheris (wheels for Linux and CPython 3.11 to 3.13)")
+    with atheris.instrument_imports(include=["ecg_engine.formats", "ecg_engine.dicom"]):
+        from ecg_engine.errors import FormatError, InputError
+        from ecg_engine.formats import read_ecg
+    from tests.fuzz.formats import KEPT, MEGABYTES, SUFFIXES, _memory, repaired
+    from tests.fuzz.variants import shapes
+
     name, *options = sys.argv[1:]
     made = [dict(shape) for shape in shapes(name)]
     corpus = KEPT / f"{name}-corpus"
