@@ -21,6 +21,9 @@ _UID: Final = re.compile(r"\d+(\.\d+)+", re.ASCII)
 _UID_LENGTH: Final = 64
 _THREADS: Final = 8
 _PART: Final = (".ecg-", ".part")
+#: Lines of a report go down to each finding and note of an image.
+_LINES_TO: Final = 4
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def safe_name(key: str) -> str:
@@ -140,12 +143,25 @@ def plain_text(text: str) -> str:
 
 
 def report_bytes(report: Mapping[str, Any]) -> bytes:
-    """Return a report as UTF-8 JSON.
+    """Return a report as UTF-8 JSON, a line for each thing of the study and of its images.
 
     Raises
     ------
     ValueError
         It holds a number that is not finite.
     """
-    text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-    return text.encode("utf-8", "backslashreplace")
+    return f"{_lines(report, _LINES_TO, '')}\n".encode("utf-8", "backslashreplace")
+
+
+def _lines(value: Any, depth: int, indent: str) -> str:
+    """Return a value as JSON whose parts stand on lines of their own down to a depth.
+
+    What lies deeper is left to the encoder in C, which knows no lines: that takes a tenth of the time.
+    """
+    within = indent + " "
+    if depth and value and isinstance(value, Mapping):
+        parts = [f"{within}{_ENCODER.encode(key)}: {_lines(one, depth - 1, within)}" for key, one in value.items()]
+        return "{\n" + ",\n".join(parts) + f"\n{indent}}}"
+    if depth and value and isinstance(value, list) and isinstance(value[0], Mapping):
+        return "[\n" + ",\n".join(within + _lines(one, depth - 1, within) for one in value) + f"\n{indent}]"
+    return _ENCODER.encode(value)

@@ -58,6 +58,7 @@ __all__ = [
     "u1_read",
     "u1_write",
     "u2_2d_read",
+    "u8_2d_read",
     "warm_kernels",
 ]
 
@@ -82,6 +83,7 @@ i8_2d_write: Final = _array(types.int64, 2, False)
 u1_write: Final = _array(types.uint8, 1, False)
 b1_write: Final = _array(types.boolean, 1, False)
 u2_2d_read: Final = _array(types.uint16, 2, True)
+u8_2d_read: Final = _array(types.uint64, 2, True)
 u1_2d_read: Final = _array(types.uint8, 2, True)
 u1_2d_write: Final = _array(types.uint8, 2, False)
 f4_read: Final = _array(types.float32, 1, True)

@@ -6,6 +6,8 @@ its pixels as uint16.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,9 @@ from ecg_engine.kernels._jit import (
     u1_write,
     u2_2d_read,
 )
+
+#: Greys that no picture tells apart: far below one part of 65,536, the most that a file's table has.
+_SAME_GREY: Final = 1e-6
 
 
 @kernel((u2_2d_read, u1_read, u1_2d_write))
@@ -58,16 +63,62 @@ def _length(first: int, last: int, first_share: float, last_share: float) -> flo
 
 
 @helper
-def _across_into(line: NDArray[np.float32], wide: float, shift: float, scale: float, out: NDArray[np.float32]) -> None:
-    """Write `scale` times the mean of `line` over each output pixel's length into `out`."""
+def _spans(n_out: int, wide: float, shift: float, n_in: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the first and last input pixel of each output pixel, and the weights of the first, middle and last ones.
+
+    The weights are shares over the length; that of the last is 0 where it is the first.
+    """
+    ends, weights = np.empty((n_out, 2), np.int64), np.empty((n_out, 3), np.float64)
+    for j in range(n_out):
+        first, last, first_share, last_share = _span(j, wide, shift, n_in)
+        length = _length(first, last, first_share, last_share)
+        ends[j, 0], ends[j, 1] = first, last
+        weights[j, 0], weights[j, 1] = first_share / length, 1.0 / length
+        weights[j, 2] = last_share / length if last > first else 0.0
+    return ends, weights
+
+
+@helper
+def _across_into(
+    line: NDArray[np.float32],
+    ends: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    scale: float,
+    out: NDArray[np.float32],
+) -> None:
+    """Write `scale` times the mean of `line` over each output pixel's length (`_spans`) into `out`."""
     for j in range(len(out)):
-        first, last, first_share, last_share = _span(j, wide, shift, len(line))
-        total = first_share * line[first]
+        first, last = ends[j, 0], ends[j, 1]
+        middle = 0.0
         for c in range(first + 1, last):
-            total += line[c]
-        if last > first:
-            total += last_share * line[last]
-        out[j] = scale * total / _length(first, last, first_share, last_share)
+            middle += line[c]
+        mean = weights[j, 0] * line[first] + weights[j, 1] * middle + weights[j, 2] * line[last]
+        out[j] = scale * mean
+
+
+@helper
+def _straight(pattern: int, slope: np.float32, base: np.float32) -> np.float32:
+    """Return the grey of a pattern on a straight line that ends at 0 and at 1."""
+    grey: np.float32 = min(max(np.float32(pattern) * slope + base, np.float32(0.0)), np.float32(1.0))
+    return grey
+
+
+@helper
+def _line_through(table: NDArray[np.float32]) -> tuple[bool, np.float32, np.float32]:
+    """Return whether `table` is a straight line that ends at 0 and at 1, as windows are, and its slope and base."""
+    first, last = -1, -1
+    for p in range(len(table)):
+        if 0.0 < table[p] < 1.0:
+            first = p if first < 0 else first
+            last = p
+    if last <= first:
+        return False, np.float32(0.0), np.float32(0.0)
+    steep = (np.float64(table[last]) - np.float64(table[first])) / (last - first)
+    slope, base = np.float32(steep), np.float32(table[first] - steep * first)
+    worst = np.float32(0.0)
+    for p in range(len(table)):
+        worst = max(worst, abs(table[p] - _straight(p, slope, base)))
+    return bool(worst <= _SAME_GREY), slope, base
 
 
 @kernel((u2_2d_read, f4_read, f8, f8, f8, f4_2d_write))
@@ -82,21 +133,29 @@ def box_mean_into(
     """Write the mean of ``table[pixels]`` over each output pixel's area into `out`; edge pixels count by their share.
 
     An output pixel covers `high` by `wide` input pixels; the first begins at `shift` in both directions. Rows are added
-    in float32, a fifth faster than in float64.
+    in float32, a fifth faster than in float64. A table that is a straight line to 1e-6 is computed, not looked up: a
+    tenth of the time.
 
     Caller guarantees: ``out.shape * (high, wide)`` within a pixel of ``pixels.shape``, ``high, wide >= 1``,
     ``0 <= shift < 0.5``, ``len(table) == 65536``, entries in 0 to 1.
     """
     rows, columns = pixels.shape
     line = np.empty(columns, np.float32)
+    is_line, slope, base = _line_through(table)
+    ends, weights = _spans(out.shape[1], wide, shift, columns)
     for i in range(out.shape[0]):
         first, last, first_share, last_share = _span(i, high, shift, rows)
         line[:] = 0.0
         for r in range(first, last + 1):
             share = np.float32(first_share if r == first else last_share if r == last else 1.0)
-            for c in range(columns):
-                line[c] += share * table[pixels[r, c]]
-        _across_into(line, wide, shift, 1.0 / _length(first, last, first_share, last_share), out[i])
+            row = pixels[r]
+            if is_line:
+                for c in range(columns):
+                    line[c] += share * _straight(row[c], slope, base)
+            else:
+                for c in range(columns):
+                    line[c] += share * table[row[c]]
+        _across_into(line, ends, weights, 1.0 / _length(first, last, first_share, last_share), out[i])
 
 
 @kernel((f4_2d_read, f4_2d_write))
@@ -108,6 +167,7 @@ def shrink_into(picture: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     rows, columns = picture.shape
     out_rows, out_columns = out.shape
     line = np.empty(columns, np.float32)
+    ends, weights = _spans(out_columns, columns / out_columns, 0.0, columns)
     for i in range(out_rows):
         first, last, first_share, last_share = _span(i, rows / out_rows, 0.0, rows)
         line[:] = 0.0
@@ -116,7 +176,7 @@ def shrink_into(picture: NDArray[np.float32], out: NDArray[np.float32]) -> None:
             for c in range(columns):
                 line[c] += share * picture[r, c]
         scale = 1.0 / _length(first, last, first_share, last_share)
-        _across_into(line, columns / out_columns, 0.0, scale, out[i])
+        _across_into(line, ends, weights, scale, out[i])
 
 
 @kernel((u2_2d_read, i8_write))

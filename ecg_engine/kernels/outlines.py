@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import f4_2d_read, f4_2d_write, i8, i8_write, kernel, u1_2d_read
+from ecg_engine.kernels._jit import f4_2d_read, f4_2d_write, i8, i8_write, kernel, u1_2d_read, u8_2d_read
 from ecg_engine.kernels.equalise import neighbours
 
 
@@ -31,22 +31,30 @@ def enlarge_into(values: NDArray[np.float32], size: int, top: int, left: int, ou
             out[i, j] = (1.0 - parts[j]) * line[first[j]] + parts[j] * line[second[j]]
 
 
-@kernel((u1_2d_read, i8_write, i8_write), allocates=False)
-def row_ends_into(mask: NDArray[np.uint8], first: NDArray[np.int64], last: NDArray[np.int64]) -> None:
+@kernel((u8_2d_read, u1_2d_read, i8_write, i8_write), allocates=False)
+def row_ends_into(
+    words: NDArray[np.uint64], mask: NDArray[np.uint8], first: NDArray[np.int64], last: NDArray[np.int64]
+) -> None:
     """Write the first and the last column of each row that `mask` holds; -1 where it holds none.
 
-    Caller guarantees: `first` and `last` are as long as `mask` has rows.
+    Caller guarantees: `words` is the memory of `mask`, eight columns a word; `first` and `last` are as long as it has
+    rows.
     """
-    rows, columns = mask.shape
+    rows, n = words.shape
     for i in range(rows):
         first[i] = -1
         last[i] = -1
-        for j in range(columns):
-            if mask[i, j]:
-                first[i] = j
-                break
-        if first[i] >= 0:
-            for j in range(columns - 1, -1, -1):
-                if mask[i, j]:
-                    last[i] = j
-                    break
+        at = 0
+        while at < n and words[i, at] == 0:
+            at += 1
+        if at == n:
+            continue
+        first[i] = 8 * at
+        while mask[i, first[i]] == 0:
+            first[i] += 1
+        at = n - 1
+        while words[i, at] == 0:
+            at -= 1
+        last[i] = 8 * at + 7
+        while mask[i, last[i]] == 0:
+            last[i] -= 1

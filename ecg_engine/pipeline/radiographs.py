@@ -109,7 +109,7 @@ def _outlined(
 ) -> tuple[Anatomy | None, tuple[Note, ...]]:
     """Return the outlines, or why there are none: findings do not need them."""
     try:
-        return segment(stretched, inside=inside), ()
+        return segment(stretched, inside=inside, stretched=True), ()
     except ModelError as exc:
         facts = {"model": OUTLINES_MODEL, "reason": str(exc)}
         return None, (Note(stage="models", code="model_failed", facts=facts),)

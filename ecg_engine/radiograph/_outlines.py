@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ecg_engine.kernels.outlines import enlarge_into, row_ends_into
 
-__all__ = ["PARTS", "hearts_of", "masks_of", "row_ends", "shortfall", "signs_of_lungs", "whole", "without_tongues"]
+__all__ = ["PARTS", "hearts_of", "lungs_of", "masks_of", "row_ends", "shortfall", "signs_of_lungs", "whole",
+           "without_tongues"]  # fmt: skip
 
 #: Parts in the order of the network's outputs; the patient's right lung lies on the left of the picture.
 PARTS: Final = ("right_lung", "left_lung", "heart")
@@ -35,9 +36,12 @@ def whole(logits: _Floats) -> _Floats:
     if count:
         largest = pieces == _largest(pieces)
         out[(pieces > 0) & ~largest] *= -1
-        around, _ = ndimage.label(~largest)
-        edge = np.unique(np.concatenate([around[0], around[-1], around[:, 0], around[:, -1]]))
-        hole = ~largest & ~np.isin(around, edge)
+        around, n_around = ndimage.label(~largest)
+        is_hole = np.ones(n_around + 1, np.bool_)
+        is_hole[0] = False  # the piece itself
+        for edge in (around[0], around[-1], around[:, 0], around[:, -1]):
+            is_hole[edge] = False
+        hole = is_hole[around]
         out[hole] = np.abs(out[hole])
     return out
 
@@ -70,7 +74,14 @@ def _around(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
     return np.s_[max(rows[0] - 1, 0) : rows[-1] + 2, max(columns[0] - 1, 0) : columns[-1] + 2]
 
 
-def masks_of(logits: _Floats, inside: tuple[int, int, int, int], size: int) -> NDArray[np.bool_]:
+def lungs_of(logits: _Floats) -> _Floats:
+    """Return the lungs' logits, each as one piece without holes."""
+    return np.stack([whole(one) for one in logits[:2]])
+
+
+def masks_of(
+    logits: _Floats, inside: tuple[int, int, int, int], size: int, *, lungs: _Floats | None = None
+) -> NDArray[np.bool_]:
     """Return where each part is likelier than not on a square of `size`, as one piece without holes.
 
     Parameters
@@ -80,17 +91,24 @@ def masks_of(logits: _Floats, inside: tuple[int, int, int, int], size: int) -> N
     inside : (top, left, rows, columns)
         Where the picture lies in the square: nothing is outside.
     size : int
+    lungs : (2, n, n) float32 array, optional
+        Of `lungs_of`, where they are known.
     """
-    lungs = np.stack([whole(one) for one in logits[:2]])
+    lungs = lungs_of(logits) if lungs is None else lungs
     heart = without_tongues(whole(logits[2]), lungs)
     return _drawn(np.stack([*lungs, heart]), inside, size)
 
 
 def hearts_of(
-    logits: _Floats, shifts: Sequence[float], inside: tuple[int, int, int, int], size: int
+    logits: _Floats,
+    shifts: Sequence[float],
+    inside: tuple[int, int, int, int],
+    size: int,
+    *,
+    lungs: _Floats | None = None,
 ) -> NDArray[np.bool_]:
     """Return the heart's masks as `masks_of` does, each of `shifts` added to its logits."""
-    lungs = np.stack([whole(one) for one in logits[:2]])
+    lungs = lungs_of(logits) if lungs is None else lungs
     hearts = [without_tongues(whole(logits[2] + np.float32(shift)), lungs) for shift in shifts]
     return _drawn(np.stack(hearts), inside, size)
 
@@ -108,7 +126,10 @@ def _drawn(logits: _Floats, inside: tuple[int, int, int, int], size: int) -> NDA
 def row_ends(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the first and the last column of each row that `mask` holds, -1 where it holds none."""
     first, last = np.empty((2, len(mask)), np.int64)
-    row_ends_into(np.ascontiguousarray(mask).view(np.uint8), first, last)
+    if mask.shape[1] % 8:  # the kernel looks at eight columns together
+        mask = np.pad(mask, ((0, 0), (0, -mask.shape[1] % 8)))
+    held = np.ascontiguousarray(mask)
+    row_ends_into(held.view(np.uint64), held.view(np.uint8), first, last)
     return first, last
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.errors import InputError
 from ecg_engine.models import load_model
-from ecg_engine.radiograph._outlines import hearts_of, masks_of, row_ends, shortfall, signs_of_lungs
+from ecg_engine.radiograph._outlines import hearts_of, lungs_of, masks_of, row_ends, shortfall, signs_of_lungs
 from ecg_engine.radiograph._trust import Trust
 from ecg_engine.radiograph.inputs import network_input, stretch
 from ecg_engine.types import Anatomy
@@ -69,7 +69,7 @@ class Diameters:
         return self.thorax[1][1] - self.thorax[0][1]
 
 
-def segment(square: NDArray[np.float32], *, inside: _Inside) -> Anatomy:
+def segment(square: NDArray[np.float32], *, inside: _Inside, stretched: bool = False) -> Anatomy:
     """Return lungs and heart of an upright frontal chest radiograph that is not inverted.
 
     The lungs' outlines include what lies behind the heart and the domes of the diaphragm above the costophrenic angles;
@@ -81,6 +81,8 @@ def segment(square: NDArray[np.float32], *, inside: _Inside) -> Anatomy:
         Of `preparation.prepare` or `inputs.stretch`, 0 to 1, white is 1; 256 pixels or more.
     inside : (top, left, rows, columns)
         Where the picture lies in it, as `preparation.fit` says.
+    stretched : bool
+        Whether `square` is of `inputs.stretch`: then its greys are taken as they are.
 
     Returns
     -------
@@ -113,10 +115,12 @@ def segment(square: NDArray[np.float32], *, inside: _Inside) -> Anatomy:
         nothing = np.zeros((size, size), np.bool_)
         return Anatomy(right_lung=nothing, left_lung=nothing, heart=nothing, confidence=0.0, method=model.card.title)
     side = model.card.input_shape[-1]
-    logits = model.run(network_input(stretch(square, inside), size=side))["masks"][0]
+    greys = square if stretched else stretch(square, inside)
+    logits = model.run(network_input(greys, size=side))["masks"][0]
     trust = Trust.of(model.card)
-    masks = masks_of(logits, inside, size)
-    error = trust.ratio_error(ratio_signs(logits, masks, inside))
+    lungs = lungs_of(logits)
+    masks = masks_of(logits, inside, size, lungs=lungs)
+    error = trust.ratio_error(ratio_signs(logits, masks, inside, lungs=lungs))
     return Anatomy(
         right_lung=masks[0],
         left_lung=masks[1],
@@ -127,14 +131,20 @@ def segment(square: NDArray[np.float32], *, inside: _Inside) -> Anatomy:
     )
 
 
-def ratio_signs(logits: NDArray[np.float32], masks: NDArray[np.bool_], inside: _Inside) -> NDArray[np.float32] | None:
+def ratio_signs(
+    logits: NDArray[np.float32],
+    masks: NDArray[np.bool_],
+    inside: _Inside,
+    *,
+    lungs: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32] | None:
     """Return what tells how far the cardiothoracic ratio may be off; None where there is none.
 
     Half the difference of the ratio where the heart is taken as far as the network gives it 1 in 4, and 3 in 4 (log);
     how far the expected Dice of the heart falls short of 1 (log).
     """
     ratios = []
-    for heart in hearts_of(logits, (_QUARTER, -_QUARTER), inside, masks.shape[-1]):
+    for heart in hearts_of(logits, (_QUARTER, -_QUARTER), inside, masks.shape[-1], lungs=lungs):
         lines = ctr_lines(Anatomy(right_lung=masks[0], left_lung=masks[1], heart=heart, confidence=1.0, method=""))
         if lines is None or lines.thorax_width <= 0:
             return None

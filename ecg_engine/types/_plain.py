@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from ecg_engine import vocabulary
 from ecg_engine.errors import InputError
+from ecg_engine.types._engine import engine
 from ecg_engine.types.marks import ABSENT, MARK_NAMES, LeadMarks
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def ecg_report_to_dict(report: EcgReport, lang: str) -> dict[str, Any]:
         raise InputError(f"lang: no texts in {lang!r}; choose {' or '.join(vocabulary.LANGUAGES)}", argument="lang")
     return {
         "schema_version": SCHEMA_VERSION,
-        "engine": {"name": "ecg_engine", "version": version("ecg_engine")},
+        "engine": engine(),
         "lang": lang,
         "recording": {
             "fs": report.fs,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from ecg_engine import vocabulary
 from ecg_engine.errors import InputError
+from ecg_engine.types._engine import engine
 
 if TYPE_CHECKING:
     from ecg_engine.types.findings import Change, Finding, Phrase, RadiographReport, StudyReport
@@ -23,7 +23,7 @@ def radiograph_report_to_dict(report: RadiographReport, lang: str) -> dict[str, 
     _check_lang(lang)
     return {
         "schema_version": STUDY_SCHEMA_VERSION,
-        "engine": {"name": "ecg_engine", "version": version("ecg_engine")},
+        "engine": engine(),
         "lang": lang,
         "patient": dict(report.patient),
         **_image(report, lang),
@@ -35,7 +35,7 @@ def study_report_to_dict(report: StudyReport, lang: str) -> dict[str, Any]:
     _check_lang(lang)
     return {
         "schema_version": STUDY_SCHEMA_VERSION,
-        "engine": {"name": "ecg_engine", "version": version("ecg_engine")},
+        "engine": engine(),
         "lang": lang,
         "study": dict(report.study),
         "patient": dict(report.patient),

@@ -55,6 +55,20 @@ def test_box_mean_of_a_reduced_picture(pixels, seed, data):
     np.testing.assert_allclose(out, twin.box_mean(pixels, table, shape, sides, shift), atol=2e-6)
 
 
+@given(pictures, st.floats(-1.0, 70000.0), st.floats(1.0, 70000.0), st.booleans(), st.integers(0, 65535), st.data())
+def test_box_mean_of_a_window(pixels, low, width, falls, spoilt, data):
+    """A table that is a straight line is computed; one entry beside it is seen."""
+    table = np.clip((np.arange(65536) - low) / width, 0.0, 1.0).astype(np.float32)
+    table = 1 - table if falls else table
+    if data.draw(st.booleans()):
+        table[spoilt] = 0.5
+    shape = tuple(data.draw(st.integers(1, side)) for side in pixels.shape)
+    sides = tuple(n / m for n, m in zip(pixels.shape, shape, strict=True))
+    out = np.empty(shape, np.float32)
+    greyscale.box_mean_into(pixels, table, *sides, 0.0, out)
+    np.testing.assert_allclose(out, twin.box_mean(pixels, table, shape), atol=2e-6)
+
+
 def test_box_mean_keeps_the_mean_and_flat_stays_flat():
     pixels = np.random.default_rng(3).integers(0, 65536, (301, 257)).astype(np.uint16)
     table = np.linspace(0, 1, 65536, dtype=np.float32)

@@ -1,0 +1,18 @@
+"""Which program made a report."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import version
+
+__all__ = ["engine"]
+
+
+def engine() -> dict[str, str]:
+    """Return the program's name and version, as reports say them."""
+    return {"name": "ecg_engine", "version": _version()}
+
+
+@cache
+def _version() -> str:
+    return version("ecg_engine")
