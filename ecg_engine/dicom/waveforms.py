@@ -39,6 +39,8 @@ _KINDS: Final = {
 #: A date that stands for "unknown" where the standard demands one.
 UNKNOWN_YEAR: Final = 1900
 _DAYS_A_YEAR: Final = 365.25
+#: Representations that are text, names of persons left out: those have components.
+_TEXTS: Final = frozenset({"AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "SH", "ST", "TM", "UC", "UI", "UT"})
 _MAX_ANNOTATIONS: Final = 1_000_000
 #: The recording may be as many times longer than its samples; beyond, groups at other times are named, not joined.
 _MAX_GAPS: Final = 100
@@ -408,9 +410,27 @@ def _value(item: Any, keyword: str) -> Any:
         return None
     try:
         tag = _tag(keyword)  # a keyword that is absent takes pydicom's `get` ten times as long
-        return item[tag].value if tag in item else None
+        if tag not in item:
+            return None
+        plain = _plain(item.get_item(tag))
+        return item[tag].value if plain is None else plain
     except Exception:  # one broken value, which the caller does without
         return None
+
+
+def _plain(element: Any) -> str | int | None:
+    """Return what an element says that was not looked at before, where its bytes are plain: three times as fast.
+
+    A single text of ASCII, which is the same in every character set that DICOM has, and a single whole number.
+    """
+    raw, vr = element.value, element.VR
+    if not isinstance(raw, bytes):
+        return None
+    if vr in _TEXTS and raw.isascii() and b"\\" not in raw and b"\x1b" not in raw and b"~" not in raw:
+        return raw.decode("ascii").rstrip(" \0")
+    if vr in ("US", "UL") and len(raw) == (2 if vr == "US" else 4):
+        return int.from_bytes(raw, "little" if element.is_little_endian else "big")
+    return None
 
 
 @cache
