@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
+from ecg_engine import vocabulary
 from ecg_engine.detection.fibrillation import FastVentricular, find_fast_ventricular, longest_ventricular_run
 from ecg_engine.detection.whole import Seen
 from ecg_engine.interpretation import Context, interpret
@@ -118,7 +120,12 @@ def judge(recording: Recording, seen: Seen, *, fast: FastVentricular | None, fin
     overall.update(measure_voltages(by_lead, overall, sex=recording.patient.sex, drugs=recording.patient.drugs))
     limits = limits_for(recording.patient.age_years, recording.patient.sex)
     normal = normal_limits(recording.patient.age_years, recording.patient.sex)
-    measurements = Measurements(overall=overall, by_lead=by_lead, normal={c: normal[c] for c in normal if c in overall})
+    measurements = Measurements(
+        overall=overall,
+        by_lead=by_lead,
+        normal={c: normal[c] for c in normal if c in overall},
+        words=_words(overall, adult=limits.adult),
+    )
     context = Context(
         measurements=measurements,
         quality=quality,
@@ -132,6 +139,14 @@ def judge(recording: Recording, seen: Seen, *, fast: FastVentricular | None, fin
     )
     _add_notes(notes, context, judged)
     return Judged(context=context, judged=judged, marks=marks, notes=tuple(notes), alike=alike)
+
+
+def _words(overall: Mapping[str, float], *, adult: bool) -> dict[str, dict[str, str]]:
+    """Return what the QRS axis is called by each convention; they speak of adults."""
+    axis = overall.get("qrs_axis_deg")
+    if axis is None or not adult:
+        return {}
+    return {"qrs_axis_deg": {name: vocabulary.axis_word(axis, name) for name in vocabulary.axis_conventions()}}
 
 
 def statements_of(judged: Judged) -> tuple[Statement, ...]:
