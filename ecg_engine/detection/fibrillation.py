@@ -111,7 +111,8 @@ def find_fast_ventricular(
     -------
     FastVentricular or None
         None where no window is more likely than the card's threshold, or the recording is shorter than a window. Of a
-        long recording, whose many windows give chance more room, the most telling one must be likelier still.
+        long recording, whose many windows give chance more room, and of one lead alone, the most telling one must be
+        likelier still.
     """
     seen = see_windows(signal, fs=fs, beats=beats, leads=leads)
     if not len(seen.starts_s):
@@ -124,10 +125,12 @@ def find_fast_ventricular(
     if not over.any():
         return None
     edges = np.flatnonzero(np.diff(np.concatenate(([0], over.view(np.int8), [0])))).reshape(-1, 2).tolist()
+    least = VENTRICULAR.single_likelihood if np.count_nonzero(leads) == 1 else threshold
     if signal.shape[1] > VENTRICULAR.long_s * fs:
-        edges = [e for e in edges if likelihood[e[0] : e[1]].max() >= VENTRICULAR.long_likelihood]
-        if not edges:
-            return None
+        least = VENTRICULAR.long_likelihood
+    edges = [e for e in edges if likelihood[e[0] : e[1]].max() >= least]
+    if not edges:
+        return None
     first, last = max(edges, key=lambda e: (e[1] - e[0], float(likelihood[e[0] : e[1]].max())))
     middle = dict(zip(FEATURES, np.median(seen.features[first:last], axis=0).tolist(), strict=True))
     return FastVentricular(

@@ -434,6 +434,7 @@ class VentricularParameters:
     long_s: float = 60.0  #: a recording longer than this
     long_step_s: float = 1.0  #: has a window only so often
     long_likelihood: float = 0.9  #: and needs one that is so likely
+    single_likelihood: float = 0.8  #: where one lead alone shows anything: it cannot tell a moving electrode by another
     run_alike: float = 0.75  #: * beats of a run are so alike, each to the one before (median correlation), or
     run_unlike: float = 0.25  #: * at least so, where over the run the baseline
     run_wander: float = 0.75  #: * moves by less than so much of the usual beat's swing
