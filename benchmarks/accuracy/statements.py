@@ -25,7 +25,7 @@ import ecg_engine as ee
 from ecg_engine.detection.whole import see
 from ecg_engine.interpretation import Context, interpret, judge_urgency
 from ecg_engine.leads import STANDARD_LEADS
-from ecg_engine.pipeline._ecg_context import fast_ventricular, judge
+from ecg_engine.pipeline._ecg_context import judge, ventricular_of
 from ecg_engine.types import Statement
 
 #: Folders and files whose code changes what a context holds.
@@ -241,7 +241,7 @@ def load_cases(data: Path, store: Path) -> list[Case]:
 def context_of(recording: ee.Recording) -> tuple[Context, tuple[str, ...]]:
     """Return what the rules are shown of a recording, and what kept the engine from judging."""
     seen = see(recording.signal, fs=recording.fs, leads=recording.leads)
-    judged = judge(recording, seen, fast=fast_ventricular(recording, seen))
+    judged = judge(recording, seen, ventricular=ventricular_of(recording, seen))
     return judged.context, judged.judged
 
 

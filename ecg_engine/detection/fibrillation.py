@@ -32,7 +32,7 @@ from ecg_engine.kernels.seconds import block_means_into
 from ecg_engine.kernels.smoothing import moving_means_into
 from ecg_engine.types import Beats
 
-__all__ = ["FEATURES", "FastVentricular", "Windows", "find_fast_ventricular", "longest_ventricular_run", "see_windows"]
+__all__ = ["FEATURES", "FastVentricular", "Windows", "find_fast_ventricular", "see_windows"]
 
 #: The features of a window, in the order of the coefficients.
 FEATURES = (
@@ -111,7 +111,8 @@ def find_fast_ventricular(
     -------
     FastVentricular or None
         None where no window is more likely than the card's threshold, or the recording is shorter than a window. Of a
-        long recording, whose many windows give chance more room, the most telling one must be likelier still.
+        long recording, whose many windows give chance more room, and of one lead alone, the most telling one must be
+        likelier still.
     """
     seen = see_windows(signal, fs=fs, beats=beats, leads=leads)
     if not len(seen.starts_s):
@@ -124,10 +125,12 @@ def find_fast_ventricular(
     if not over.any():
         return None
     edges = np.flatnonzero(np.diff(np.concatenate(([0], over.view(np.int8), [0])))).reshape(-1, 2).tolist()
+    least = VENTRICULAR.single_likelihood if np.count_nonzero(leads) == 1 else threshold
     if signal.shape[1] > VENTRICULAR.long_s * fs:
-        edges = [e for e in edges if likelihood[e[0] : e[1]].max() >= VENTRICULAR.long_likelihood]
-        if not edges:
-            return None
+        least = VENTRICULAR.long_likelihood
+    edges = [e for e in edges if likelihood[e[0] : e[1]].max() >= least]
+    if not edges:
+        return None
     first, last = max(edges, key=lambda e: (e[1] - e[0], float(likelihood[e[0] : e[1]].max())))
     middle = dict(zip(FEATURES, np.median(seen.features[first:last], axis=0).tolist(), strict=True))
     return FastVentricular(
@@ -139,33 +142,6 @@ def find_fast_ventricular(
         usual_beat=_usual_beat_in(signal, leads, fs, beats, seen.starts_s[first:last]),
         leakage=middle["leakage_low"],
     )
-
-
-def longest_ventricular_run(beats: Beats, *, fs: float, least_bpm: float) -> tuple[int, float]:
-    """Return the longest run of beats of class V, none slower than `least_bpm`: how many, and their mean rate, /min.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> beats = Beats(r_peaks=np.array([100, 400, 520, 640, 760, 1200]), kinds=np.array(list("NVVVVN")))
-    >>> longest_ventricular_run(beats, fs=250, least_bpm=100)
-    (4, 125.0)
-    """
-    if beats.kinds is None or not len(beats.r_peaks):
-        return 0, 0.0
-    longest, best_bpm, first = 0, 0.0, -1
-    reach = fs * 60.0 / least_bpm
-    for i, kind in enumerate(beats.kinds):
-        if kind != "V":
-            first = -1
-            continue
-        if first < 0 or beats.r_peaks[i] - beats.r_peaks[i - 1] > reach:
-            first = i
-        if i - first + 1 > longest:
-            longest = i - first + 1
-            span = float(beats.r_peaks[i] - beats.r_peaks[first]) / fs
-            best_bpm = 60.0 * (i - first) / span if span > 0 else 0.0
-    return longest, best_bpm
 
 
 @cache

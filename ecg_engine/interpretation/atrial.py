@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from ecg_engine.interpretation.basic import (
-    FIBRILLATION_PERCENT,
     FLUTTER_EVEN_PERCENT,
     MIN_BEATS,
     PACED_F_WAVE_PERCENT,
     SURE_FIBRILLATION_PERCENT,
     SURE_FLUTTER_PERCENT,
+    fibrillation_percent,
     has_no_p,
     has_p,
     is_fibrillation,
@@ -48,11 +48,12 @@ def atrial_fibrillation(c: Context) -> Statement | None:
         return None
     likely = c.get("fibrillation_percent")
     codes = ("rr_irregularity_percent", "p_coherence_percent", "pr_spread_ms", "f_wave_percent")
-    if likely is None or likely < FIBRILLATION_PERCENT:
+    least = fibrillation_percent(c)
+    if likely is None or likely < least:
         waves = fact(c, "f_wave_percent", ">=", PACED_F_WAVE_PERCENT, source="bollmann_2006")
         evidence = (waves, *_facts(c, ("p_coherence_percent", "f_wave_bpm"), "bollmann_2006"))
         return Statement(code="atrial_fibrillation", certainty="possible", evidence=evidence)
-    limit = fact(c, "fibrillation_percent", ">=", FIBRILLATION_PERCENT, source="fitted_fibrillation")
+    limit = fact(c, "fibrillation_percent", ">=", least, source="fitted_fibrillation")
     certainty = "definite" if likely >= SURE_FIBRILLATION_PERCENT else "probable"
     return Statement(
         code="atrial_fibrillation", certainty=certainty, evidence=(limit, *_facts(c, codes, "esc_af_2020"))

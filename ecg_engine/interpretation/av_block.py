@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from ecg_engine.interpretation.basic import is_any_paced, is_flutter, is_paced, is_regular
+from ecg_engine.interpretation.basic import (
+    is_any_paced,
+    is_flutter,
+    is_paced,
+    is_regular,
+    is_single_lead,
+    stands_even,
+)
 from ecg_engine.interpretation.context import Context, fact, rule
 from ecg_engine.interpretation.ventricular import is_mostly_ventricular
 from ecg_engine.types import Evidence, Statement
@@ -22,6 +29,9 @@ ESCAPE_BPM: Final = 60.0
 #: PR that shortens by so much over a blocked P grew before it (Mobitz 1), ms; one that changes less is constant
 #: (Mobitz 2).
 WENCKEBACH_MS: Final = 25.0
+#: In one lead alone what stands up to so long after T may be U, ms: its peak comes some 100 ms after the end of T
+#: (AHA/ACCF/HRS 2009, part IV).
+U_MS: Final = 100.0
 #: So many P waves without a QRS prove a block by themselves.
 SURE_BLOCKED: Final = 2.0
 
@@ -35,12 +45,15 @@ def _evidence(c: Context) -> tuple[Evidence, ...]:
 
 
 def is_apart(c: Context) -> bool:
-    """Return whether P waves and QRS complexes each go their own even way, the atria faster."""
+    """Return whether P waves and QRS complexes each go their own even way, the atria faster.
+
+    A P wave before each QRS, always as far from it, leads it, whatever else passes for P.
+    """
     atria, rate, spread = c.get("atrial_bpm"), c.get("heart_rate_bpm"), c.get("p_to_r_range_ms")
     lone, varies = c.get("n_p_without_qrs"), c.get("rr_cv_percent")
     if atria is None or rate is None or spread is None or lone is None or varies is None:
         return False
-    if is_flutter(c) or is_mostly_ventricular(c) or lone < SURE_BLOCKED or atria > ATRIAL_BPM:
+    if is_flutter(c) or is_mostly_ventricular(c) or lone < SURE_BLOCKED or atria > ATRIAL_BPM or stands_even(c):
         return False
     return atria >= FASTER_ATRIA * rate and spread >= APART_MS and is_regular(c) and varies <= ESCAPE_CV_PERCENT
 
@@ -50,7 +63,18 @@ def has_blocked_p(c: Context) -> bool:
     blocked, atria = c.get("n_blocked_p"), c.get("atrial_bpm")
     if blocked is None or atria is None or atria > ATRIAL_BPM or is_paced(c):
         return False
-    return not (is_flutter(c) or is_mostly_ventricular(c) or is_apart(c))
+    return not (is_flutter(c) or is_mostly_ventricular(c) or is_apart(c) or _is_t_wave(c))
+
+
+def _is_t_wave(c: Context) -> bool:
+    """Return whether what passes for a blocked P is in one lead alone, and stands where T or U does: it may be one.
+
+    It comes a PP before the P wave that is conducted. Other leads would show both.
+    """
+    rr, pp, pr, qt = (c.get(code) for code in ("rr_ms", "pp_ms", "p_to_r_before_block_ms", "qt_ms"))
+    if not is_single_lead(c) or rr is None or pp is None or pr is None or qt is None:
+        return False
+    return rr - pp - pr <= qt + U_MS
 
 
 def _drop(c: Context) -> float | None:

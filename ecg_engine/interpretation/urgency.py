@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from ecg_engine.interpretation.basic import is_single_lead
 from ecg_engine.interpretation.clinical import has_chest_pain
 from ecg_engine.interpretation.context import Context
 from ecg_engine.interpretation.repolarisation import qtc_of_width_ms
@@ -87,6 +88,9 @@ _AGAIN: Final = (
 #: fibrillation, over at least so many beats.
 CALM_CHANGE_PERCENT: Final = 8.0
 CALM_BEATS: Final = 6
+#: One lead alone often hides the P waves of a slow sinus rhythm: there a calm rhythm presses below this only, per
+#: minute (Advanced Life Support: slower ones may cause symptoms).
+CALM_SINGLE_LEAD_BPM: Final = 50.0
 
 #: Ventricular rates that press by themselves in adults, per minute (ACC/AHA 2015 and 2018; Advanced Life Support:
 #: above 150 a tachycardia is likely to be the cause of symptoms, below 50 a bradycardia).
@@ -120,7 +124,7 @@ def judge_urgency(
     reasons: dict[str, list[str]] = {level: [] for level in LEVELS}
     for statement in statements:
         level = level_of(statement)
-        if level is not None and not (statement.code == "undetermined_rhythm" and _is_calm(context)):
+        if level is not None and not (statement.code in _calmed(context) and _is_calm(context)):
             reasons[level].append(statement.code)
     _add_rate(context, reasons)
     qtc = qtc_of_width_ms(context)
@@ -156,6 +160,11 @@ def level_of(statement: Statement) -> str | None:
     return STATEMENT_LEVELS.get(code)
 
 
+def _calmed(context: Context) -> tuple[str, ...]:
+    """Return the statements that do not press where the rhythm is calm."""
+    return ("undetermined_rhythm", "bradycardia") if is_single_lead(context) else ("undetermined_rhythm",)
+
+
 def _is_calm(context: Context) -> bool:
     """Return whether a rhythm of unknown origin does not press: narrow QRS, regular, at a rate within the limits.
 
@@ -166,7 +175,10 @@ def _is_calm(context: Context) -> bool:
     width = context.get("qrs_ms")
     if rate is None or change is None or width is None or len(context.beats.r_peaks) < CALM_BEATS:
         return False
-    within = context.limits.slow_bpm <= rate <= context.limits.fast_bpm
+    slowest = context.limits.slow_bpm
+    if context.limits.adult and is_single_lead(context):
+        slowest = CALM_SINGLE_LEAD_BPM
+    within = slowest <= rate <= context.limits.fast_bpm
     return within and change < CALM_CHANGE_PERCENT and width < context.limits.qrs_wide_ms
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
-from ecg_engine.detection.fibrillation import FastVentricular, find_fast_ventricular, longest_ventricular_run
+from ecg_engine import vocabulary
+from ecg_engine.detection.fibrillation import FastVentricular, find_fast_ventricular
+from ecg_engine.detection.ventricular_runs import longest_ventricular_run
 from ecg_engine.detection.whole import Seen
 from ecg_engine.interpretation import Context, interpret
 from ecg_engine.interpretation.limits import limits_for
@@ -18,7 +21,7 @@ from ecg_engine.measurement import measure_electrodes, measure_global, measure_l
 from ecg_engine.measurement.global_measures import P_COHERENCE_PERCENT
 from ecg_engine.types import ABSENT, Beats, Delineation, Measurements, Note, Quality, Recording, Statement
 
-__all__ = ["Judged", "fast_ventricular", "judge", "statements_of"]
+__all__ = ["Judged", "Ventricular", "judge", "statements_of", "ventricular_of"]
 
 #: Shorter than this no rhythm is named and nothing is judged, s.
 MIN_DURATION_S: Final = 2.0
@@ -60,7 +63,26 @@ class Judged:
     alike: bool
 
 
-def judge(recording: Recording, seen: Seen, *, fast: FastVentricular | None, finer: int = 1) -> Judged:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ventricular:
+    """What the leads show of rhythms of the ventricles.
+
+    Parameters
+    ----------
+    fast : FastVentricular, optional
+        The longest stretch that looks like a fast rhythm.
+    run_beats : int
+        The longest run of ventricular beats at `RUN_BPM` and more.
+    run_bpm : float
+        Its rate, per minute.
+    """
+
+    fast: FastVentricular | None
+    run_beats: int = 0
+    run_bpm: float = 0.0
+
+
+def judge(recording: Recording, seen: Seen, *, ventricular: Ventricular, finer: int = 1) -> Judged:
     """Measure what is seen.
 
     Parameters
@@ -68,8 +90,8 @@ def judge(recording: Recording, seen: Seen, *, fast: FastVentricular | None, fin
     recording : Recording
     seen : Seen
         What `detection.whole.see` found in it.
-    fast : FastVentricular, optional
-        What `fast_ventricular` says of it.
+    ventricular : Ventricular
+        What `ventricular_of` says of it.
     finer : int
         The beats and marks of `seen` are counted in so small parts of a sample.
 
@@ -114,11 +136,16 @@ def judge(recording: Recording, seen: Seen, *, fast: FastVentricular | None, fin
         judged += ("unit_implausible",)
     if seen.dead_s:
         notes.append(Note(stage="detection", code="no_signal_for", facts={"seconds": round(seen.dead_s, 1)}))
-    overall.update(_ventricular(beats, fast, recording.fs * finer))
+    overall.update(_ventricular(ventricular))
     overall.update(measure_voltages(by_lead, overall, sex=recording.patient.sex, drugs=recording.patient.drugs))
     limits = limits_for(recording.patient.age_years, recording.patient.sex)
     normal = normal_limits(recording.patient.age_years, recording.patient.sex)
-    measurements = Measurements(overall=overall, by_lead=by_lead, normal={c: normal[c] for c in normal if c in overall})
+    measurements = Measurements(
+        overall=overall,
+        by_lead=by_lead,
+        normal={c: normal[c] for c in normal if c in overall},
+        words=_words(overall, adult=limits.adult),
+    )
     context = Context(
         measurements=measurements,
         quality=quality,
@@ -134,6 +161,14 @@ def judge(recording: Recording, seen: Seen, *, fast: FastVentricular | None, fin
     return Judged(context=context, judged=judged, marks=marks, notes=tuple(notes), alike=alike)
 
 
+def _words(overall: Mapping[str, float], *, adult: bool) -> dict[str, dict[str, str]]:
+    """Return what the QRS axis is called by each convention; they speak of adults."""
+    axis = overall.get("qrs_axis_deg")
+    if axis is None or not adult:
+        return {}
+    return {"qrs_axis_deg": {name: vocabulary.axis_word(axis, name) for name in vocabulary.axis_conventions()}}
+
+
 def statements_of(judged: Judged) -> tuple[Statement, ...]:
     """Return what the rules say."""
     if "too_short" in judged.judged:
@@ -145,16 +180,25 @@ def statements_of(judged: Judged) -> tuple[Statement, ...]:
     return statements
 
 
-def fast_ventricular(recording: Recording, seen: Seen) -> FastVentricular | None:
-    """Return what the connected leads show of a fast rhythm of the ventricles."""
-    off = {name for name, lead in seen.quality.by_lead.items() if {"flat", "missing"} & set(lead.reasons)}
+def ventricular_of(recording: Recording, seen: Seen) -> Ventricular:
+    """Return what the connected leads show of rhythms of the ventricles."""
+    quality = seen.quality.by_lead
+    off = {name for name, lead in quality.items() if {"flat", "missing"} & set(lead.reasons)}
     on = np.array([name not in off for name in recording.leads])
-    return find_fast_ventricular(recording.signal, fs=recording.fs, beats=seen.beats, leads=on)
+    fast = find_fast_ventricular(recording.signal, fs=recording.fs, beats=seen.beats, leads=on)
+    usable = [i for i, name in enumerate(recording.leads) if name in quality and quality[name].usable]
+    if not usable:
+        return Ventricular(fast=fast)
+    spells = [quality[recording.leads[i]].spells for i in usable]
+    signal = recording.signal if len(usable) == len(recording.leads) else recording.signal[usable]
+    beats, bpm = longest_ventricular_run(signal, fs=recording.fs, beats=seen.beats, spells=spells, least_bpm=RUN_BPM)
+    return Ventricular(fast=fast, run_beats=beats, run_bpm=bpm)
 
 
-def _ventricular(beats: Beats, found: FastVentricular | None, fs: float) -> dict[str, float]:
+def _ventricular(signs: Ventricular) -> dict[str, float]:
     """Return what the leads and the classes of the beats say of a fast rhythm of the ventricles."""
     out: dict[str, float] = {}
+    found = signs.fast
     if found is not None:
         out |= {
             "fast_ventricular_percent": 100 * found.likelihood,
@@ -165,9 +209,8 @@ def _ventricular(beats: Beats, found: FastVentricular | None, fs: float) -> dict
         }
         if found.usual_beat is not None:
             out["usual_beat_percent"] = 100 * found.usual_beat
-    n_beats, bpm = longest_ventricular_run(beats, fs=fs, least_bpm=RUN_BPM)
-    if n_beats >= 2:
-        out |= {"ventricular_run_beats": float(n_beats), "ventricular_run_bpm": bpm}
+    if signs.run_beats >= 2:
+        out |= {"ventricular_run_beats": float(signs.run_beats), "ventricular_run_bpm": signs.run_bpm}
     return out
 
 

@@ -19,7 +19,7 @@ from ecg_engine.interpretation.fusion import join_scores
 from ecg_engine.interpretation.stability import with_stability
 from ecg_engine.measurement.long import LONG_S, summarise
 from ecg_engine.measurement.scores import ecg_scores
-from ecg_engine.pipeline._ecg_context import Judged, fast_ventricular, judge, statements_of
+from ecg_engine.pipeline._ecg_context import Judged, judge, statements_of, ventricular_of
 from ecg_engine.pipeline._plain import plain_patient
 from ecg_engine.pipeline.corrections import correction_notes, known_kinds, with_marks
 from ecg_engine.pipeline.previous import read_previous
@@ -81,8 +81,8 @@ def analyze_ecg(
     recording = corrected(recording, put_right)
     seen = see(recording.signal, fs=recording.fs, leads=recording.leads, kinds=known_kinds(put_right, recording.fs))
     seen = with_marks(seen, put_right, recording.fs)
-    fast = fast_ventricular(recording, seen)
-    judged = judge(recording, seen, fast=fast)
+    ventricular = ventricular_of(recording, seen)
+    judged = judge(recording, seen, ventricular=ventricular)
     said = statements = statements_of(judged)
     if stability_n:
         counts = count_readings(recording, seen, stability_n, corrections=put_right)
@@ -122,7 +122,7 @@ def analyze_ecg(
         filters_applied=_applied(seen),
         corrections=put_right if put_right else None,
         stability_n=stability_n,
-        long=_long(recording, judged, fast),
+        long=_long(recording, judged, ventricular.fast),
     )
     if previous is None:
         return report

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ecg_engine.detection.median_beat import SHIFT_S, altered_beat
 from ecg_engine.detection.parameters import samples
 from ecg_engine.detection.whole import Seen
-from ecg_engine.pipeline._ecg_context import fast_ventricular, judge, statements_of
+from ecg_engine.pipeline._ecg_context import judge, statements_of, ventricular_of
 from ecg_engine.pipeline.corrections import with_mark_times
 from ecg_engine.settings import Corrections
 from ecg_engine.types import ABSENT, Beats, Delineation, LeadMarks, Recording
@@ -53,11 +53,11 @@ def count_readings(recording: Recording, seen: Seen, n: int, *, corrections: Cor
     the content: the same recording gives the same shares.
     """
     rng = np.random.default_rng(_seed(seen))
-    fast = fast_ventricular(recording, seen)
+    ventricular = ventricular_of(recording, seen)
     finer = max(1, math.ceil(1 / (recording.fs * _STEP_S)))
     said: Counter[str] = Counter()
     for reading in _readings(seen, recording.fs, finer, n, rng, corrections):
-        judged = judge(recording, reading, finer=finer, fast=fast)
+        judged = judge(recording, reading, finer=finer, ventricular=ventricular)
         said.update({s.code for s in statements_of(judged)})
     return said
 

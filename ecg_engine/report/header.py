@@ -157,6 +157,21 @@ def _draw_measurements(drawing: Drawing, report: EcgReport) -> None:
     _draw_column(drawing, report, _QUANTITIES[0], x, _FIRST_COLUMN)
     second = x + _FIRST_COLUMN + _COLUMN_GAP
     _draw_column(drawing, report, _QUANTITIES[1], second, x + width - second)
+    _draw_axis_words(drawing, report, second, x + width - second)
+
+
+def _draw_axis_words(drawing: Drawing, report: EcgReport, x: float, wide: float) -> None:
+    """Draw what the QRS axis is called under the second column, the convention of the page's language first."""
+    lang = drawing.lang
+    words = report.measurements.words.get("qrs_axis_deg", {})
+    y = _BODY_Y + 7.0 + 4.2 * len(_QUANTITIES[1])
+    for convention in sorted(words, key=lambda name: (name == "russian") != (lang == "ru")):
+        label = page_text(f"axis_{convention}", lang)
+        drawing.text("measurement-label", x, y, label, 6.5, colour=GREY)
+        begin = x + text_width_mm(label, 6.5) + 1.0
+        text, size = shrunk(vocabulary.axis_text(words[convention], lang), x + wide - begin, 7.5, 5.0)
+        drawing.text("axis-words", x + wide - text_width_mm(text, size), y, text, size)
+        y += 4.2
 
 
 def _draw_column(

@@ -59,7 +59,7 @@ def ecg_report_to_dict(report: EcgReport, lang: str) -> dict[str, Any]:
             "marks": None if report.delineation is None else _marks(report.delineation),
             "median": None if report.median_beat is None else _median(report.median_beat),
         },
-        "measurements": _measurements(report.measurements),
+        "measurements": _measurements(report.measurements, lang),
         "statements": [_statement(s, lang) for s in report.statements],
         "stability_n": report.stability_n,
         "comparison": None if report.comparison is None else _comparison(report.comparison, lang),
@@ -115,11 +115,18 @@ def _quantities(table: Mapping[str, float]) -> dict[str, dict[str, Any]]:
     return {code: {"value": float(v), "unit": vocabulary.quantity(code).unit} for code, v in table.items()}
 
 
-def _measurements(m: Measurements) -> dict[str, Any]:
+def _measurements(m: Measurements, lang: str) -> dict[str, Any]:
     overall = _quantities(m.overall)
     for code, limits in m.normal.items():
         if code in overall:
             overall[code]["normal"] = list(limits)
+    sources = vocabulary.axis_conventions()
+    for code, words in m.words.items():
+        if code in overall:
+            overall[code]["words"] = {
+                name: {"code": word, "text": vocabulary.axis_text(word, lang), "source": _cited(sources[name])}
+                for name, word in words.items()
+            }
     return {"global": overall, "by_lead": {lead: _quantities(t) for lead, t in m.by_lead.items()}}
 
 

@@ -145,11 +145,14 @@ class Measurements:
     by_lead : mapping of str to mapping of str to float
     normal : mapping of str to (float or None, float or None)
         Lowest and highest normal value of quantities of the whole recording, for the patient's age and sex.
+    words : mapping of str to mapping of str to str
+        What a quantity of the whole recording is called, by convention: codes of `vocabulary.axis_word`.
     """
 
     overall: Mapping[str, float] = field(default_factory=dict)
     by_lead: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     normal: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def get(self, code: str, lead: str | None = None) -> float | None:
         """Return one quantity, global or of a lead, or None where it could not be measured."""

@@ -1,8 +1,8 @@
 """Codes and their texts in English and Russian, units, and the codes of other systems: data tables, a leaf.
 
 The tables are the TOML files beside this module: ``statements``, ``quantities``, ``notes``, ``sources``, ``page``,
-``drugs``, ``holter``, ``scores``; of radiographs ``findings``, ``body_parts``, ``phrases``, whose words are put
-together in `wording`, and ``summary``.
+``drugs``, ``holter``, ``scores``, ``axis``; of radiographs ``findings``, ``body_parts``, ``phrases``, whose words are
+put together in `wording`, and ``summary``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ __all__ = [
     "QuantityTerm",
     "SourceTerm",
     "StatementTerm",
+    "axis_conventions",
+    "axis_text",
+    "axis_word",
     "body_part",
     "body_parts",
     "change_text",
@@ -154,6 +157,44 @@ def source(key: str) -> SourceTerm:
     """Return the citation behind a source key, or raise InputError."""
     e = _entry("sources", "source", key)
     return SourceTerm(key=key, citation=e["citation"], doi=e.get("doi"))
+
+
+#: Conventions that name the frontal QRS axis, in the order in which a report gives them, and the key of their source.
+_AXIS_SOURCES: Final = {"aha": "aha_2009_iii", "russian": "murashko_2017"}
+
+
+def axis_conventions() -> Mapping[str, str]:
+    """Return the conventions that name the frontal QRS axis, in order, and the source key of each."""
+    return dict(_AXIS_SOURCES)
+
+
+def axis_word(angle_deg: float, convention: str) -> str:
+    """Return the code of what a convention calls a frontal QRS axis of an adult.
+
+    Parameters
+    ----------
+    angle_deg : float
+        Any finite angle; taken as it is printed, in whole degrees.
+    convention : {"aha", "russian"}
+
+    Examples
+    --------
+    >>> axis_word(12.3, "aha"), axis_word(12.3, "russian"), axis_word(69.6, "russian")
+    ('aha_normal', 'russian_horizontal', 'russian_vertical')
+    """
+    whole = (round(angle_deg) + 179) % 360 - 179
+    for code, row in _table("axis").items():
+        if row["convention"] == convention and row["from_deg"] <= whole <= row["to_deg"]:
+            return str(code)
+    raise InputError(f"convention: no words for the axis by {convention!r}", argument="convention")
+
+
+@cache
+def axis_text(code: str, lang: str) -> str:
+    """Return the words of a code of `axis_word`, or raise InputError."""
+    _check_lang(lang)
+    said: str = _entry("axis", "axis word", code)[lang]
+    return said
 
 
 #: UCUM units that have a word of their own on the page.

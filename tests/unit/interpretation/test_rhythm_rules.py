@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ecg_engine.interpretation import interpret, judge_urgency
-from ecg_engine.types import Patient
+from ecg_engine.types import LeadQuality, Patient, Quality
 from tests.unit.interpretation.test_rules import FIBRILLATING, context, said
 
 PVC = {
@@ -142,6 +144,9 @@ BLOCKED = {
     "heart_rate_bpm": 62.0, "rr_change_percent": 12.0, "rr_cv_percent": 30.0,
 }  # fmt: skip
 
+#: P and QRS each in its own way: P to R takes every value.
+APART = {"p_to_r_range_ms": 300.0, "rr_change_percent": 1.0, "rr_cv_percent": 2.0, "pr_spread_ms": 90.0}
+
 
 @pytest.mark.parametrize(
     ("measured", "code", "level"),
@@ -151,22 +156,63 @@ BLOCKED = {
         ({"p_to_r_before_block_ms": 225.0}, "av_block_2_mobitz_1", "urgent"),
         ({"conducted_in_a_row": 1.0}, "av_block_2_to_1", "urgent"),
         ({"conducted_in_a_row": 1.0, "blocked_in_a_row": 2.0}, "av_block_2_advanced", "critical"),
-        ({"p_to_r_range_ms": 300.0, "heart_rate_bpm": 45.0, "rr_change_percent": 1.0, "rr_cv_percent": 2.0},
-         "av_block_3", "critical"),
-        ({"p_to_r_range_ms": 300.0, "rr_change_percent": 1.0, "rr_cv_percent": 2.0}, "av_dissociation", "urgent"),
+        (APART | {"heart_rate_bpm": 45.0}, "av_block_3", "critical"),
+        (APART, "av_dissociation", "urgent"),
     ],
 )  # fmt: skip
 def test_av_block_of_the_second_and_third_degree(measured, code, level):
-    c = context(**(BLOCKED | measured))
+    c = context(**(BLOCKED | measured), without=("pr_ms",) if "pr_spread_ms" in measured else ())
     found = interpret(c)
     assert {s.code for s in found if s.code.startswith("av_")} == {code}
     assert judge_urgency(c, found, judged=()).level == level
 
 
 def test_paced_beats_apart_from_p_are_no_complete_block():
-    apart = {"p_to_r_range_ms": 300.0, "heart_rate_bpm": 50.0, "rr_change_percent": 1.0, "rr_cv_percent": 2.0}
-    c = context(**(BLOCKED | apart), kinds="Q" * 12, n_pacing_spikes=12.0)
+    c = context(
+        **(BLOCKED | APART | {"heart_rate_bpm": 50.0}), kinds="Q" * 12, n_pacing_spikes=12.0, without=("pr_ms",)
+    )
     assert said(c) >= {"av_dissociation", "paced_rhythm"} and "av_block_3" not in said(c)
+
+
+def test_a_p_wave_always_as_far_before_each_qrs_leads_it():
+    """Complete block is the absence of any relation between P and QRS (ACC/AHA/HRS 2018)."""
+    even = APART | {"heart_rate_bpm": 45.0, "pr_spread_ms": 10.0, "p_share_percent": 100.0, "p_coherence_percent": 90.0}
+    found = said(context(**(BLOCKED | even), without=("pr_ms",)))
+    assert not found & {"av_block_3", "av_dissociation"}
+
+
+def _single(c):
+    lead = LeadQuality(usable=True)
+    return dataclasses.replace(c, quality=Quality(by_lead={"I": lead}, acceptable=True), leads=("I",))
+
+
+@pytest.mark.parametrize(
+    ("rr", "said_block"),
+    # The other P stands RR - PP - PR behind R: 100 ms behind the end of T (QT 400) at most it may be T or U.
+    [(1020.0, False), (1440.0, False), (1460.0, True)],
+)
+def test_in_one_lead_what_stands_on_t_or_u_proves_no_block(rr, said_block):
+    measured = BLOCKED | {"rr_ms": rr, "qt_ms": 400.0}
+    assert any(code.startswith("av_block_2") for code in said(context(**measured))), "other leads tell P from T"
+    assert any(code.startswith("av_block_2") for code in said(_single(context(**measured)))) is said_block
+
+
+@pytest.mark.parametrize(
+    ("irregular", "likely", "twelve", "one"),
+    [(6.0, 40.0, True, False), (11.0, 64.0, True, False), (10.9, 99.0, True, False), (11.0, 65.0, True, True)],
+)
+def test_one_lead_needs_more_proof_of_fibrillation(irregular, likely, twelve, one):
+    c = context(**(FIBRILLATING | {"rr_irregularity_percent": irregular, "fibrillation_percent": likely}))
+    assert ("atrial_fibrillation" in said(c)) is twelve
+    assert ("atrial_fibrillation" in said(_single(c))) is one
+
+
+@pytest.mark.parametrize(("rate", "one", "twelve"), [(55.0, "routine", "urgent"), (49.0, "urgent", "urgent")])
+def test_a_calm_slow_rhythm_whose_p_one_lead_hides_does_not_press(rate, one, twelve):
+    slow = {"heart_rate_bpm": rate, "p_share_percent": 90.0, "p_coherence_percent": 20.0, "pr_spread_ms": 60.0}
+    c = context(**slow, without=("pr_ms",))
+    for chosen, level in ((_single(c), one), (c, twelve)):
+        assert judge_urgency(chosen, interpret(chosen), judged=()).level == level
 
 
 def test_an_atrial_rate_of_flutter_is_no_av_block():

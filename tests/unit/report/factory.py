@@ -34,6 +34,7 @@ MEASURED = {
     "heart_rate_bpm": 72.0, "rr_ms": 833.0, "p_duration_ms": 104.0, "pr_ms": 162.0, "qrs_ms": 92.0, "qt_ms": 384.0,
     "qtc_bazett_ms": 421.0, "qtc_fridericia_ms": 408.0, "p_axis_deg": 48.0, "qrs_axis_deg": -35.0, "t_axis_deg": 41.0,
 }  # fmt: skip
+WORDS = {"qrs_axis_deg": {"aha": "aha_left_moderate", "russian": "russian_left"}}
 STATEMENTS = (
     Statement(
         code="sinus_rhythm",
@@ -129,7 +130,7 @@ def report_of(rec: Recording, **changed: Any) -> EcgReport:
         "beats": Beats(r_peaks=np.zeros(0, np.int64)),
         "delineation": None,
         "median_beat": None,
-        "measurements": Measurements(overall=MEASURED),
+        "measurements": Measurements(overall=MEASURED, words=WORDS),
         "statements": STATEMENTS,
         "urgency": Urgency(level="urgent", because=("st_elevation",)),
         "notes": NOTES,

@@ -474,3 +474,16 @@ def test_the_page_says_how_much_of_the_recording_it_shows(seconds: float, words:
     rec = recording(("II", "V1", "V5"), seconds=seconds, fs=50.0)
     (facts,) = (e for e in drawn(report_of(rec), rec).of("facts") if isinstance(e, Text))
     assert words in facts.text
+
+
+@pytest.mark.parametrize(
+    ("lang", "first", "second"),
+    [
+        ("en", "Axis, AHA: moderate left deviation", "Axis, Russian: deviation to the left"),
+        ("ru", "ЭОС: отклонена влево", "AHA: умеренно отклонена влево"),
+    ],
+)
+def test_the_axis_is_named_by_both_conventions_the_language_of_the_page_first(lang, first, second):
+    rec = recording()
+    text = words(report_of(rec), rec, lang)
+    assert -1 < text.find(first) < text.find(second)
