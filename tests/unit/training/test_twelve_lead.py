@@ -166,3 +166,30 @@ def test_shipped_network_in_the_runtime_tells_the_superclasses_apart(data: Path)
     labels = _labels(tuple(scp[i] for i, _ in some), source)[0]
     for i in range(5):
         assert auc(labels[:, i] > 0.5, found[:, i]) > 0.9
+
+
+def test_an_abnormal_record_that_is_called_normal_too_is_kept_back_by_what_else_is_said() -> None:
+    """Everybody is called normal; a quarter also has a statement, which its own score knows and normal's does not."""
+    from training.twelve_lead_data import Records
+    from training.twelve_lead_figures import cleared, unlikely_wrong
+
+    rng = np.random.default_rng(7)
+    n = 400
+    odd, sick = np.arange(n) % 4 == 0, np.arange(n) % 10 == 1
+    labels = np.stack([~sick, odd], 1).astype(np.float32)
+    scores = rng.normal(0.0, 0.3, (n, 2)) + np.stack([np.where(sick, -3.0, 3.0), np.where(odd, 3.0, -3.0)], 1)
+    said = tuple(
+        frozenset(["NORM"] * (not s) + ["MI"] * bool(s) + ["SARRH"] * bool(o)) for s, o in zip(sick, odd, strict=True)
+    )
+    one = np.zeros((n, 1), np.float32)
+    records = Records(one, one, np.arange(n), np.arange(n), 7 + np.arange(n) % 3, said, labels, ("NORM", "SARRH"), 2)
+    found = cleared(records, scores, np.arange(n))
+    plain, normal = found["no_statement_but_normal_and_sinus_rhythm"], found["superclass_normal"]
+    assert (plain["n"], plain["n_abnormal"]) == (np.sum(~odd & ~sick), np.sum(odd | sick))
+    assert plain["cleared"] < 0.1 < 0.9 < plain["cleared_by_all_labels"]
+    assert normal["cleared"] > 0.9
+    assert plain["cleared_95"][0] <= plain["cleared"] <= plain["cleared_95"][1]
+    assert found["said_of_the_abnormal_that_look_most_normal"][0] == "NORM SARRH"
+    # Both labels are all but certain: the product is that of the two, calibrated.
+    calm = np.exp(unlikely_wrong(records, scores, np.arange(n)))
+    assert calm[odd | sick].max() < 0.1 and calm[~odd & ~sick].min() > 0.9
