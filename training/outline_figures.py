@@ -348,7 +348,7 @@ def card_of(
             "split": f"{FOLDS} folds by patient; the shipped weight learnt from all that may ship",
             "student": (
                 "each network went on with half of each batch outlined by itself (Xie et al. 2020, arXiv 1911.04252); "
-                "those of a fold by what had not seen it"
+                "what ships went on from the first fold's and learnt from all that may ship only then"
             ),
         },
         "figures": {
