@@ -226,3 +226,17 @@ def test_smoke(module: str, data: Path, cache: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("ECG_ENGINE_DATA", str(data))
     monkeypatch.setattr(sys, "argv", [module, "--smoke", "--cache", str(cache)])
     importlib.import_module(module).main()
+
+
+def test_the_childrens_card_says_in_words_how_many_it_gets_wrong() -> None:
+    import tomllib
+    from importlib.resources import files
+
+    from training.paediatric_pneumonia import errors_told
+
+    figures = {"n": 30, "n_positive": 10, "sensitivity": 0.8, "specificity": 0.75}
+    words = errors_told({"figures": figures})
+    assert "2 of 10 children with pneumonia" in words
+    assert "5 of 20 without it" in words
+    card = tomllib.loads((files("ecg_engine.models") / "weights" / "pneumonia_paediatric.toml").read_text("utf-8"))
+    assert errors_told(card["labels"][0]) in card["known_failures"]
