@@ -8,7 +8,6 @@ import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from ecg_engine.cli.files import find_inputs, make_folder, result_names, split_i
 from ecg_engine.errors import InputError
 from ecg_engine.settings import DecodeSettings, PatientSettings
 from ecg_engine.types import Task
+from ecg_engine.types.engine import engine
 
 #: Quantities of the table.
 _COLUMNS: Final = ("heart_rate_bpm", "pr_ms", "qrs_ms", "qtc_fridericia_ms")
@@ -186,7 +186,7 @@ def _write(line: _Line, targets: Mapping[str, Path], rendered: Mapping[str, byte
 def _document(lines: Sequence[_Line], *, interrupted: bool) -> dict[str, Any]:
     return {
         "schema_version": JSON_VERSION,
-        "engine": {"name": "ecg_engine", "version": version("ecg_engine")},
+        "engine": engine(),
         "interrupted": interrupted,
         "n_failed": sum(line.error is not None for line in lines),
         "results": [

@@ -6,7 +6,6 @@ import os
 import secrets
 import traceback
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.formats import Anonymizer, describe, read_ecg, write_ecg
 from ecg_engine.formats.anonymize import key_of_file, names_patient, read_key
 from ecg_engine.formats.registry import FORMATS, find_writer, format_named
+from ecg_engine.types.engine import engine
 from ecg_engine.types.recording import check_fs
 
 #: The key of pseudonyms, as hexadecimal digits or any other text.
@@ -89,7 +89,7 @@ def show_files(
         if facts and not as_json:
             print_facts(shown(path), {k: v for k, v in facts.items() if k != "path"})
     if as_json:
-        print_json({"engine": {"name": "ecg_engine", "version": version("ecg_engine")}, "results": results})
+        print_json({"engine": engine(), "results": results})
     return 1 if any(result["error"] for result in results) else 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from ecg_engine.cli import INTERRUPTED
 from ecg_engine.cli.console import Talk, print_json, print_table, shown
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.settings import TriageSettings
+from ecg_engine.types.engine import engine
 
 _STYLES: Final = {"critical": "bold red", "urgent": "yellow", "unscored": "magenta", "routine": "green"}
 #: Structure of the document that ``--json`` prints.
@@ -147,7 +147,7 @@ def _document(result: BatchResult) -> dict[str, Any]:
 
     return {
         "schema_version": JSON_VERSION,
-        "engine": {"name": "ecg_engine", "version": version("ecg_engine")},
+        "engine": engine(),
         "interrupted": result.interrupted,
         "out": shown(result.out),
         "worklist": shown(result.out / "worklist.csv"),

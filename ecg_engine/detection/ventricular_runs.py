@@ -24,6 +24,8 @@ __all__ = ["longest_ventricular_run"]
 _FAULTS = frozenset({"gaps", "saturated", "lead_off", "noisy", "baseline_wander"})
 #: The size of the usual beat is taken from so many beats, evenly spread.
 _VOTERS = 64
+#: Of a longer run so many beats in its middle are looked at: memory does not grow with the hours that it lasts.
+_MOST_BEATS = 64
 _TINY = 1e-9
 
 
@@ -93,6 +95,8 @@ def _hidden(times_s: NDArray[np.float64], spells: Sequence[Sequence[Spell]]) -> 
 def _borne_out(signal: NDArray[np.floating], fs: float, at: NDArray[np.int64], first: int, last: int) -> bool:
     """Return whether the beats of a run are alike, or not unlike on a baseline that stays."""
     size = _usual_size(signal, fs, at)
+    more = max(0, last - first + 1 - _MOST_BEATS)
+    first, last = first + more // 2, last - (more - more // 2)
     margin = samples(VENTRICULAR.run_margin_s, fs)
     start, stop = max(0, int(at[first]) - margin), min(signal.shape[1], int(at[last]) + margin)
     piece = fill_gaps(np.array(signal[:, start:stop], dtype=np.float64)) / size[:, None]

@@ -421,7 +421,8 @@ def _value(item: Any, keyword: str) -> Any:
 def _plain(element: Any) -> str | int | None:
     """Return what an element says that was not looked at before, where its bytes are plain: three times as fast.
 
-    A single text of ASCII, which is the same in every character set that DICOM has, and a single whole number.
+    A single whole number, and a single text of ASCII, which is the same in every character set that DICOM has but for
+    the tilde (an overline in ISO-IR 14).
     """
     raw, vr = element.value, element.VR
     if not isinstance(raw, bytes):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ecg_engine import vocabulary
 from ecg_engine.errors import InputError
-from ecg_engine.types._engine import engine
+from ecg_engine.types.engine import engine
 from ecg_engine.types.marks import ABSENT, MARK_NAMES, LeadMarks
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ecg_engine import vocabulary
 from ecg_engine.errors import InputError
-from ecg_engine.types._engine import engine
+from ecg_engine.types.engine import engine
 
 if TYPE_CHECKING:
     from ecg_engine.types.findings import Change, Finding, Phrase, RadiographReport, StudyReport

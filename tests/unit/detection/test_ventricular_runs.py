@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -93,3 +95,22 @@ def test_gaps_and_runs_at_the_edges_are_survived():
     keep = beats.r_peaks >= cut
     short = Beats(r_peaks=beats.r_peaks[keep] - cut, kinds=beats.kinds[keep])
     assert _found(signal[:, cut:], short)[0] in (0, 5)
+
+
+def test_a_run_of_hours_takes_no_more_memory_than_one_of_seconds():
+    """Two hours at 150 per minute: the beats laid beside each other take 0.25 GB."""
+    once, _ = _strip(1)
+    beat = once[0, round(5.2 * FS) : round(5.6 * FS)]
+    n = 18_000
+    signal = np.tile(beat, n)[None]
+    at = (round(0.2 * FS) + len(beat) * np.arange(n)).astype(np.int64)
+    beats = Beats(r_peaks=at, kinds=np.full(n, "V"))
+    _found(signal[:, : 10 * len(beat)], Beats(r_peaks=at[:10], kinds=beats.kinds[:10]))
+    tracemalloc.start()
+    try:
+        found = _found(signal, beats)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == (n, pytest.approx(150.0, abs=0.1))
+    assert peak < 20e6

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import version
 
 __all__ = ["engine"]
 
@@ -15,4 +14,6 @@ def engine() -> dict[str, str]:
 
 @cache
 def _version() -> str:
+    from importlib.metadata import version
+
     return version("ecg_engine")
