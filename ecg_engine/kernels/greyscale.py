@@ -115,6 +115,8 @@ def _line_through(table: NDArray[np.float32]) -> tuple[bool, np.float32, np.floa
         return False, np.float32(0.0), np.float32(0.0)
     steep = (np.float64(table[last]) - np.float64(table[first])) / (last - first)
     slope, base = np.float32(steep), np.float32(table[first] - steep * first)
+    if abs(base) <= _SAME_GREY:  # black stays exactly black
+        base = np.float32(0.0)
     worst = np.float32(0.0)
     for p in range(len(table)):
         worst = max(worst, abs(table[p] - _straight(p, slope, base)))
