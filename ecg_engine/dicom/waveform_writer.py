@@ -146,6 +146,8 @@ def _study(data: Any, recording: Recording) -> None:
     data.StudyDate, data.StudyTime = (day, clock) if recording.start else ("", "")
     data.ContentDate, data.ContentTime = day, clock
     data.AcquisitionDateTime = day + clock
+    if recording.start is not None and recording.start.tzinfo is not None:
+        data.TimezoneOffsetFromUTC = recording.start.strftime("%z")[:5]
     data.InstanceCreationDate, data.InstanceCreationTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     data.AccessionNumber = data.ReferringPhysicianName = data.StudyID = data.Manufacturer = ""
     data.Modality, data.SeriesNumber, data.InstanceNumber = "ECG", "1", "1"
