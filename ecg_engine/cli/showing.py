@@ -13,7 +13,7 @@ from ecg_engine.cli import INTERRUPTED
 from ecg_engine.cli.console import Talk, print_facts, print_json, print_table, shown
 from ecg_engine.cli.files import find_inputs
 from ecg_engine.errors import EcgEngineError, InputError
-from ecg_engine.formats import Anonymizer, describe, read_ecg, write_ecg
+from ecg_engine.formats import Anonymizer, describe, losses, read_ecg, write_ecg
 from ecg_engine.formats.anonymize import key_of_file, names_patient, read_key
 from ecg_engine.formats.registry import FORMATS, find_writer, format_named
 from ecg_engine.types.engine import engine
@@ -136,6 +136,9 @@ def convert_file(
             f"{target}: {recording.n_leads} leads, {recording.duration_s:g} s, {recording.fs:g} Hz, {row}; "
             f"read as {recording.source.format}" + (f", anonymized: {recording.patient.id}" if hide is not None else "")
         )
+        lost = losses(recording, target, format=row)
+        if lost:
+            talk.say(f"note: {row} does not hold {', '.join(lost)}")
 
     return 1 if _attempt(work, source, talk, debug=debug) else 0
 

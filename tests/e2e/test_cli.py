@@ -87,6 +87,18 @@ def test_convert_and_info(tmp_path: Path, good: Path, suffix: str) -> None:
     assert after["patient"] is None
 
 
+def test_convert_says_what_the_format_does_not_hold(tmp_path: Path, good: Path) -> None:
+    full = tmp_path / "full.json"
+    assert ecg_engine("convert", good, full, cwd=tmp_path).returncode == 0
+    said = json.loads(full.read_text(encoding="utf-8"))
+    said["source"] |= {"statements": ["Sinus rhythm", "Normal ECG"]}
+    full.write_text(json.dumps(said), encoding="utf-8")
+    to_edf = ecg_engine("convert", full, "a.edf", cwd=tmp_path)
+    assert to_edf.returncode == 0 and "edf does not hold 2 of 2 statements of the device" in to_edf.stderr
+    to_dicom = ecg_engine("convert", full, "a.dcm", cwd=tmp_path)
+    assert to_dicom.returncode == 0 and "statements" not in to_dicom.stderr
+
+
 def test_convert_leaves_its_input_alone(tmp_path: Path, good: Path) -> None:
     copy = tmp_path / "a.edf"
     copy.write_bytes(good.read_bytes())
