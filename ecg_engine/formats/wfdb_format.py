@@ -133,6 +133,8 @@ class _Part:
     rows: tuple[int, ...]
     mv: tuple[float, ...]
     is_open_ended: bool = False
+    #: Its samples are differences: the library would begin each piece at the header's first value.
+    is_summed: bool = False
 
 
 def _parts(record: Any, header: Path, ecg: list[_Channel]) -> list[_Part]:
@@ -141,7 +143,10 @@ def _parts(record: Any, header: Path, ecg: list[_Channel]) -> list[_Part]:
         every = tuple(range(len(ecg)))
         name = str(header.with_suffix(""))
         channels, mv = tuple(c.index for c in ecg), tuple(c.mv for c in ecg)
-        return [_Part(name, 0, 1 << 62, channels, every, mv, is_open_ended=record.sig_len is None)]
+        part = _Part(
+            name, 0, 1 << 62, channels, every, mv, is_open_ended=record.sig_len is None, is_summed="8" in (record.fmt or ())
+        )
+        return [part]
     parts, first = [], 0
     for name, n_frames, segment in zip(record.seg_name, record.seg_len, record.segments, strict=True):
         if name != "~" and n_frames and segment is not None:
@@ -151,7 +156,9 @@ def _parts(record: Any, header: Path, ecg: list[_Channel]) -> list[_Part]:
             rows = tuple(i for i, channel in enumerate(where) if channel is not None and channel < len(labels))
             channels = tuple(channel for channel in where if channel is not None and channel < len(labels))
             mv = tuple(mv_per_unit(segment.units[channel] or "mV") or np.nan for channel in channels)
-            parts.append(_Part(str(header.with_name(name)), first, int(n_frames), channels, rows, mv))
+            summed = "8" in (segment.fmt or ())
+            at = str(header.with_name(name))
+            parts.append(_Part(at, first, int(n_frames), channels, rows, mv, is_summed=summed))
         first += int(n_frames)
     return parts
 
@@ -167,8 +174,13 @@ def _frames(wfdb: Any, parts: list[_Part], first: int, last: int, n_leads: int, 
         low, high = max(first, part.first), min(last, part.first + part.n_frames)
         if low >= high or not part.channels:
             continue
-        # Where the header gives no length the library only reads the whole, from which the piece is cut.
-        span = (0, None) if part.is_open_ended else (low - part.first, high - part.first)
+        # Where the header gives no length the library only reads the whole, from which the piece is cut; differences
+        # add up from the first one on.
+        from_start = part.is_open_ended or part.is_summed
+        span = (
+            0 if from_start else low - part.first,
+            None if part.is_open_ended else high - part.first,
+        )
         # Unsmoothed: the library would otherwise give the mean of a frame's samples.
         record = wfdb.rdrecord(
             part.name,

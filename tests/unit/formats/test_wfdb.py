@@ -98,6 +98,45 @@ def test_a_signal_file_with_a_head_of_its_own_starts_behind_it(tmp_path: Path) -
         np.testing.assert_allclose(read_ecg(given).signal[0], np.arange(100) / 1000)
 
 
+def _words_310(values: list[int]) -> bytes:
+    """Return samples as signal(5) of the WFDB Applications Guide packs format 310: 10 bits, the third one split."""
+    out = bytearray()
+    for a, b, c in zip(*(iter(value & 0x3FF for value in values),) * 3, strict=True):
+        out += (a << 1 | (c & 0x1F) << 11).to_bytes(2, "little") + (b << 1 | (c >> 5) << 11).to_bytes(2, "little")
+    return bytes(out)
+
+
+def _words_311(values: list[int]) -> bytes:
+    """Return samples as signal(5) packs format 311: three of 10 bits in four bytes."""
+    out = bytearray()
+    for a, b, c in zip(*(iter(value & 0x3FF for value in values),) * 3, strict=True):
+        out += (a | b << 10 | c << 20).to_bytes(4, "little")
+    return bytes(out)
+
+
+@pytest.mark.parametrize("bits", ["8", "61", "160", "310", "311"])
+def test_formats_that_the_library_does_not_write_as_the_guide_describes_them(bits: str, tmp_path: Path) -> None:
+    steps = np.random.default_rng(5).integers(-100, 101, (999, 3))
+    counts = np.cumsum(steps, axis=0) % 1000 - 500 if bits != "8" else np.cumsum(steps, axis=0)
+    flat = counts.reshape(-1).tolist()
+    raw = {
+        "8": lambda: np.diff(counts, axis=0, prepend=counts[:1]).astype("i1").tobytes(),
+        "61": lambda: counts.astype(">i2").tobytes(),
+        "160": lambda: (counts + 32768).astype("<u2").tobytes(),
+        "310": lambda: _words_310(flat),
+        "311": lambda: _words_311(flat),
+    }[bits]()
+    (tmp_path / "r.dat").write_bytes(raw)
+    lines = [f"r.dat {bits} 1000/mV 12 0 {counts[0, k]} 0 0 {name}" for k, name in enumerate(("I", "II", "V1"))]
+    (tmp_path / "r.hea").write_text("\n".join(["r 3 360 999", *lines, ""]))
+    (tmp_path / "whole.hea").write_text("whole/2 3 360 1998\nr 999\nr 999\n")
+    np.testing.assert_allclose(read_ecg(tmp_path / "r.hea").signal, counts.T / 1000, atol=1e-12)
+    twice = np.hstack([counts.T, counts.T]) / 1000
+    with open_ecg(tmp_path / "whole.hea") as reader:
+        for first, last in ((0, 1), (1, 2), (333, 777), (998, 999), (990, 1400), (0, 1998)):
+            np.testing.assert_allclose(reader.read(first, last), twice[:, first:last], atol=1e-12)
+
+
 def test_leads_of_different_rates_name_both_and_the_remedy(tmp_path: Path) -> None:
     path = record(
         tmp_path, "r 2 125 10\nr.dat 16x2 1000/mV 16 0 0 0 0 II\nr.dat 16 1000/mV 16 0 0 0 0 V1\n", r=np.ones((10, 3))
