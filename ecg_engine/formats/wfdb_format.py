@@ -144,7 +144,14 @@ def _parts(record: Any, header: Path, ecg: list[_Channel]) -> list[_Part]:
         name = str(header.with_suffix(""))
         channels, mv = tuple(c.index for c in ecg), tuple(c.mv for c in ecg)
         part = _Part(
-            name, 0, 1 << 62, channels, every, mv, is_open_ended=record.sig_len is None, is_summed="8" in (record.fmt or ())
+            name,
+            0,
+            1 << 62,
+            channels,
+            every,
+            mv,
+            is_open_ended=record.sig_len is None,
+            is_summed="8" in (record.fmt or ()),
         )
         return [part]
     parts, first = [], 0
