@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.errors import CorruptFormatError, EcgEngineError, FormatError, InputError, UnsupportedFormatError
 from ecg_engine.formats._common import Opened, Options, contradicted_fs, translated
-from ecg_engine.formats.registry import find_format, find_writer, format_named, reader_of, writer_of
+from ecg_engine.formats.registry import check_file, find_format, find_writer, format_named, reader_of, writer_of
 from ecg_engine.types import Recording
 from ecg_engine.types.recording import check_fs
 
@@ -305,6 +305,7 @@ def _forced(path: Path, name: str) -> Any:
         raise FormatError("is a folder; name a file in it", path=path)
     if not path.exists() and row.name != "wfdb":
         raise FormatError("no such file; check the path", path=path)
+    check_file(path)
     if path.exists() and path.stat().st_size == 0:
         raise FormatError("is empty; copy or export it again", path=path)
     return row

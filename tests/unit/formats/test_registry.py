@@ -109,6 +109,15 @@ def test_a_missing_file_a_folder_and_an_empty_file_are_plain_format_errors(tmp_p
             assert caught.value.path == str(path)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "visit.edf"
+    os.mkfifo(path)
+    for name in (None, "edf"):
+        with pytest.raises(FormatError, match="pipe"):
+            read_ecg(path, format=name)
+
+
 def test_a_file_that_may_not_be_opened_is_a_format_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "visit.edf"
     path.write_bytes(b"0       ")
