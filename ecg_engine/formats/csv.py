@@ -30,7 +30,7 @@ _HEADING: Final = re.compile(
 _SEPARATOR: Final = re.compile(r"\"?sep=(.)\"?\s*", re.IGNORECASE)
 _TIME: Final = re.compile(r"^(?:time|t|sec(?:onds)?|elapsed(?: time)?|время)$", re.IGNORECASE)
 _SECONDS: Final = {"": 1.0, "s": 1.0, "sec": 1.0, "seconds": 1.0, "с": 1.0, "ms": 1e-3, "мс": 1e-3, "us": 1e-6}
-_INDEX: Final = re.compile(r"^(?:sample|samples|index|#|n|no|№)$", re.IGNORECASE)
+_INDEX: Final = re.compile(r"^(?:sample|samples|index|#|n|no|№|отсч[её]ты?|номер|№ п/п)$", re.IGNORECASE)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,6 +120,9 @@ def _split(path: Path) -> _Table:
         body = body[1:] or body
     table.delimiter = named[1] if named else _delimiter([line for _, line in body[:50]])
     body = _plain_rows(body, table.delimiter)
+    # Excel also writes the rows below a table whose cells once held something.
+    while len(body) > 1 and not body[-1][1].strip(f"{table.delimiter} "):
+        body.pop()
     first = table.cells(body[0][1])
     if not all(_is_number(cell) for cell in first):
         table.headings, body = first, body[1:]

@@ -82,6 +82,19 @@ def test_texts_as_excel_and_its_like_write_them(raw: bytes, tmp_path: Path) -> N
     np.testing.assert_allclose(read.signal, np.array(ROWS).T[1:], atol=1e-9)
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", ","])
+def test_empty_rows_below_a_table_are_no_samples(delimiter: str, tmp_path: Path) -> None:
+    rows = [delimiter.join(f"{value:.4f}" for value in row) for row in ROWS]
+    text = "\r\n".join([delimiter.join(("Time", "I", "II")), *rows, *[delimiter * 2] * 3, ""])
+    assert read_ecg(table(tmp_path / "a.csv", text)).n_samples == len(ROWS)
+
+
+@pytest.mark.parametrize("name", ["Отсчёт", "отсчет", "№", "Sample"])
+def test_a_column_that_counts_samples_is_no_lead(name: str, tmp_path: Path) -> None:
+    text = "\n".join([f"{name};I;V1", *(f"{i};{i % 7};{i % 5}" for i in range(1, 100))])
+    assert read_ecg(table(tmp_path / "a.csv", text), fs=250).leads == ("I", "V1")
+
+
 @pytest.mark.parametrize(("head", "scale"), [("time", 1), ("t [ms]", 1000), ("Time (s)", 1), ("Время [мс]", 1000)])
 def test_a_time_column_gives_the_rate(head: str, scale: float, tmp_path: Path) -> None:
     rows = "".join(f"{round(i / 360 * scale, 4)},{i / 1000}\n" for i in range(720))
