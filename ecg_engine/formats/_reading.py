@@ -292,11 +292,21 @@ def write_ecg(recording: Recording, path: str | os.PathLike[str], *, format: str
     except EcgEngineError:
         raise
     except OSError as exc:
-        raise FormatError(f"cannot be written ({exc.strerror}); check the folder and its space", path=where) from exc
+        raise FormatError(f"cannot be written ({_reason(exc)}); check the folder and its space", path=where) from exc
     except Exception as exc:
         raise UnsupportedFormatError(
             f"cannot be written in this format ({type(exc).__name__}); choose another", path=where
         ) from exc
+
+
+def _reason(exc: OSError) -> str:
+    """Return the system's words, which stand behind the first error where a library raised one of its own."""
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return type(exc).__name__
 
 
 def _forced(path: Path, name: str) -> Any:

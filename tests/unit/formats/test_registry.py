@@ -247,6 +247,21 @@ def test_nothing_half_written_is_left(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a system without limits for a process")
+@pytest.mark.parametrize("name", sorted(SUFFIXES))
+def test_what_the_system_says_while_a_file_is_written_is_told(name: str, recording: Recording, tmp_path: Path) -> None:
+    import resource
+
+    own = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, own[1]))
+    try:
+        with pytest.raises(FormatError, match="File too large"):
+            write_ecg(recording, tmp_path / f"visit{SUFFIXES[name]}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, own)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_failed_write_keeps_the_file_that_was_there(recording: Recording, tmp_path: Path) -> None:
     path = tmp_path / "visit.edf"
     write_ecg(recording, path)
