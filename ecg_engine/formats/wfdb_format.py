@@ -39,6 +39,9 @@ _BITS: Final = {
 }  # fmt: skip
 #: FLAC needs some bytes for each of its blocks of at most 65,535 samples; more samples a byte than this is a lie.
 _MOST_SAMPLES_A_BYTE: Final = 8192
+_MOST_SIGNALS: Final = 4096
+#: Frames that one signal may lie behind the others: channels of one recorder differ by a few.
+_MOST_SKEW: Final = 100_000
 #: Gaps of a record of segments may make it this much longer than its samples.
 _MOST_GAP: Final = 100
 _MAX_HEADER_BYTES: Final = 1 << 22
@@ -245,10 +248,12 @@ def _check_files(header: Path, lines: list[str], depth: int = 0) -> int | None:
         raise CorruptFormatError(
             f"{len(lines) - 1} signal lines where the header says otherwise; export again", path=header
         )
+    if len(lines) > _MOST_SIGNALS:
+        raise CorruptFormatError(f"{len(lines) - 1} signals, more than any recorder has; export again", path=header)
     n_frames = _whole(record[3]) if len(record) > 3 else None
     if len(record) > 3 and n_frames is None:
         raise CorruptFormatError("the number of samples in the record line is none; mend the header", path=header)
-    signals = tuple(_signal_line(header, line) for line in lines[1:])
+    signals = tuple(_signal_line(header, line, n_frames) for line in lines[1:])
     _check_sizes(_Segment(header, n_frames, signals))
     return n_frames
 
@@ -280,14 +285,17 @@ def _check_segments(header: Path, rows: list[list[str]], count: str) -> int:
     return total
 
 
-def _signal_line(header: Path, line: str) -> tuple[str, str, int, int]:
+def _signal_line(header: Path, line: str, n_frames: int | None) -> tuple[str, str, int, int]:
     parts = line.split()
-    found = re.fullmatch(r"(\d+)(?:x(\d{1,5}))?(?::\d+)?(?:\+(\d{1,18}))?", parts[1]) if len(parts) > 1 else None
+    found = re.fullmatch(r"(\d+)(?:x(\d{1,5}))?(?::(\d{1,9}))?(?:\+(\d{1,18}))?", parts[1]) if len(parts) > 1 else None
     if found is None or (found[1] not in _BITS and found[1] != "0"):
         raise CorruptFormatError("a signal line names no known sample format; mend the header", path=header)
     if parts[0] != "~":
         _safe(header, parts[0])
-    return parts[0], found[1], max(1, int(found[2] or 1)), int(found[3] or 0)
+    # The library takes memory for the samples and for the skew.
+    if int(found[3] or 0) > (_MOST_SKEW if n_frames is None else min(_MOST_SKEW, n_frames)):
+        raise CorruptFormatError("a skew longer than the recording; mend the header", path=header)
+    return parts[0], found[1], max(1, int(found[2] or 1)), int(found[4] or 0)
 
 
 def _check_sizes(segment: _Segment) -> None:

@@ -207,3 +207,15 @@ def test_everything_returns(recording: Recording, tmp_path: Path) -> None:
         given.start, given.patient, given.fs, given.source.filters,
     )  # fmt: skip
     assert read.annotations[0] == marks[0]
+
+
+@pytest.mark.parametrize("heading", [" " * 100_000 + "x", "((" * 20_000, ", " + " " * 40_000 + "a b"])
+def test_a_heading_without_end_is_refused_and_not_taken_apart(heading: str, tmp_path: Path) -> None:
+    with pytest.raises(CorruptFormatError, match="heading"):
+        read_ecg(table(tmp_path / "a.csv", f"I{heading};II\n1;2\n3;4\n"), fs=500)
+
+
+def test_a_table_that_lies_on_its_side_is_refused_at_once(tmp_path: Path) -> None:
+    rows = "\n".join(";".join(f"{(i * k) % 7}" for i in range(200_000)) for k in range(2))
+    with pytest.raises(UnsupportedFormatError, match="200000 columns; turn"):
+        read_ecg(table(tmp_path / "a.csv", rows), fs=500)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import datetime
 from pathlib import Path
 
@@ -343,4 +344,30 @@ def test_a_number_of_samples_that_is_none_is_refused(count: str, tmp_path: Path)
     """Readers that take the digits before the comma would ask for more room than there are numbers for."""
     path = record(tmp_path, f"r 1 250 {count}\nr.dat 16 1000/mV 16 0 0 0 0 II\n", r=np.ones(500))
     with pytest.raises(CorruptFormatError, match="number of samples"):
+        read_ecg(path)
+
+
+@pytest.mark.parametrize("skew", ["9999999999", "99999999", "51"])
+def test_a_skew_longer_than_the_recording_takes_no_memory(skew: str, tmp_path: Path) -> None:
+    path = record(tmp_path, f"r 1 500 50\nr.dat 16:{skew} 1000/mV 16 0 0 0 0 I\n", r=np.ones(100))
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorruptFormatError, match=r"skew|signal line"):
+            read_ecg(path)
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_skew_shifts_its_signal_as_the_guide_says(tmp_path: Path) -> None:
+    counts = np.arange(200).reshape(100, 2)
+    path = record(tmp_path, "r 2 500 90\nr.dat 16:3 1/mV 16 0 0 0 0 I\nr.dat 16 1/mV 16 0 0 0 0 II\n", r=counts)
+    with open_ecg(path) as reader:
+        piece = reader.read(10, 20)
+    np.testing.assert_array_equal(piece, [counts[13:23, 0], counts[10:20, 1]])
+
+
+def test_more_signals_than_any_recorder_has_are_refused(tmp_path: Path) -> None:
+    path = record(tmp_path, "r 50000 500 1\n" + "r.dat 16 1000/mV 16 0 0 0 0 I\n" * 50_000, r=np.ones(50_000))
+    with pytest.raises(CorruptFormatError, match="50000 signals"):
         read_ecg(path)
