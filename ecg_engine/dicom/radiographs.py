@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import math
 import re
 import warnings
-import zlib
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.dicom import pixels as px
 from ecg_engine.dicom import waveforms as wf
+from ecg_engine.dicom.datasets import inflated
 from ecg_engine.errors import CorruptFormatError, FormatError, InputError, UnknownFormatError, UnsupportedFormatError
 from ecg_engine.types import LookUpTable, Note, Patient, Radiograph, Window
 
@@ -200,7 +199,7 @@ def open_header(file: BinaryIO, path: Path) -> tuple[Any, BinaryIO, str]:
     file.seek(0)
     try:
         if syntax == px.DEFLATED:
-            file = _inflated(file, head, path)
+            file = inflated(file, head, path, _MAX_INFLATED)
         header: Any = pydicom.dcmread(file, force=True, stop_before_pixels=True)
         is_known = any(keyword in header for keyword in ("SOPClassUID", "Rows", "DirectoryRecordSequence"))
     except (CorruptFormatError, UnsupportedFormatError):
@@ -225,29 +224,6 @@ def _meta_syntax(head: bytes) -> str:
         if at >= 0
         else ""
     )
-
-
-def _inflated(file: BinaryIO, head: bytes, path: Path) -> BinaryIO:
-    """Return the data set of a deflated file, no more of it than memory should be taken for."""
-    if head[132:140] != b"\x02\x00\x00\x00UL\x04\x00":
-        raise CorruptFormatError("FileMetaInformationGroupLength (0002,0000) is absent; export again", path=path)
-    file.seek(144 + int.from_bytes(head[140:144], "little"))
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    out = bytearray()
-    while not inflater.eof:
-        raw = inflater.unconsumed_tail or file.read(1 << 16)
-        if not raw:
-            raise CorruptFormatError("its deflated data set breaks off; copy it again", path=path)
-        try:
-            out += inflater.decompress(raw, 1 << 22)
-        except zlib.error as exc:
-            raise CorruptFormatError("its deflated data set is damaged; copy it again", path=path) from exc
-        if len(out) > _MAX_INFLATED:
-            raise UnsupportedFormatError(
-                f"its deflated data set becomes more than {_MAX_INFLATED >> 20} MiB; export as Explicit Little Endian",
-                path=path,
-            )
-    return io.BytesIO(out)
 
 
 def _greys(header: Any, layout: px.Layout, frame: int, path: Path, notes: list[Note]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.dicom.codes import lead_of_code, quantity_of
+from ecg_engine.dicom.datasets import read_dataset
 from ecg_engine.errors import CorruptFormatError, UnsupportedFormatError
 from ecg_engine.types import Annotation, Filters, Patient
 from ecg_engine.vocabulary.letters import mended
@@ -125,7 +126,7 @@ def read_waveforms(path: Path) -> WaveformFile:
         It is another kind of object, or its samples are coded in a way that no ECG is.
     """
     with _quiet():
-        data = _parsed(path)
+        data = read_dataset(path)
         kind = SOP_CLASSES.get(_text(data, "SOPClassUID"))
         if "WaveformSequence" not in data:
             what = data.get("SOPClassUID")
@@ -167,22 +168,6 @@ def _quiet() -> Iterator[None]:
 
     with config.disable_value_validation():
         yield
-
-
-def _parsed(path: Path) -> Any:
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
-    try:
-        return pydicom.dcmread(path)
-    except InvalidDicomError:
-        pass  # a data set without preamble, or no DICOM at all: its elements tell
-    except EOFError as exc:
-        raise CorruptFormatError("ends in the middle of its header; copy the file again", path=path) from exc
-    data = pydicom.dcmread(path, force=True)
-    if "SOPClassUID" not in data:
-        raise CorruptFormatError("no DICOM, although its name says so; give it its own suffix", path=path)
-    return data
 
 
 def _group(item: Any, index: int, little: bool, path: Path) -> Group:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -156,8 +157,9 @@ def name_leads(labels: Sequence[str]) -> list[str]:
     (['I', 'aVF'], ['I', 'ECG I'])
     """
     names = [standard_name(label) for label in labels]
+    times = Counter(names)
     return [
-        name if names.count(name) == 1 else label.strip() or f"lead {i + 1}"
+        name if times[name] == 1 else label.strip() or f"lead {i + 1}"
         for i, (name, label) in enumerate(zip(names, labels, strict=True))
     ]
 
@@ -195,11 +197,10 @@ def choose_leads(names: Sequence[str], wanted: Sequence[str] | None, *, path: Pa
             raise InputError("leads: a lead is named twice; name each once", argument="leads")
         chosen = [i for name in asked for i, have in enumerate(names) if have == name]
     kept = [names[i] for i in chosen]
-    for name in kept:
-        if kept.count(name) > 1:
+    for name, times in Counter(kept).items():
+        if times > 1:
             raise CorruptFormatError(
-                f"lead {name}: {kept.count(name)} channels have this name; "
-                "keep others with leads=… (--leads) or export again",
+                f"lead {name}: {times} channels have this name; keep others with leads=… (--leads) or export again",
                 path=path,
                 lead=name,
             )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.errors import CorruptFormatError, EcgEngineError, FormatError, InputError, UnsupportedFormatError
 from ecg_engine.formats._common import Opened, Options, contradicted_fs, translated
-from ecg_engine.formats.registry import find_format, find_writer, format_named, reader_of, writer_of
+from ecg_engine.formats.registry import check_file, find_format, find_writer, format_named, reader_of, writer_of
 from ecg_engine.types import Recording
 from ecg_engine.types.recording import check_fs
 
@@ -292,11 +292,21 @@ def write_ecg(recording: Recording, path: str | os.PathLike[str], *, format: str
     except EcgEngineError:
         raise
     except OSError as exc:
-        raise FormatError(f"cannot be written ({exc.strerror}); check the folder and its space", path=where) from exc
+        raise FormatError(f"cannot be written ({_reason(exc)}); check the folder and its space", path=where) from exc
     except Exception as exc:
         raise UnsupportedFormatError(
             f"cannot be written in this format ({type(exc).__name__}); choose another", path=where
         ) from exc
+
+
+def _reason(exc: OSError) -> str:
+    """Return the system's words, which stand behind the first error where a library raised one of its own."""
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return type(exc).__name__
 
 
 def _forced(path: Path, name: str) -> Any:
@@ -305,6 +315,7 @@ def _forced(path: Path, name: str) -> Any:
         raise FormatError("is a folder; name a file in it", path=path)
     if not path.exists() and row.name != "wfdb":
         raise FormatError("no such file; check the path", path=path)
+    check_file(path)
     if path.exists() and path.stat().st_size == 0:
         raise FormatError("is empty; copy or export it again", path=path)
     return row

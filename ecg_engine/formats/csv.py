@@ -20,6 +20,9 @@ from ecg_engine.types import Source
 
 #: Above this a table is refused: it would take some ten times as much memory while it is read.
 _MAX_BYTES: Final = 1 << 30
+_MAX_COLUMNS: Final = 1024
+#: Letters of the longest heading that is taken apart.
+_MAX_HEADING: Final = 200
 _NAME_THE_UNIT: Final = '"# unit: uV" as its first line, or "II [uV]" in its header'
 _ABSENT: Final = frozenset(("", "nan", "na", "n/a", "null", "none", "-", "--"))
 #: ``II [uV]``, ``II (uV)``, ``II, uV``.
@@ -30,7 +33,7 @@ _HEADING: Final = re.compile(
 _SEPARATOR: Final = re.compile(r"\"?sep=(.)\"?\s*", re.IGNORECASE)
 _TIME: Final = re.compile(r"^(?:time|t|sec(?:onds)?|elapsed(?: time)?|время)$", re.IGNORECASE)
 _SECONDS: Final = {"": 1.0, "s": 1.0, "sec": 1.0, "seconds": 1.0, "с": 1.0, "ms": 1e-3, "мс": 1e-3, "us": 1e-6}
-_INDEX: Final = re.compile(r"^(?:sample|samples|index|#|n|no|№)$", re.IGNORECASE)
+_INDEX: Final = re.compile(r"^(?:sample|samples|index|#|n|no|№|отсч[её]ты?|номер|№ п/п)$", re.IGNORECASE)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,9 +123,18 @@ def _split(path: Path) -> _Table:
         body = body[1:] or body
     table.delimiter = named[1] if named else _delimiter([line for _, line in body[:50]])
     body = _plain_rows(body, table.delimiter)
+    # Excel also writes the rows below a table whose cells once held something.
+    while len(body) > 1 and not body[-1][1].strip(f"{table.delimiter} "):
+        body.pop()
     first = table.cells(body[0][1])
+    if len(first) > _MAX_COLUMNS:
+        raise UnsupportedFormatError(
+            f"{len(first)} columns; turn the table so that each lead is a column, not a row", path=path
+        )
     if not all(_is_number(cell) for cell in first):
         table.headings, body = first, body[1:]
+        if any(len(cell) > _MAX_HEADING for cell in first):
+            raise CorruptFormatError(f"a heading of more than {_MAX_HEADING} letters; name the leads in it", path=path)
     table.lines, table.rows = [number for number, _ in body], [line for _, line in body]
     if table.delimiter != "," and any("," in row for row in table.rows[:50]):
         table.rows = [row.replace(",", ".") for row in table.rows]

@@ -282,6 +282,7 @@ def find_format(path: Path) -> Format:
         if beside:
             return wfdb
         raise FormatError("no such file; check the path", path=path)
+    check_file(path)
     head = _head(path)
     if _sniff.looks_like_xml(head) and _sniff.xml_root(head) is None:
         head = _head(path, _sniff.XML_HEAD_BYTES)
@@ -312,6 +313,17 @@ def find_format(path: Path) -> Format:
             return row
     known = ", ".join(row.name for row in FORMATS)
     raise UnknownFormatError(f"no reader knows this content; known are {known}; name one with format=…", path=path)
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no file: to open a pipe may wait for ever.
+
+    Raises
+    ------
+    FormatError
+    """
+    if path.exists() and not path.is_file():
+        raise FormatError("is no file but a pipe or a device; copy the ECG into a file", path=path)
 
 
 def find_writer(path: Path, name: str | None) -> Format:

@@ -39,6 +39,9 @@ _BITS: Final = {
 }  # fmt: skip
 #: FLAC needs some bytes for each of its blocks of at most 65,535 samples; more samples a byte than this is a lie.
 _MOST_SAMPLES_A_BYTE: Final = 8192
+_MOST_SIGNALS: Final = 4096
+#: Frames that one signal may lie behind the others: channels of one recorder differ by a few.
+_MOST_SKEW: Final = 100_000
 #: Gaps of a record of segments may make it this much longer than its samples.
 _MOST_GAP: Final = 100
 _MAX_HEADER_BYTES: Final = 1 << 22
@@ -133,6 +136,8 @@ class _Part:
     rows: tuple[int, ...]
     mv: tuple[float, ...]
     is_open_ended: bool = False
+    #: Its samples are differences: the library would begin each piece at the header's first value.
+    is_summed: bool = False
 
 
 def _parts(record: Any, header: Path, ecg: list[_Channel]) -> list[_Part]:
@@ -141,7 +146,17 @@ def _parts(record: Any, header: Path, ecg: list[_Channel]) -> list[_Part]:
         every = tuple(range(len(ecg)))
         name = str(header.with_suffix(""))
         channels, mv = tuple(c.index for c in ecg), tuple(c.mv for c in ecg)
-        return [_Part(name, 0, 1 << 62, channels, every, mv, is_open_ended=record.sig_len is None)]
+        part = _Part(
+            name,
+            0,
+            1 << 62,
+            channels,
+            every,
+            mv,
+            is_open_ended=record.sig_len is None,
+            is_summed="8" in (record.fmt or ()),
+        )
+        return [part]
     parts, first = [], 0
     for name, n_frames, segment in zip(record.seg_name, record.seg_len, record.segments, strict=True):
         if name != "~" and n_frames and segment is not None:
@@ -151,7 +166,9 @@ def _parts(record: Any, header: Path, ecg: list[_Channel]) -> list[_Part]:
             rows = tuple(i for i, channel in enumerate(where) if channel is not None and channel < len(labels))
             channels = tuple(channel for channel in where if channel is not None and channel < len(labels))
             mv = tuple(mv_per_unit(segment.units[channel] or "mV") or np.nan for channel in channels)
-            parts.append(_Part(str(header.with_name(name)), first, int(n_frames), channels, rows, mv))
+            summed = "8" in (segment.fmt or ())
+            at = str(header.with_name(name))
+            parts.append(_Part(at, first, int(n_frames), channels, rows, mv, is_summed=summed))
         first += int(n_frames)
     return parts
 
@@ -167,8 +184,13 @@ def _frames(wfdb: Any, parts: list[_Part], first: int, last: int, n_leads: int, 
         low, high = max(first, part.first), min(last, part.first + part.n_frames)
         if low >= high or not part.channels:
             continue
-        # Where the header gives no length the library only reads the whole, from which the piece is cut.
-        span = (0, None) if part.is_open_ended else (low - part.first, high - part.first)
+        # Where the header gives no length the library only reads the whole, from which the piece is cut; differences
+        # add up from the first one on.
+        from_start = part.is_open_ended or part.is_summed
+        span = (
+            0 if from_start else low - part.first,
+            None if part.is_open_ended else high - part.first,
+        )
         # Unsmoothed: the library would otherwise give the mean of a frame's samples.
         record = wfdb.rdrecord(
             part.name,
@@ -226,10 +248,12 @@ def _check_files(header: Path, lines: list[str], depth: int = 0) -> int | None:
         raise CorruptFormatError(
             f"{len(lines) - 1} signal lines where the header says otherwise; export again", path=header
         )
+    if len(lines) > _MOST_SIGNALS:
+        raise CorruptFormatError(f"{len(lines) - 1} signals, more than any recorder has; export again", path=header)
     n_frames = _whole(record[3]) if len(record) > 3 else None
     if len(record) > 3 and n_frames is None:
         raise CorruptFormatError("the number of samples in the record line is none; mend the header", path=header)
-    signals = tuple(_signal_line(header, line) for line in lines[1:])
+    signals = tuple(_signal_line(header, line, n_frames) for line in lines[1:])
     _check_sizes(_Segment(header, n_frames, signals))
     return n_frames
 
@@ -261,14 +285,17 @@ def _check_segments(header: Path, rows: list[list[str]], count: str) -> int:
     return total
 
 
-def _signal_line(header: Path, line: str) -> tuple[str, str, int, int]:
+def _signal_line(header: Path, line: str, n_frames: int | None) -> tuple[str, str, int, int]:
     parts = line.split()
-    found = re.fullmatch(r"(\d+)(?:x(\d{1,5}))?(?::\d+)?(?:\+(\d{1,18}))?", parts[1]) if len(parts) > 1 else None
+    found = re.fullmatch(r"(\d+)(?:x(\d{1,5}))?(?::(\d{1,9}))?(?:\+(\d{1,18}))?", parts[1]) if len(parts) > 1 else None
     if found is None or (found[1] not in _BITS and found[1] != "0"):
         raise CorruptFormatError("a signal line names no known sample format; mend the header", path=header)
     if parts[0] != "~":
         _safe(header, parts[0])
-    return parts[0], found[1], max(1, int(found[2] or 1)), int(found[3] or 0)
+    # The library takes memory for the samples and for the skew.
+    if int(found[3] or 0) > (_MOST_SKEW if n_frames is None else min(_MOST_SKEW, n_frames)):
+        raise CorruptFormatError("a skew longer than the recording; mend the header", path=header)
+    return parts[0], found[1], max(1, int(found[2] or 1)), int(found[4] or 0)
 
 
 def _check_sizes(segment: _Segment) -> None:

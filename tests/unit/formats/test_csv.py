@@ -82,6 +82,19 @@ def test_texts_as_excel_and_its_like_write_them(raw: bytes, tmp_path: Path) -> N
     np.testing.assert_allclose(read.signal, np.array(ROWS).T[1:], atol=1e-9)
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", ","])
+def test_empty_rows_below_a_table_are_no_samples(delimiter: str, tmp_path: Path) -> None:
+    rows = [delimiter.join(f"{value:.4f}" for value in row) for row in ROWS]
+    text = "\r\n".join([delimiter.join(("Time", "I", "II")), *rows, *[delimiter * 2] * 3, ""])
+    assert read_ecg(table(tmp_path / "a.csv", text)).n_samples == len(ROWS)
+
+
+@pytest.mark.parametrize("name", ["Отсчёт", "отсчет", "№", "Sample"])
+def test_a_column_that_counts_samples_is_no_lead(name: str, tmp_path: Path) -> None:
+    text = "\n".join([f"{name};I;V1", *(f"{i};{i % 7};{i % 5}" for i in range(1, 100))])
+    assert read_ecg(table(tmp_path / "a.csv", text), fs=250).leads == ("I", "V1")
+
+
 @pytest.mark.parametrize(("head", "scale"), [("time", 1), ("t [ms]", 1000), ("Time (s)", 1), ("Время [мс]", 1000)])
 def test_a_time_column_gives_the_rate(head: str, scale: float, tmp_path: Path) -> None:
     rows = "".join(f"{round(i / 360 * scale, 4)},{i / 1000}\n" for i in range(720))
@@ -194,3 +207,15 @@ def test_everything_returns(recording: Recording, tmp_path: Path) -> None:
         given.start, given.patient, given.fs, given.source.filters,
     )  # fmt: skip
     assert read.annotations[0] == marks[0]
+
+
+@pytest.mark.parametrize("heading", [" " * 100_000 + "x", "((" * 20_000, ", " + " " * 40_000 + "a b"])
+def test_a_heading_without_end_is_refused_and_not_taken_apart(heading: str, tmp_path: Path) -> None:
+    with pytest.raises(CorruptFormatError, match="heading"):
+        read_ecg(table(tmp_path / "a.csv", f"I{heading};II\n1;2\n3;4\n"), fs=500)
+
+
+def test_a_table_that_lies_on_its_side_is_refused_at_once(tmp_path: Path) -> None:
+    rows = "\n".join(";".join(f"{(i * k) % 7}" for i in range(200_000)) for k in range(2))
+    with pytest.raises(UnsupportedFormatError, match="200000 columns; turn"):
+        read_ecg(table(tmp_path / "a.csv", rows), fs=500)

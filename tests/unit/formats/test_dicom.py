@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import zlib
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -310,6 +311,38 @@ def test_a_header_that_declares_a_million_million_samples_takes_no_memory(writte
     data.save_as(path)
     with pytest.raises(CorruptFormatError, match="bytes where its header says"):
         read_ecg(path)
+
+
+def _deflated(path: Path, data: Any, body: bytes | None = None) -> None:
+    """Write an object as PS3.5 A.5 has it, the data set behind the file meta compressed; `body` in its place."""
+    data.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
+    data.save_as(path)
+    raw = path.read_bytes()
+    start = 144 + int.from_bytes(raw[140:144], "little")
+    if body is not None:
+        path.write_bytes(raw[:start] + zlib.compress(body, wbits=-15))
+
+
+def test_a_deflated_object_is_read_as_what_it_was(recording: Recording, written: tuple[Path, Any]) -> None:
+    path, data = written
+    _deflated(path, data)
+    read = read_ecg(path)
+    np.testing.assert_allclose(read.signal, recording.signal, atol=1e-9)
+    assert read.patient.name == recording.patient.name
+
+
+def test_a_deflated_object_that_swells_stops_at_its_bound(
+    written: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, data = written
+    _deflated(path, data, bytes(50_000_000))
+    monkeypatch.setattr("ecg_engine.dicom.datasets._MAX_INFLATED", 1 << 20)
+    with pytest.raises(UnsupportedFormatError, match="more than 1 MiB"):
+        read_ecg(path)
+    # Without its preamble the same bytes are believed by pydicom all the same.
+    path.write_bytes(path.read_bytes()[132:])
+    with pytest.raises(UnsupportedFormatError, match="deflated"):
+        read_ecg(path, format="dicom")
 
 
 @pytest.mark.parametrize("keyword", ["SamplingFrequency", "NumberOfWaveformSamples", "ChannelDefinitionSequence",

@@ -109,6 +109,15 @@ def test_a_missing_file_a_folder_and_an_empty_file_are_plain_format_errors(tmp_p
             assert caught.value.path == str(path)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "visit.edf"
+    os.mkfifo(path)
+    for name in (None, "edf"):
+        with pytest.raises(FormatError, match="pipe"):
+            read_ecg(path, format=name)
+
+
 def test_a_file_that_may_not_be_opened_is_a_format_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "visit.edf"
     path.write_bytes(b"0       ")
@@ -235,6 +244,21 @@ def test_nothing_half_written_is_left(
     with pytest.raises(FormatError, match="No space left") as caught:
         write_ecg(recording, tmp_path / f"visit{SUFFIXES[name]}")
     assert isinstance(caught.value.__cause__, OSError)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a system without limits for a process")
+@pytest.mark.parametrize("name", sorted(SUFFIXES))
+def test_what_the_system_says_while_a_file_is_written_is_told(name: str, recording: Recording, tmp_path: Path) -> None:
+    import resource
+
+    own = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, own[1]))
+    try:
+        with pytest.raises(FormatError, match="File too large"):
+            write_ecg(recording, tmp_path / f"visit{SUFFIXES[name]}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, own)
     assert list(tmp_path.iterdir()) == []
 
 

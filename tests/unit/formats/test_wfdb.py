@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import datetime
 from pathlib import Path
 
@@ -96,6 +97,45 @@ def test_a_signal_file_with_a_head_of_its_own_starts_behind_it(tmp_path: Path) -
     (tmp_path / "r.mat").write_bytes(bytes(24) + np.arange(100, dtype="<i2").tobytes())
     for given in (path, tmp_path / "r.mat"):
         np.testing.assert_allclose(read_ecg(given).signal[0], np.arange(100) / 1000)
+
+
+def _words_310(values: list[int]) -> bytes:
+    """Return samples as signal(5) of the WFDB Applications Guide packs format 310: 10 bits, the third one split."""
+    out = bytearray()
+    for a, b, c in zip(*(iter(value & 0x3FF for value in values),) * 3, strict=True):
+        out += (a << 1 | (c & 0x1F) << 11).to_bytes(2, "little") + (b << 1 | (c >> 5) << 11).to_bytes(2, "little")
+    return bytes(out)
+
+
+def _words_311(values: list[int]) -> bytes:
+    """Return samples as signal(5) packs format 311: three of 10 bits in four bytes."""
+    out = bytearray()
+    for a, b, c in zip(*(iter(value & 0x3FF for value in values),) * 3, strict=True):
+        out += (a | b << 10 | c << 20).to_bytes(4, "little")
+    return bytes(out)
+
+
+@pytest.mark.parametrize("bits", ["8", "61", "160", "310", "311"])
+def test_formats_that_the_library_does_not_write_as_the_guide_describes_them(bits: str, tmp_path: Path) -> None:
+    steps = np.random.default_rng(5).integers(-100, 101, (999, 3))
+    counts = np.cumsum(steps, axis=0) % 1000 - 500 if bits != "8" else np.cumsum(steps, axis=0)
+    flat = counts.reshape(-1).tolist()
+    raw = {
+        "8": lambda: np.diff(counts, axis=0, prepend=counts[:1]).astype("i1").tobytes(),
+        "61": lambda: counts.astype(">i2").tobytes(),
+        "160": lambda: (counts + 32768).astype("<u2").tobytes(),
+        "310": lambda: _words_310(flat),
+        "311": lambda: _words_311(flat),
+    }[bits]()
+    (tmp_path / "r.dat").write_bytes(raw)
+    lines = [f"r.dat {bits} 1000/mV 12 0 {counts[0, k]} 0 0 {name}" for k, name in enumerate(("I", "II", "V1"))]
+    (tmp_path / "r.hea").write_text("\n".join(["r 3 360 999", *lines, ""]))
+    (tmp_path / "whole.hea").write_text("whole/2 3 360 1998\nr 999\nr 999\n")
+    np.testing.assert_allclose(read_ecg(tmp_path / "r.hea").signal, counts.T / 1000, atol=1e-12)
+    twice = np.hstack([counts.T, counts.T]) / 1000
+    with open_ecg(tmp_path / "whole.hea") as reader:
+        for first, last in ((0, 1), (1, 2), (333, 777), (998, 999), (990, 1400), (0, 1998)):
+            np.testing.assert_allclose(reader.read(first, last), twice[:, first:last], atol=1e-12)
 
 
 def test_leads_of_different_rates_name_both_and_the_remedy(tmp_path: Path) -> None:
@@ -304,4 +344,30 @@ def test_a_number_of_samples_that_is_none_is_refused(count: str, tmp_path: Path)
     """Readers that take the digits before the comma would ask for more room than there are numbers for."""
     path = record(tmp_path, f"r 1 250 {count}\nr.dat 16 1000/mV 16 0 0 0 0 II\n", r=np.ones(500))
     with pytest.raises(CorruptFormatError, match="number of samples"):
+        read_ecg(path)
+
+
+@pytest.mark.parametrize("skew", ["9999999999", "99999999", "51"])
+def test_a_skew_longer_than_the_recording_takes_no_memory(skew: str, tmp_path: Path) -> None:
+    path = record(tmp_path, f"r 1 500 50\nr.dat 16:{skew} 1000/mV 16 0 0 0 0 I\n", r=np.ones(100))
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorruptFormatError, match=r"skew|signal line"):
+            read_ecg(path)
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_skew_shifts_its_signal_as_the_guide_says(tmp_path: Path) -> None:
+    counts = np.arange(200).reshape(100, 2)
+    path = record(tmp_path, "r 2 500 90\nr.dat 16:3 1/mV 16 0 0 0 0 I\nr.dat 16 1/mV 16 0 0 0 0 II\n", r=counts)
+    with open_ecg(path) as reader:
+        piece = reader.read(10, 20)
+    np.testing.assert_array_equal(piece, [counts[13:23, 0], counts[10:20, 1]])
+
+
+def test_more_signals_than_any_recorder_has_are_refused(tmp_path: Path) -> None:
+    path = record(tmp_path, "r 50000 500 1\n" + "r.dat 16 1000/mV 16 0 0 0 0 I\n" * 50_000, r=np.ones(50_000))
+    with pytest.raises(CorruptFormatError, match="50000 signals"):
         read_ecg(path)
