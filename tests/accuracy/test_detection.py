@@ -39,7 +39,7 @@ def test_mit_bih_both_channels(data):
 
 
 @pytest.mark.parametrize(
-    ("record", "leads", "se", "ppv"), [("118e24", 1, 99.9, 99.9), ("118e12", 1, 99.9, 97.5), ("118e12", 2, 99.9, 99.2)]
+    ("record", "leads", "se", "ppv"), [("118e24", 1, 99.9, 99.9), ("118e12", 1, 99.9, 99.1), ("118e12", 2, 99.9, 99.5)]
 )
 def test_noise_stress(data, record, leads, se, ppv):
     recording = ee.read_ecg(data / "ecg" / "nstdb" / f"{record}.hea")
@@ -57,4 +57,4 @@ def test_cpsc_2019_sample(data):
         # Marks are missing in the first and last half second.
         inner = [r[(r >= 250) & (r < len(strip) - 250)] for r in (marks[a:b].astype(np.int64), found)]
         total += score_beats(*inner, fs=500.0)
-    assert total.error_percent <= 8.9
+    assert total.error_percent <= 8.0
