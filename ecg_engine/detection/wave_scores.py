@@ -8,6 +8,7 @@ beats that are alike: a P wave that is in all of them is one, a wiggle that is i
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -145,8 +146,10 @@ class Rhythm:
 
     def __post_init__(self) -> None:
         knots = SCORES.irregular
-        place = float(np.interp(self.uneven, knots, range(len(knots))))
-        hats = np.maximum(0.0, 1.0 - np.abs(np.arange(len(knots)) - place)).astype(np.float32)
+        hats = np.zeros(len(knots), np.float32)
+        k = min(bisect_right(knots, self.uneven), len(knots) - 1)
+        share = min(max((self.uneven - knots[k - 1]) / (knots[k] - knots[k - 1]), 0.0), 1.0)
+        hats[k - 1], hats[k] = 1.0 - share, share
         object.__setattr__(self, "evenness", hats)
 
     @classmethod
