@@ -14,7 +14,7 @@ from ecg_engine.kernels.rules import (
     BEATS,
     CANDIDATES,
     LAST_R,
-    RANKS,
+    QUIET,
     STATE_SIZE,
     TENT,
     BeatRules,
@@ -60,6 +60,8 @@ def rules_for(fs: float, floor_mv: float | None) -> tuple[BeatRules, NDArray[np.
         low_share=QRS.low_share,
         usual_share=QRS.usual_share,
         soon_share=QRS.soon_share,
+        noisy=QRS.noisy,
+        noisy_share=QRS.noisy_share,
         no_vote=QRS.no_vote,
         floor=0.0 if floor_mv is None else float(floor_mv),
         most=MAX_MV,
@@ -109,7 +111,7 @@ class Machine:
             np.zeros((n_leads + 1, room)),
             np.ones(n_leads),
             np.zeros((n_leads, PLACE + 1)),
-            np.zeros((RANKS + 1, CANDIDATES)),
+            np.zeros((QUIET + 1, CANDIDATES)),
             np.empty(max(CANDIDATES, 3 * (2 * int(rules.locate) + 1))),
         )
         self._twice = int(rules.twice)

@@ -7,10 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection._prepare import middle
 from ecg_engine.detection.pacing import BRIDGE_S, LEAST_STEP_MV, SPIKE_MV, SPIKE_NOISE, SPIKE_S
 from ecg_engine.detection.parameters import QRS, samples
-from ecg_engine.kernels.pacing import next_spikes_into
+from ecg_engine.kernels.pacing import next_spikes_into, usual_step
 
 #: How steep a lead usually is, is judged by about so many of its steps in the block before.
 _JUDGED: Final = 1000
@@ -62,7 +61,7 @@ class SpikeFinder:
             if until < edge or stop < edge:
                 break
             self._judged += 1
-            if self._judged > 1:
+            if self._judged > 2:  # the first is judged already
                 self._judge(x, base, edge - self._block, edge)
             if edge >= stop - behind:
                 break
@@ -72,12 +71,10 @@ class SpikeFinder:
         return stop if final else max(0, clear)
 
     def _judge(self, x: NDArray[np.float64], base: int, start: int, stop: int) -> None:
-        part = x[:, start - base : stop - base]
-        every = max(1, part.shape[1] // _JUDGED)
-        for lead, row in enumerate(part):
-            steps = np.abs(row[1::every][: (len(row) - 1) // every] - row[:-1:every][: (len(row) - 1) // every])
-            steps = steps[(steps > 0.0) & (steps >= self._least_step)]
-            usual = middle(steps) if steps.size else 0.0
+        every = max(1, (stop - start) // _JUDGED)
+        work = np.empty((stop - start) // every + 1)
+        for lead, row in enumerate(x):
+            usual = usual_step(row[start - base : stop - base], every, self._least_step, work)
             height = max(self._least, SPIKE_NOISE * usual)
             self._heights[lead] = height if height > 0.0 else np.inf
 

@@ -74,16 +74,17 @@ def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
     at = marks_of(r_peaks, signal.shape[1])
     scores: list[LeadScores | None] = [None] * len(signal)
     if len(at):
-        rhythm = Rhythm.of(at, fs)
+        rhythm = Rhythm.of(at, fs, of_one_lead=len(signal) == 1)
         scores = shared([score_lead(row, at, fs, rhythm=rhythm) for row in signal])
-    table = np.stack([_marks_of(s, row, at, fs) for s, row in zip(scores, signal, strict=True)])
-    if len(table) == 1:
-        together = table[0]
-    else:
-        # Which lead is clearest tells only where one of two that contradict each other may be believed.
-        alone = least_agreeing(len(table)) <= 1
-        preferred = clearest_first(signal, at, fs) if alone else np.arange(len(table))
-        together = combine(table, fs, preferred=preferred)
+    each = [_marks_of(s, row, at, fs) for s, row in zip(scores, signal, strict=True)]
+    if len(each) == 1:
+        marks = _named(each[0])
+        return Delineation(**marks, by_lead=(LeadMarks(**marks),))
+    table = np.stack(each)
+    # Which lead is clearest tells only where one of two that contradict each other may be believed.
+    alone = least_agreeing(len(table)) <= 1
+    preferred = clearest_first(signal, at, fs) if alone else np.arange(len(table))
+    together = combine(table, fs, preferred=preferred)
     by_lead = tuple(LeadMarks(**_named(rows)) for rows in table)
     return Delineation(**_named(together), by_lead=by_lead)
 

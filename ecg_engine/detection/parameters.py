@@ -58,7 +58,10 @@ class QrsParameters:
     doi:10.1109/CIC.2002.1166717). In place of the slope stands the bend (a second difference), which weakens T and P
     waves and wander with the square of their frequency. The figures marked * were chosen together, once, by random
     search over the AAMI DS1 and paced records of the MIT-BIH Arrhythmia Database, its noise stress test and the CPSC
-    2019 sample; two halves of the records were watched apart, and the optimum is flat, so that none is critical.
+    2019 sample; two halves of the records were watched apart, and the optimum is flat, so that none is critical. Those
+    marked + were not chosen on records with marked beats: nine in ten limb leads of PTB-XL's ordinary resting ECGs have
+    a floor below `noisy`, and over simulated hearts in noise (``benchmarks/accuracy/noise_rule.py``) neither is
+    critical.
     """
 
     grid_hz: float = 180.0  #: signals are thinned to about this rate: a QRS has little above 40 Hz
@@ -88,6 +91,8 @@ class QrsParameters:
     usual_share: float = 1.12  #: * both halves together are no more than so many usual RR
     hold_s: float = 2.0  #: a low beat waits so long at most for the next one to tell
     soon_share: float = 0.65  #: the first or last beat, if low, must not come sooner than this share of the usual RR
+    noisy: float = 0.10  #: + a floor of the energy at such a share of a beat's height is noise
+    noisy_share: float = 0.90  #: + there, lower than this share of both neighbours is suspect where RR is even
     split_s: float = 2.0  #: a gap so long splits the rhythm, a shorter one is bridged
     no_vote: float = 1.5  #: a lead whose beats stand out less than this over its own noise has no vote
     locate_s: float = 0.075  #: R lies within so much of the energy's peak

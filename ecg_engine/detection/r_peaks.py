@@ -81,7 +81,7 @@ def detect_beats(ecg: Any, *, fs: float, amplitude_floor_mv: float | None = QRS.
         leads, has_gaps = machine.moved, machine.has_gaps
     else:
         feed = Feed(n_leads, fs, amplitude_floor_mv)
-        r_peaks = np.concatenate([feed.push(check_signal(signal)), feed.finish()])
+        r_peaks = feed.push(check_signal(signal), final=True)
         spikes, leads, has_gaps = feed.spikes, feed.moved, True
     gaps = gaps_of(signal, samples(QRS.refractory_s, fs)) if has_gaps else ()
     return Beats(r_peaks=r_peaks, pacing_spikes=spikes, gaps=gaps, leads=leads)

@@ -43,8 +43,8 @@ class Feed:
         """Pacing spikes so far."""
         return np.zeros(0, np.int64) if self._finder is None else self._finder.spikes
 
-    def push(self, signal: NDArray[Any]) -> NDArray[np.int64]:
-        """Take (n_leads, n) more samples; return the R peaks that are certain now."""
+    def push(self, signal: NDArray[Any], *, final: bool = False) -> NDArray[np.int64]:
+        """Take (n_leads, n) more samples, one at least; return the R peaks that are certain now, all if `final`."""
         found: list[NDArray[np.int64]] = []
         at, n = 0, signal.shape[1]
         while at < n:
@@ -57,8 +57,11 @@ class Feed:
             self._x[:, self._filled : self._filled + take] = signal[:, at : at + take]
             at += take
             self._filled += take
-            if self._base + self._filled - self._fed >= self._step:
-                found.append(self._go_on(final=False))
+            last = final and at == n
+            if last or self._base + self._filled - self._fed >= self._step:
+                found.append(self._go_on(final=last))
+        if len(found) == 1:
+            return found[0]
         return np.concatenate(found) if found else np.zeros(0, np.int64)
 
     def finish(self) -> NDArray[np.int64]:

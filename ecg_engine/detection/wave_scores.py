@@ -8,6 +8,7 @@ beats that are alike: a P wave that is in all of them is one, a wiggle that is i
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -87,23 +88,35 @@ class Network:
         logits: _Floats = np.dot(self.third.T, hidden.T)
         return logits
 
-    def of_places(self, rhythm: Rhythm, start: int, stop: int, more: _Floats | None = None) -> _Floats:
+    def of_places(
+        self, rhythm: Rhythm, start: int, stop: int, more: _Floats | None = None, runs: NDArray[np.int64] | None = None
+    ) -> _Floats:
         """Return what the places of points ``start .. stop-1`` between the beats add to the first sums, and the bias.
 
-        `more` are the last inputs, where they are the same at every point. What a recording's leads share is kept.
+        `more` are the last inputs, where they are the same at every point. Only points of `runs` (first one and the one
+        after the last, from `start` on) have a row, where they are given. What a recording's leads share is kept.
         """
         key = (id(self), start, stop)
-        if key not in rhythm.kept:
+        if key in rhythm.kept:
+            places = rhythm.kept[key]
+        else:
+            alone = runs is not None and rhythm.of_one_lead
+            every = runs if runs is not None and alone else np.array([[0, stop - start]])
             bias = self.biases[0] if more is None else self.biases[0] + more @ self.first[-len(more) :]
-            out = np.empty((stop - start, len(bias)), np.float32)
+            places = np.empty((int((every[:, 1] - every[:, 0]).sum()), len(bias)), np.float32)
             places_into(
-                rhythm.beats, rhythm.usual, STEP_S, start, SINCE, UNTIL, SHARE, INTERVAL,
-                self.places, bias, np.empty_like(bias), out,
+                rhythm.beats, rhythm.usual, STEP_S, start, every, len(every), SINCE, UNTIL, SHARE, INTERVAL,
+                self.places, bias, np.empty_like(bias), places,
             )  # fmt: skip
-            if stop - start < _PIECE:  # a short recording's only piece
-                rhythm.kept[key] = out
-            return out
-        return rhythm.kept[key]
+            if alone:
+                return places
+            if stop - start < _PIECE and not rhythm.of_one_lead:  # a short recording's only piece
+                rhythm.kept[key] = places
+        if runs is None:
+            return places
+        some = np.empty((int((runs[:, 1] - runs[:, 0]).sum()), places.shape[1]), np.float32)
+        rows_into(places, runs, len(runs), some)
+        return some
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,32 +147,38 @@ class LeadScores:
 class Rhythm:
     """R peaks, s; the usual RR, s; how uneven RR is: its median change against its median; what is made of them.
 
+    `of_one_lead` says that no other lead will ask for the same.
+
     `evenness` are the last inputs of the second network, the same at every point: how uneven RR is, by knots.
     """
 
     beats: NDArray[np.float64]
     usual: float
     uneven: float
+    of_one_lead: bool = False
     evenness: _Floats = field(init=False)
     kept: dict[tuple[int, int, int], _Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         knots = SCORES.irregular
-        place = float(np.interp(self.uneven, knots, range(len(knots))))
-        hats = np.maximum(0.0, 1.0 - np.abs(np.arange(len(knots)) - place)).astype(np.float32)
+        hats = np.zeros(len(knots), np.float32)
+        k = min(bisect_right(knots, self.uneven), len(knots) - 1)
+        share = min(max((self.uneven - knots[k - 1]) / (knots[k] - knots[k - 1]), 0.0), 1.0)
+        hats[k - 1], hats[k] = 1.0 - share, share
         object.__setattr__(self, "evenness", hats)
 
     @classmethod
-    def of(cls, r_peaks: NDArray[np.int64], fs: float) -> Rhythm:
+    def of(cls, r_peaks: NDArray[np.int64], fs: float, *, of_one_lead: bool = False) -> Rhythm:
         """Return what the R peaks (samples, at least one) say."""
         beats = r_peaks / fs
         rr = beats[1:] - beats[:-1]
         if not len(rr):
-            return cls(beats, SCORES.usual_s, SCORES.irregular[1])
+            return cls(beats, SCORES.usual_s, SCORES.irregular[1], of_one_lead)
         usual = float(median_in_place(rr.copy()))
         if len(rr) < 3:
-            return cls(beats, usual, SCORES.irregular[1])
-        return cls(beats, usual, float(median_in_place(np.abs(rr[1:] - rr[:-1]))) / max(usual, SCORES.fine_s))
+            return cls(beats, usual, SCORES.irregular[1], of_one_lead)
+        uneven = float(median_in_place(np.abs(rr[1:] - rr[:-1]))) / max(usual, SCORES.fine_s)
+        return cls(beats, usual, uneven, of_one_lead)
 
 
 @cache
@@ -269,10 +288,9 @@ def mix_context(odds: _Floats, boxes: _Floats, phases: _Floats, rhythm: Rhythm, 
         if not count:
             continue
         every = context_features(bent, near, phases, start, stop)
-        places = network.of_places(rhythm, start, stop, rhythm.evenness)
-        inputs, some = np.empty((len(every), points), np.float32), np.empty((points, places.shape[1]), np.float32)
+        some = network.of_places(rhythm, start, stop, rhythm.evenness, runs[:count])
+        inputs = np.empty((len(every), points), np.float32)
         columns_into(every, runs, count, inputs)
-        rows_into(places, runs, count, some)
         second = np.empty((len(odds), points), np.float32)
         log_odds_into(network(inputs, some), network.biases[2], 0, second)
         mix_runs_into(second, MIXED, runs, count, start, odds)
@@ -315,7 +333,7 @@ def score_lead(
     scale = scale_of(row, r_peaks, fs)
     if scale <= 0.0:
         return None
-    rhythm = Rhythm.of(r_peaks, fs) if rhythm is None else rhythm
+    rhythm = Rhythm.of(r_peaks, fs, of_one_lead=True) if rhythm is None else rhythm
     boxes = boxes_of(row, scale, fs)
     phases = phases_of(boxes, SCORES.finer)
     odds = shape_odds(phases, points_of(boxes, SCORES.finer), rhythm, model.shape)

@@ -6,6 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.kernels._jit import f8, f8_read, f8_write, helper, i8, i8_read, i8_write, kernel
+from ecg_engine.kernels.smoothing import median_of
+
+#: So many samples are tested together.
+_CALM = 32
 
 
 @helper
@@ -16,7 +20,17 @@ def _spikes(
     n = len(x)
     count = 0
     i = start
-    while i < min(stop, n - width - 1):
+    end = min(stop, n - width - 1)
+    tested = 0
+    while i < end:
+        if tested <= i <= end - _CALM:  # a stretch without a step so great is passed at once: the test becomes vectors
+            great = 0
+            for k in range(i, i + _CALM):
+                great += not abs(x[k] - x[k - 1]) < 0.5 * height
+            if great == 0:
+                i += _CALM
+                continue
+            tested = i + _CALM
         before = x[i - 1]
         if abs(x[i] - before) < 0.5 * height:
             i += 1
@@ -64,6 +78,20 @@ def next_spikes_into(
     count, after = _spikes(x, start, stop, width, height, out)
     out[count] = after
     return count
+
+
+@kernel((f8_read, i8, f8, f8_write), allocates=False)
+def usual_step(x: NDArray[np.float64], every: int, least: float, work: NDArray[np.float64]) -> float:
+    """Return the median of every `every`-th step that is `least` or more and not 0; 0 where there is none.
+
+    Caller guarantees: ``every >= 1``, ``len(work) > (len(x) - 1) // every``; a NaN makes no step.
+    """
+    count = 0
+    for k in range((len(x) - 1) // every):
+        step = abs(x[k * every + 1] - x[k * every])
+        work[count] = step
+        count += step > 0.0 and step >= least
+    return median_of(work, count) if count > 0 else 0.0
 
 
 @kernel((f8_read, i8_read, i8, i8, f8_write))

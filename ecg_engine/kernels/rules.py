@@ -18,9 +18,9 @@ USUAL_RR, USUAL_BEATS = 10, 12
 #: candidate; candidates; the next to be judged a top; the next to be decided; the tentative beat (-1: none); beats;
 #: the next to be given out; the last R (-1: none); end of the last gap that splits; length of the open gap; blocks
 #: seen; the first candidate that counts for the level, and the first after them; the tops among them; blocks in which
-#: a lead moved; thinned samples of the others.
+#: a lead moved; thinned samples of the others; pieces whose least energy was noted.
 RAW, END, SEEK, N_CANDS, TOPS, DECIDE, TENT, N_BEATS, EMIT, LAST_R, SPLIT, GAP, SEEN, LOW, HIGH = range(15)
-N_RANKS, HEARD, SILENT, STATE_SIZE = range(15, 19)
+N_RANKS, HEARD, SILENT, N_QUIET, STATE_SIZE = range(15, 20)
 #: Rows of the table of candidates (the clock stands still in silence), and behind them of beats (RR to the beat before,
 #: 0: none).
 TIME, HEIGHT, TOP, LEVEL, NOISE, CLOCK = range(6)
@@ -28,6 +28,9 @@ RR = 2
 CANDIDATE_ROWS, BEAT_ROWS = 6, 3
 #: The row behind them: heights of the tops that count for the level, increasing.
 RANKS = CANDIDATE_ROWS + BEAT_ROWS
+#: And one with the roots of the least energies of the last pieces, each as long as a block, in a ring of so many: 4 s.
+QUIET = RANKS + 1
+QUIETS = 16
 
 
 class BeatRules(NamedTuple):
@@ -61,6 +64,8 @@ class BeatRules(NamedTuple):
     low_share: float
     usual_share: float
     soon_share: float
+    noisy: float
+    noisy_share: float
     no_vote: float
     floor: float  # of a QRS, in the signal's unit
     most: float  # what is beyond it is no sample

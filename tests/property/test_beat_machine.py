@@ -37,6 +37,37 @@ def test_twin(seed, n, fs):
     assert found.tolist() == twin.find_beats(x, rules, bend_taps(fs / rules.thin))
 
 
+def even_in_noise(seed, n, fs):
+    """Return even beats of the same height with lower ones between, in noise: what noise makes, and alternation."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(n) / fs
+    x = rng.uniform(0.03, 0.25) * rng.standard_normal(n)
+    for at in np.arange(0.3, t[-1], 0.8) + rng.normal(0, 0.02, len(np.arange(0.3, t[-1], 0.8))):
+        x += np.exp(-(((t - at) / 0.012) ** 2))
+        if rng.random() < 0.4:
+            x += rng.uniform(0.5, 1.0) * np.exp(-(((t - at - rng.uniform(0.3, 0.5)) / 0.015) ** 2))
+    return x
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.integers(2000, 9000), st.sampled_from([100.0, 250.0, 360.0]))
+def test_twin_in_noise(seed, n, fs):
+    x = even_in_noise(seed, n, fs)
+    rules, _ = rules_for(fs, 0.1)
+    found = Machine(1, fs, 0.1).feed(x[np.newaxis], 0, n, final=True)
+    assert found.tolist() == twin.find_beats(x, rules, bend_taps(fs / rules.thin))
+
+
+def test_the_twin_in_noise_sees_the_rule_of_noise():
+    rules, _ = rules_for(250.0, 0.1)
+    taps = bend_taps(250.0 / rules.thin)
+    with_rule, without = (
+        sum(len(twin.find_beats(even_in_noise(seed, 9000, 250.0), r, taps)) for seed in range(12))
+        for r in (rules, rules._replace(noisy=np.inf))
+    )
+    assert with_rule < without
+
+
 def in_pieces(x, fs, rng, longest):
     detector = RPeakDetector(fs=fs)
     found, at = [], 0

@@ -58,6 +58,15 @@ def test_moving_mean_does_not_drift_after_large_values():
     np.testing.assert_allclose(out[8000:], 1e-6, rtol=1e-9)
 
 
+@given(st.lists(st.sampled_from([0.0, 0.1, 0.3, -0.4, np.nan]), min_size=1, max_size=60), st.integers(1, 5))
+def test_usual_step(values, every):
+    x = np.array(values)
+    steps = [abs(x[k + 1] - x[k]) for k in range(0, (len(x) - 1) // every * every, every)]
+    steps = [step for step in steps if step >= 0.15]
+    expected = np.median(steps) if steps else 0.0
+    assert pacing.usual_step(x, every, 0.15, np.empty(len(x) + 1)) == pytest.approx(expected, abs=1e-12)
+
+
 @given(st.one_of(lines, steps), odd, st.integers(1, 7))
 def test_moving_median(x, width, step):
     out = np.empty_like(x)

@@ -59,8 +59,10 @@ def test_places(seed):
     knots = [np.sort(rng.uniform(0, 1.5, size)) for size in (5, 4, 2, 3)]
     table, bias = rng.standard_normal((14, 6)).astype(np.float32), rng.standard_normal(6).astype(np.float32)
     out = np.full((200, 6), np.nan, np.float32)
-    wave_net.places_into(beats, 0.8, 0.016, 11, *knots, table, bias, np.empty(6, np.float32), out)
-    np.testing.assert_allclose(out, twin.places(beats, 0.8, 0.016, 11, knots, table, bias, 200), atol=1e-4)
+    runs, same = np.array([[0, 40], [41, 42], [90, 249], [260, 270]]), np.empty(6, np.float32)
+    wave_net.places_into(beats, 0.8, 0.016, 11, runs, 3, *knots, table, bias, same, out)
+    expected = twin.places(beats, 0.8, 0.016, 11, knots, table, bias, 249)
+    np.testing.assert_allclose(out, np.concatenate([expected[a:b] for a, b in runs[:3]]), atol=1e-4)
 
 
 @pytest.mark.parametrize("columns", [4, 11, 12])

@@ -31,6 +31,7 @@ class Choice:
         self.level, self.noise = [0.0] * len(at), [0.0] * len(at)
         self.beats, self.tentative, self.decided, self.given = [], None, 0, []
         self.emitted = 0
+        self.hollows = []
 
     def usual_rr(self):
         rr = [rr for _, _, rr in self.beats if rr > 0][-10:]
@@ -103,28 +104,52 @@ class Choice:
             self.confirm()
         self.tentative = i
 
-    def splits(self, q):
+    def noise_share(self):
+        """How high the energy stays in the last 16 pieces, on average, as a share of the level."""
+        if not self.hollows or not self.decided:
+            return 0.0
+        return float(np.mean(self.hollows[-16:])) / self.level[self.decided - 1]
+
+    def may_be_noise(self, q, end):
+        r = self.rules
+        _, height, rr = self.beats[q]
+        if q == 0 or rr == 0 or height >= r.noisy_share * self.beats[q - 1][1]:
+            return False
+        return rr + end - self.beats[q][0] - r.p_window < r.usual_share * self.usual_rr()
+
+    def splits(self, q, noisy):
         r, beats = self.rules, self.beats
         if q < 1 or q > len(beats) - 2 or beats[q][2] == 0 or beats[q + 1][2] == 0:
             return False
-        if beats[q][1] >= r.low_share * min(beats[q - 1][1], beats[q + 1][1]):
+        beside = min(beats[q - 1][1], beats[q + 1][1])
+        low = beats[q][1] < r.low_share * beside
+        if not low and not (noisy and beats[q][1] < r.noisy_share * beside):
             return False
-        low = max(0, q - 12)
-        around = beats[low : q + 6]
-        tall = r.low_share * np.median([h for _, h, _ in around])
-        rr = np.diff([t for k, (t, h, _) in enumerate(around, low) if k != q and h >= tall])
-        return len(rr) >= 2 and beats[q + 1][0] - beats[q - 1][0] <= r.usual_share * np.median(rr)
+        first = max(0, q - 12)
+        around = beats[first : q + 6]
+        height = np.median([h for _, h, _ in around])
+        tall = r.low_share * height
+        rr = np.diff([t for k, (t, h, _) in enumerate(around, first) if k != q and h >= tall])
+        if len(rr) < 2:
+            return False
+        usual = np.median(rr)
+        even = np.mean(np.abs(rr - usual) <= (r.usual_share - 1) * usual) >= 2 / 3
+        return beats[q + 1][0] - beats[q - 1][0] <= r.usual_share * usual and (
+            low or (even and beats[q][1] < r.noisy_share * height)
+        )
 
     def give_out(self, end, final):
         r, beats = self.rules, self.beats
         while self.emitted < len(beats):
             q = self.emitted
             low = q > 0 and beats[q][1] < r.low_share * beats[q - 1][1]
-            if self.splits(q):
+            noisy = self.noise_share() > r.noisy
+            if self.splits(q, noisy):
                 beats[q + 1] = (*beats[q + 1][:2], beats[q][2] + beats[q + 1][2])
                 del beats[q]
                 continue
-            if q == len(beats) - 1 and not final and end - beats[q][0] < r.hold and (q == 0 or low):
+            waits = q == len(beats) - 1 and not final and end - beats[q][0] < r.hold
+            if waits and (q == 0 or low or (noisy and self.may_be_noise(q, end))):
                 return
             self.emitted += 1
             if len(beats) >= 4:
@@ -137,8 +162,12 @@ class Choice:
                     continue
             self.given.append(beats[q][0])
 
-    def block(self, end, final):
+    def block(self, energy, begin, end, final):
         r = self.rules
+        if energy[begin:end].max() > 0:
+            piece = int(r.block)
+            for k in range(begin, end - piece + 1, piece):
+                self.hollows.append(float(np.sqrt(energy[k : k + piece : 4].min())))
         known = [t for t in self.at if final or t < end - r.apart]
         judged = sum(final or t + r.top < end - r.apart for t in known)
         while self.decided < len(known):
@@ -162,9 +191,9 @@ def find_beats(x, rules, taps):
         left = len(energy) - raw
         n = int(rules.begin) + delay if raw == 0 else int(rules.block)
         final = left <= n
-        end = len(energy) if final else end + n - (delay if raw == 0 else 0)
+        begin, end = end, len(energy) if final else end + n - (delay if raw == 0 else 0)
         raw += n
-        choice.block(end, final)
+        choice.block(energy, begin, end, final)
         if final:
             break
     centres = [int(t) * int(rules.thin) + int(rules.thin) // 2 for t in choice.given]

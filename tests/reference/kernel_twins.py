@@ -43,7 +43,8 @@ def locate_r(signal, unit, at, half, smooth, level_half):
         level = signal[:, max(0, a - level_half) : a + level_half + 1].mean(axis=1, keepdims=True)
         r_peaks.append(start + int(np.argmax(((part - level) ** 2).sum(axis=0))))
         chord = np.linspace(signal[:, start], signal[:, stop - 1], stop - start, axis=1)
-        swings.append(float((np.ptp(part - chord, axis=1) * unit).max()))
+        above, below = (part - chord).max(axis=1), (part - chord).min(axis=1)
+        swings.append(float(((np.maximum(above, 0) - np.minimum(below, 0)) * unit).max()))
     return np.array(r_peaks, np.int64), np.array(swings)
 
 

@@ -173,3 +173,30 @@ def test_what_is_no_signal_is_refused(ecg):
 def test_what_is_no_rate_is_refused(fs):
     with pytest.raises(InputError, match="fs"):
         detect_r_peaks(np.zeros(500), fs=fs)
+
+
+def between(spec, noise_mv, seed=4):
+    """Return how many beats are found more than there are in a lead with waves between, in white noise of so much."""
+    signal, truth = model(spec, fs=250.0, duration_s=60, seed=seed)
+    x = signal[1] + noise_mv * np.random.default_rng(seed).standard_normal(signal.shape[1])
+    for k in range(1, len(truth.r_peaks) - 1, 3):  # every third interval holds a bump of 60 ms as an electrode makes
+        at = (truth.r_peaks[k] + truth.r_peaks[k + 1]) // 2 + 10
+        x[at : at + 15] += 0.8 * np.sin(np.pi * np.arange(15) / 15)
+    return len(detect_r_peaks(x, fs=250.0)) - len(truth.r_peaks)
+
+
+def test_in_noise_a_lower_wave_that_splits_an_even_rhythm_is_no_beat():
+    assert between(EcgSpec(heart_rate_bpm=70), 0.15) <= 4
+
+
+def test_in_little_noise_the_same_wave_may_be_a_beat():
+    assert between(EcgSpec(heart_rate_bpm=70), 0.03) >= 15
+
+
+@pytest.mark.parametrize("noise_mv", [0.0, 0.05, 0.1, 0.15])
+def test_interpolated_beats_as_high_as_the_others_stay_in_noise(noise_mv):
+    # Every third beat stands in the middle of a sinus interval: noise must not hide it.
+    spec = EcgSpec(rr_s=(0.9, 0.9, 0.9, 0.45, 0.45))
+    signal, truth = model(spec, fs=250.0, duration_s=60)
+    x = signal[1] + noise_mv * np.random.default_rng(1).standard_normal(signal.shape[1])
+    assert_same_beats(detect_r_peaks(x, fs=250.0), truth.r_peaks, len(x), 250.0, within_s=0.08)
