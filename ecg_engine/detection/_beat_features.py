@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.detection._prepare import middle, middles
-from ecg_engine.detection.median_beat import spread
+from ecg_engine.detection.laying import spread
 from ecg_engine.detection.parameters import CLASSES
 from ecg_engine.kernels.beat_groups import group_beats_into, join_groups_into, likeness_into
 from ecg_engine.kernels.beat_windows import (

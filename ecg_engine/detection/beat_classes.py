@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.detection._beat_features import BeatFeatures, beat_features, group_mean
 from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of
-from ecg_engine.detection.median_beat import FIT_S, VOTERS, align, spread
+from ecg_engine.detection.laying import FIT_S, VOTERS, align, spread
 from ecg_engine.detection.pacing import find_pacing_spikes
 from ecg_engine.detection.parameters import CLASSES, samples
 from ecg_engine.kernels.beat_groups import early_runs_into

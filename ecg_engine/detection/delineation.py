@@ -23,6 +23,8 @@ from ecg_engine.types.recording import check_fs
 #: Beats that are looked at, and s of the signal, to judge how clear a lead is.
 _BEATS_JUDGED: Final = 50
 _NOISE_S: Final = 60.0
+#: Global marks are known to such a part of a sample: a median over beats is finer than a sample.
+FINER: Final = 8
 #: Leads that are smoothed together: as many as the kernel sums side by side; a long block's would not fit the memory.
 _TOGETHER: Final = 4
 
@@ -69,6 +71,11 @@ def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
     >>> bool((marks.qrs_onset < [500, 1000, 1500]).all()), marks.p_peak.tolist()
     (True, [-1, -1, -1])
     """
+    return delineate_finely(ecg, fs=fs, r_peaks=r_peaks)[0]
+
+
+def delineate_finely(ecg: Any, *, fs: float, r_peaks: Any) -> tuple[Delineation, NDArray[np.int64]]:
+    """Return what `delineate` does, and the global marks (n_beats, 8) in parts of a sample (`FINER`), or `ABSENT`."""
     fs = check_fs(fs)
     signal = fill_gaps(leads_of(ecg))
     at = marks_of(r_peaks, signal.shape[1])
@@ -76,43 +83,49 @@ def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
     if len(at):
         rhythm = Rhythm.of(at, fs, of_one_lead=len(signal) == 1)
         scores = shared([score_lead(row, at, fs, rhythm=rhythm) for row in signal])
-    each = [_marks_of(s, row, at, fs) for s, row in zip(scores, signal, strict=True)]
-    if len(each) == 1:
-        marks = _named(each[0])
-        return Delineation(**marks, by_lead=(LeadMarks(**marks),))
-    table = np.stack(each)
+    both = [_marks_of(s, row, at, fs) for s, row in zip(scores, signal, strict=True)]
+    if len(both) == 1:
+        alone_in_samples, finely_alone = both[0]
+        marks = _named(alone_in_samples)
+        return Delineation(**marks, by_lead=(LeadMarks(**marks),)), finely_alone
+    table, fine = (np.stack(each) for each in zip(*both, strict=True))
     # Which lead is clearest tells only where one of two that contradict each other may be believed.
     alone = least_agreeing(len(table)) <= 1
     preferred = clearest_first(signal, at, fs) if alone else np.arange(len(table))
     together = combine(table, fs, preferred=preferred)
+    finely = combine(fine, FINER * fs, preferred=preferred)
     by_lead = tuple(LeadMarks(**_named(rows)) for rows in table)
-    return Delineation(**_named(together), by_lead=by_lead)
+    return Delineation(**_named(together), by_lead=by_lead), finely
 
 
 def mark_lead(
     row: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float, *, model: WaveModel | None = None
 ) -> NDArray[np.int64]:
     """Return the marks of one lead, shape (n_beats, 8), in the order of `MARK_NAMES`; as `score_lead`."""
-    return _marks_of(score_lead(row, r_peaks, fs, model=model), row, r_peaks, fs)
+    return _marks_of(score_lead(row, r_peaks, fs, model=model), row, r_peaks, fs)[0]
 
 
 def _marks_of(
     scores: LeadScores | None, row: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float
-) -> NDArray[np.int64]:
-    """Return the marks that the scores of a lead give, all `ABSENT` where it has none.
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the marks that the scores of a lead give, in samples and in `FINER` parts of them.
 
-    Where the lead does not move there is no P and no T: a flat line has no wave, whatever the scores.
+    All are `ABSENT` where it has none. Where the lead does not move there is no P and no T: a flat line has no wave,
+    whatever the scores.
     """
     marks = np.empty((len(r_peaks), len(MARK_NAMES)), np.int64)
+    fine = np.empty_like(marks)
     if scores is None:
-        marks[:] = ABSENT
-        return marks
+        marks[:] = fine[:] = ABSENT
+        return marks, fine
     places = np.empty(marks.shape)
     step = fs * STEP_S
     wave_spans_into(scores.odds, scores.lead, SCORES.finer, r_peaks / step, _limits(), places)
     to_samples_into(places, step, r_peaks, len(row), marks)
+    to_samples_into(places, FINER * step, FINER * r_peaks, FINER * len(row), fine)
     drop_flat_into(row, SCORES.least_swing, marks)
-    return marks
+    fine[marks == ABSENT] = ABSENT
+    return marks, fine
 
 
 @cache

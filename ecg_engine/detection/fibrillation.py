@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.detection._prepare import fill_gaps, middles
-from ecg_engine.detection.median_beat import VOTERS, spread
+from ecg_engine.detection.laying import VOTERS, spread
 from ecg_engine.detection.parameters import VENTRICULAR, odd_samples, samples
 from ecg_engine.kernels.fibrillation import (
     N_MEASURES,

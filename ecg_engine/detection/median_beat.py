@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -10,19 +11,14 @@ from numpy.typing import NDArray
 
 from ecg_engine.detection._prepare import middle, middles, quantile
 from ecg_engine.detection.delineation import clearest_first, combine, mark_leads, smooth_leads
+from ecg_engine.detection.laying import align, blurred, fine_places, laid, moved, spread
 from ecg_engine.detection.parameters import WAVES, samples
-from ecg_engine.kernels.beats import align_into, median_beat_into
+from ecg_engine.kernels.beats import median_beat_into
 from ecg_engine.kernels.cleaning import spline_into
 from ecg_engine.kernels.waves import steep_span_into
 from ecg_engine.types import ABSENT, LeadMarks, MedianBeat
 from ecg_engine.types.marks import MARK_NAMES
 
-#: Part of a beat that is fitted, s before and after R.
-FIT_S: Final = (0.10, 0.14)
-#: A beat is moved by so much at most to fit the others, s: R may stand at the R or at the S wave.
-_ALIGN_S: Final = 0.03
-#: Beats that make the template which the others are fitted to.
-VOTERS: Final = 60
 #: The median beat, s before and after R.
 _BEFORE_S, _AFTER_S = 0.40, 0.60
 #: It reaches so far before the beats' own P onsets, s, where these lie before that: a P on the T of the beat before.
@@ -59,6 +55,9 @@ _LEAST_QRS_S: Final = 0.03
 #: times its noise, as long as that is less, is no part of a QRS.
 _FLAT_MV: Final = 0.01
 _FLAT_MOST_MV: Final = 0.02
+#: Nor does it move by this share of the lead's own swing, where the unit is not known: a value between samples is on a
+#: polynomial, which bends a little before the wave does.
+_FLAT_SHARE: Final = 0.001
 #: P begins softly: where a lead has left its level by so much, mV, or by its noise, P began so long before, s; a QRS
 #: begins and ends more sharply.
 _P_FLAT_MV: Final = 0.005
@@ -70,50 +69,18 @@ _FLAT_S: Final = 0.012
 _HOLD_S: Final = 0.006
 
 
-def spread(values: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Return at most so many of the values, evenly spread."""
-    if len(values) <= most:
-        return np.ascontiguousarray(values)
-    return np.ascontiguousarray(values[np.unique(np.linspace(0, len(values) - 1, most).astype(int))])
-
-
-def align(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], *, fs: float) -> NDArray[np.int64]:
-    """Return the R peaks moved to where each beat fits the median of all.
-
-    Parameters
-    ----------
-    signal : (n_leads, n_samples) float64 array
-        No NaN.
-    r_peaks : (n_beats,) int64 array
-        At least one.
-    fs : float
-        Hz.
-
-    Returns
-    -------
-    (n_beats,) int64 array
-    """
-    before, after = samples(FIT_S[0], fs), samples(FIT_S[1], fs)
-    part = spread(r_peaks, VOTERS)
-    template = np.empty((len(signal), before + after))
-    median_beat_into(signal, part, before, np.empty(len(part)), template)
-    out = np.empty_like(r_peaks)
-    align_into(signal, r_peaks, template, before, samples(_ALIGN_S, fs), out)
-    return out
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SingleBeats:
     """The beats that a median beat is of.
 
     Parameters
     ----------
-    signal : (n_leads, n_samples) float64 array
-        What `median_beat` was given.
+    signal : (n_leads, n_beats * (before + after)) float64 array
+        The beats laid one behind the other, as they fit one another; NaN where one reaches outside the recording.
     fs : float
-        Hz.
+        Of the beats, Hz.
     r_peaks : (n_beats,) int64 array
-        Where the beats fit one another.
+        Where R stands in `signal`.
     before, after : int
         Samples of a beat before and after R.
     votes : (n_leads,) bool array
@@ -148,7 +115,7 @@ def median_and_singles(
     fs: float,
     r_peaks: NDArray[np.int64],
     usable: NDArray[np.bool_] | None = None,
-    marks: NDArray[np.int64] | None = None,
+    marks: NDArray[np.float64] | None = None,
 ) -> tuple[MedianBeat, SingleBeats] | None:
     """Return the median of the beats, with its wave marks, and the beats that it is of.
 
@@ -162,8 +129,9 @@ def median_and_singles(
         The beats to take: those of the dominant class.
     usable : (n_leads,) bool array, optional
         Leads that count for the global marks; all where it is None.
-    marks : (n_beats, 8) int64 array, optional
-        The beats' own global marks, in samples of the signal, in the order of `MARK_NAMES`.
+    marks : (n_beats, 8) float64 array, optional
+        The beats' own global marks, in samples of the signal with fractions, in the order of `MARK_NAMES`; NaN where a
+        beat has none.
 
     Returns
     -------
@@ -188,27 +156,44 @@ def median_and_singles(
     rr = float(quantile(np.diff(r_peaks), _RR_QUANTILE)) if len(r_peaks) > 1 else fs
     before = min(samples(_BEFORE_S, fs), max(samples(0.45 * rr / fs, fs), _p_reach(part, marks, chosen, fs)))
     after = min(samples(_AFTER_S, fs), samples(WAVES.t_rr_share * rr / fs, fs))
-    aligned = align(np.ascontiguousarray(signal[votes]), part, fs=fs)
+    voting = np.ascontiguousarray(signal[votes])
+    aligned = align(voting, part, fs=fs)
+    places = fine_places(voting, aligned, fs)
+    rows, where = laid(np.ascontiguousarray(signal), places, before, after)
     beat = np.empty((len(signal), before + after))
-    median_beat_into(signal, aligned, before, np.empty(len(part)), beat)
+    median_beat_into(rows, where, before, np.empty(len(part)), beat)
     made = _marked(beat, before, fs, votes, len(part))
-    own = None if marks is None else np.where(marks[chosen] == ABSENT, np.nan, marks[chosen] - aligned[:, None])
-    singles = SingleBeats(signal=signal, fs=fs, r_peaks=aligned, before=before, after=after, votes=votes, marks=own)
-    onset = int(made.marks.qrs_onset[0])
-    if onset != ABSENT:
+    own = None if marks is None else marks[chosen] - places[:, None]
+    singles = SingleBeats(
+        signal=rows,
+        fs=fs,
+        r_peaks=where,
+        before=before,
+        after=after,
+        votes=votes,
+        marks=own,
+    )
+    ruled = int(made.marks.qrs_onset[0])
+    if own is not None:
+        made = _as_singles(made, own, fs, votes)
+    # By rule a P close to the QRS may have been taken for its begin: then the beats' own begin stands.
+    onset = int(made.marks.qrs_onset[0]) if ruled <= int(made.marks.p_peak[0]) else ruled
+    if ABSENT not in (ruled, onset):
         at = (onset - made.r_peak) // round(made.fs / fs)
         parts = _before_qrs(signal[votes], aligned, at, before, fs)
         if parts is not None:
             made, singles = replace(made, p_coherence=_coherence(parts)), replace(singles, before_qrs=parts)
-    return (made if own is None else _as_singles(made, own, fs, votes)), singles
+    return made, singles
 
 
-def _p_reach(r_peaks: NDArray[np.int64], marks: NDArray[np.int64] | None, chosen: NDArray[np.int64], fs: float) -> int:
+def _p_reach(
+    r_peaks: NDArray[np.int64], marks: NDArray[np.float64] | None, chosen: NDArray[np.int64], fs: float
+) -> int:
     """Return how many samples before R the usual P of the single beats begins, and the level before it."""
     if marks is None:
         return 0
     onsets = marks[chosen, _COLUMNS["p"][0]]
-    there = onsets != ABSENT
+    there = ~np.isnan(onsets)
     if np.mean(there) < _SINGLE_SHARE:
         return 0
     return round(middle(r_peaks[there] - onsets[there])) + samples(_BEFORE_P_S, fs)
@@ -237,7 +222,7 @@ def altered_beat(singles: SingleBeats, *, noise_mv: NDArray[np.float64], rng: np
     left = np.sqrt(np.pi / 2 / n) * np.nan_to_num(noise_mv)
     beat += left[:, np.newaxis] * rng.standard_normal(beat.shape)
     by = rng.uniform(-SHIFT_S, SHIFT_S) * singles.fs
-    beat = _moved(beat, by)
+    beat = moved(beat, by)
     made = _marked(beat, singles.before, singles.fs, singles.votes, n)
     if singles.marks is not None:
         made = _as_singles(made, singles.marks[picks] - by, singles.fs, singles.votes)
@@ -248,30 +233,10 @@ def altered_beat(singles: SingleBeats, *, noise_mv: NDArray[np.float64], rng: np
     return replace(made, p_coherence=_coherence(parts[:, rng.integers(0, parts.shape[1], parts.shape[1])]))
 
 
-def _moved(beat: NDArray[np.float64], by: float) -> NDArray[np.float64]:
-    """Return the beat sampled `by` samples later, on the cubic through the four nearest samples."""
-    whole = int(np.floor(by))
-    u = by - whole
-    weights = (
-        -u * (u - 1) * (u - 2) / 6,
-        (u + 1) * (u - 1) * (u - 2) / 2,
-        -(u + 1) * u * (u - 2) / 2,
-        (u + 1) * u * (u - 1) / 6,
-    )
-    reach = abs(whole) + 2
-    wide = np.pad(beat, ((0, 0), (reach, reach)), mode="edge")
-    n = beat.shape[1]
-    out = np.zeros_like(beat)
-    for k, weight in enumerate(weights):
-        start = reach + whole - 1 + k
-        out += weight * wide[:, start : start + n]
-    return out
-
-
 def _marked(beat: NDArray[np.float64], before: int, fs: float, votes: NDArray[np.bool_], n_beats: int) -> MedianBeat:
     """Return a median beat (n_leads, n_samples) with R at `before`, its waves marked."""
     finer = max(1, round(_MARK_FS / fs))
-    beat, r, beat_fs = _finer(beat, finer), before * finer, fs * finer
+    beat, r, beat_fs = blurred(_finer(beat, finer), fs * finer), before * finer, fs * finer
     table = mark_leads(beat, np.array([r]), beat_fs, median=True)
     together = _combine(table[votes], beat[votes], r, beat_fs)
     return MedianBeat(
@@ -311,7 +276,7 @@ def _as_singles(made: MedianBeat, own: NDArray[np.float64], fs: float, votes: ND
 def _leaves_level(signal: NDArray[np.float64], onset: int, peak: int, fs: float) -> int:
     """Return where a wave that begins at `onset` or later leaves the level before it in any lead."""
     width = samples(_FLAT_S, fs)
-    limit = np.maximum(_P_FLAT_MV, _FLAT_NOISE * _noise_mv(signal))[:, None]
+    limit = np.maximum(_P_FLAT_MV, _FLAT_NOISE * _noise_mv(signal, fs))[:, None]
     if middle(limit[:, 0]) > _FLAT_MOST_MV or peak <= onset:
         return onset
     level = signal[:, max(0, onset - width) : onset + 1].mean(axis=1, keepdims=True)
@@ -327,18 +292,31 @@ def _departures(over: NDArray[np.float64], limit: NDArray[np.float64], hold: int
     return np.flatnonzero(beyond.any(axis=0))
 
 
-def _noise_mv(signal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the noise of each lead, mV: a second difference of white noise is sqrt(6) times as large."""
-    return np.asarray(1.4826 * middles(np.abs(np.diff(signal, 2, axis=1))) / np.sqrt(6))
+def _noise_mv(signal: NDArray[np.float64], fs: float) -> NDArray[np.float64]:
+    """Return the noise that each lead had before it was made less sharp, mV, by its second differences."""
+    # Values between samples are drawn from these and have less noise of their own.
+    arm = samples(1 / _MARK_FS, fs)
+    bend = signal[:, 2 * arm :] - 2 * signal[:, arm:-arm] + signal[:, : -2 * arm]
+    return np.asarray(1.4826 * middles(np.abs(bend)) / _bend_of_noise(fs, arm))
+
+
+@lru_cache(maxsize=64)
+def _bend_of_noise(fs: float, arm: int) -> float:
+    """Return the standard deviation of the second difference of white noise of one, made as sharp as a median beat."""
+    one = np.zeros((1, 8 * arm + 65))
+    one[0, one.shape[1] // 2] = 1.0
+    one = blurred(one, fs)
+    bend = one[:, 2 * arm :] - 2 * one[:, arm:-arm] + one[:, : -2 * arm]
+    return float(np.sqrt(np.square(bend).sum()))
 
 
 def _without_flat(signal: NDArray[np.float64], onset: int, offset: int, made: MedianBeat) -> tuple[int, int]:
     """Return onset and offset of the QRS moved in to the last flat stretch before R and the first behind it."""
     width, r = samples(_FLAT_S, made.fs), made.r_peak
-    noise = _noise_mv(signal)
+    noise = _noise_mv(signal, made.fs)
     if _FLAT_NOISE * middle(noise) > _FLAT_MOST_MV:
         return onset, offset
-    limit = np.maximum(_FLAT_MV, _FLAT_NOISE * noise)[:, None]
+    limit = np.maximum(np.maximum(_FLAT_MV, _FLAT_NOISE * noise), _FLAT_SHARE * np.ptp(signal, axis=1))[:, None]
     level = signal[:, max(0, onset - width) : onset + 1].mean(axis=1, keepdims=True)
     hold, foot = samples(_HOLD_S, made.fs), samples(_QRS_FOOT_S, made.fs)
     left = _departures(signal[:, onset:r] - level, limit, hold)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.detection._prepare import fill_gaps
-from ecg_engine.detection.median_beat import spread
+from ecg_engine.detection.laying import spread
 from ecg_engine.detection.parameters import VENTRICULAR, odd_samples, samples
 from ecg_engine.kernels.smoothing import moving_means_into
 from ecg_engine.types import Beats, Spell

@@ -17,7 +17,7 @@ from ecg_engine.detection._prepare import fill_gaps
 from ecg_engine.detection.atria import AtrialSigns, Thinned, see_atria, thin
 from ecg_engine.detection.beat_classes import classify_beats, dominant_beats
 from ecg_engine.detection.cleaning import remove_baseline, remove_mains
-from ecg_engine.detection.delineation import delineate, marks_by_rule, with_p_of
+from ecg_engine.detection.delineation import FINER, delineate_finely, marks_by_rule, with_p_of
 from ecg_engine.detection.ectopy import confirm_ventricular
 from ecg_engine.detection.median_beat import SingleBeats, median_and_singles
 from ecg_engine.detection.p_train import PTrain, find_p_train
@@ -105,14 +105,16 @@ class Seen:
 class _Block:
     """What is seen in one block; samples count from its first one.
 
-    `table` (n_beats, 8) and `by_lead` (n_leads, n_beats, 8) hold the marks, in the order of `MARK_NAMES`; `straight` is
-    the signal without mains, spikes and baseline. All are None where there is no beat.
+    `table` (n_beats, 8) and `by_lead` (n_leads, n_beats, 8) hold the marks, in the order of `MARK_NAMES`, `fine` has
+    those of `table` in `FINER` parts of a sample; `straight` is the signal without mains, spikes and baseline. All are
+    None where there is no beat.
     """
 
     start: int
     quality: Quality
     beats: Beats
     table: NDArray[np.int64] | None = None
+    fine: NDArray[np.int64] | None = None
     by_lead: NDArray[np.int64] | None = None
     likeness: NDArray[np.float64] | None = None
     straight: NDArray[np.float64] | None = None
@@ -123,12 +125,12 @@ class _Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Stretch:
-    """What of a block goes into the median beat: its middle, with beats, kinds and global marks."""
+    """What of a block goes into the median beat: its middle, with beats, kinds and global marks, these finely."""
 
     signal: NDArray[np.float64]
     r_peaks: NDArray[np.int64]
     kinds: NDArray[np.str_]
-    table: NDArray[np.int64]
+    fine: NDArray[np.int64]
 
 
 def see(signal: NDArray[Any], *, fs: float, leads: Sequence[str], kinds: Sequence[tuple[int, str]] = ()) -> Seen:
@@ -297,14 +299,15 @@ def _see_block(
     # The rule's onset is the sharp rise itself; cardiologists mark a little before it, where P may still be.
     onsets = rule[:, MARK_NAMES.index("qrs_onset")]
     straight = remove_baseline(heart, fs=fs, qrs_onsets=onsets[onsets != ABSENT])
-    table, each = rule, rule_each
+    table, each, fine = rule, rule_each, _scaled(rule, FINER)
     if learnt:
-        marks = delineate(np.ascontiguousarray(straight[rows]), fs=fs, r_peaks=beats.r_peaks)
+        marks, fine = delineate_finely(np.ascontiguousarray(straight[rows]), fs=fs, r_peaks=beats.r_peaks)
         table, each = _table(marks), np.array([_table(one) for one in marks.by_lead])
         ordinary = table[kinds == "N", MARK_NAMES.index("p_peak")] != ABSENT
         if ordinary.size and ordinary.mean() < LEAST_P:
             # Whether these are P waves is judged later, by how even and how alike they are.
             table, each = with_p_of(table, rule), with_p_of(each, rule_each)
+            fine = with_p_of(fine, _scaled(rule, FINER))
     by_lead = np.full((n_leads, len(beats.r_peaks), len(MARK_NAMES)), ABSENT, np.int64)
     by_lead[used] = each
     thinned = None
@@ -316,6 +319,7 @@ def _see_block(
         quality=quality,
         beats=replace(beats, kinds=kinds),
         table=table,
+        fine=fine,
         by_lead=by_lead,
         likeness=dominant_beats(votes, fs=fs, r_peaks=beats.r_peaks),
         straight=straight,
@@ -370,8 +374,13 @@ def _kept(block: _Block, start: int, stop: int) -> _Block:
         table=None if block.table is None else _moved(block.table[inside], at),
         by_lead=None if block.by_lead is None else _moved(block.by_lead[:, inside], at),
         likeness=None if block.likeness is None else block.likeness[inside],
+        fine=None,
         straight=None,
     )
+
+
+def _scaled(marks: NDArray[np.int64], by: int) -> NDArray[np.int64]:
+    return np.where(marks == ABSENT, ABSENT, marks * by)
 
 
 def _moved(marks: NDArray[np.int64], by: int) -> NDArray[np.int64]:
@@ -409,7 +418,7 @@ def _marks_of(parts: Sequence[_Block], fs: float) -> Delineation:
 
 def _stretch(block: _Block, fs: float, seconds: float) -> _Stretch:
     """Return the middle of a block."""
-    assert block.straight is not None and block.beats.kinds is not None and block.table is not None
+    assert block.straight is not None and block.beats.kinds is not None and block.fine is not None
     n = block.straight.shape[1]
     width = n if seconds * fs >= n else samples(seconds, fs)
     first = (n - width) // 2
@@ -422,7 +431,7 @@ def _stretch(block: _Block, fs: float, seconds: float) -> _Stretch:
         signal=block.straight[:, first : first + width].copy() if width < n else block.straight,
         r_peaks=r[inside],
         kinds=block.beats.kinds[inside],
-        table=_moved(block.table[inside], -first),
+        fine=_moved(block.fine[inside], -FINER * first),
     )
 
 
@@ -435,7 +444,7 @@ def _median_of(
     starts = np.cumsum([0, *(one.signal.shape[1] for one in stretches)])[:-1].tolist()
     signal = stretches[0].signal if len(stretches) == 1 else np.concatenate([one.signal for one in stretches], axis=1)
     r_peaks = np.concatenate([one.r_peaks + at for one, at in zip(stretches, starts, strict=True)])
-    table = np.concatenate([_moved(one.table, at) for one, at in zip(stretches, starts, strict=True)])
+    fine = np.concatenate([_moved(one.fine, FINER * at) for one, at in zip(stretches, starts, strict=True)])
     kinds = np.concatenate([one.kinds for one in stretches])
     if not len(kinds):
         return None, None
@@ -448,7 +457,7 @@ def _median_of(
         fs=fs,
         r_peaks=np.ascontiguousarray(r_peaks[dominant]),
         usable=usable,
-        marks=table[dominant] if learnt else None,
+        marks=np.where(fine == ABSENT, np.nan, fine / FINER)[dominant] if learnt else None,
     )
     return (None, None) if made is None else made
 

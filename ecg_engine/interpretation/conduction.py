@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ecg_engine.interpretation.basic import is_flutter
 from ecg_engine.interpretation.context import Context, fact, remembered, rule
 from ecg_engine.interpretation.rhythm import is_paced
 from ecg_engine.types import Evidence, Statement
@@ -32,7 +33,8 @@ SMALL_R: Final = 0.5
 STRAUSS_LEADS: Final = ("I", "aVL", "V1", "V2", "V5", "V6")
 STRAUSS_N: Final = 2
 #: A QRS of no block's shape is called delayed where it is wide beyond its error, ms (IEC 60601-2-25: 10 ms as standard
-#: deviation), or notched or slurred in one of these leads besides: within the error a wide one may be a normal one.
+#: deviation), or notched or slurred in one of these leads besides, wherever in the QRS: within the error a wide one may
+#: be a normal one.
 QRS_ERROR_MS: Final = 10.0
 IVCD_LEADS: Final = ("I", "V5", "V6")
 #: Incomplete block of adults from this QRS on, ms.
@@ -90,8 +92,17 @@ def is_rbbb_shape(c: Context) -> bool:
 
 
 def is_rsr_shape(c: Context) -> bool:
-    """Return whether R' is taller than R in V1 or V2 and I or V6 ends in a long S."""
-    return is_measured(c, "V1", "I", "V6") and _has_tall_r2(c) and any(_has_long_s(c, lead) for lead in ("I", "V6"))
+    """Return whether R' of V1 or V2 lasts longer than R, and is taller and I or V6 ends in a long S, or both do."""
+    if not is_measured(c, "V1", "I", "V6") or not _has_long_r2(c):
+        return False
+    ends = [_has_long_s(c, lead) for lead in ("I", "V6")]
+    return all(ends) or (any(ends) and _has_tall_r2(c))
+
+
+def _has_long_r2(c: Context) -> bool:
+    """Return whether R' is wider than R, as it usually is by the guideline, in V1 or V2."""
+    waves = [[c.get(code, lead) or 0.0 for code in ("r2_mv", "r2_ms", "r_ms")] for lead in ("V1", "V2")]
+    return any(r2 >= R2_MV and lasts > first for r2, lasts, first in waves)
 
 
 def _has_tall_r2(c: Context) -> bool:
@@ -149,6 +160,11 @@ def notched_leads(c: Context) -> tuple[str, ...]:
     return tuple(lead for lead in STRAUSS_LEADS if (c.get("qrs_notches", lead) or 0.0) >= 1)
 
 
+def delayed_leads(c: Context) -> tuple[str, ...]:
+    """Return the leads whose notches or slurs, wherever in the QRS, tell of a delay of no block's shape."""
+    return tuple(lead for lead in IVCD_LEADS if (c.get("qrs_notches_all", lead) or 0.0) >= 1)
+
+
 def is_strauss(c: Context) -> bool:
     """Return whether Strauss's criteria of complete left bundle branch block hold.
 
@@ -201,6 +217,9 @@ def rbbb_incomplete(c: Context) -> Statement | None:
     if not _is_judged(c) or is_wide(c) or not is_rsr_shape(c):
         return None
     width = c.get("qrs_ms") or 0.0
+    # Flutter waves at an even distance from the QRS stay in the median beat and end it in V1 as an r' does.
+    if width < INCOMPLETE_MS and is_flutter(c):
+        return None
     return Statement(
         code="rbbb_incomplete",
         certainty="probable" if width >= INCOMPLETE_MS else "possible",
@@ -243,11 +262,11 @@ def ivcd(c: Context) -> Statement | None:
         return None
     if is_rbbb_shape(c) or is_lbbb(c):
         return None
-    notched = tuple(lead for lead in IVCD_LEADS if (c.get("qrs_notches", lead) or 0.0) >= 1)
+    notched = delayed_leads(c)
     beyond = (c.get("qrs_ms") or 0.0) >= c.limits.qrs_wide_ms + QRS_ERROR_MS
     if not beyond and not notched:
         return None
-    facts = tuple(fact(c, "qrs_notches", ">=", 1.0, source="aha_2009_iii", lead=lead) for lead in notched)
+    facts = tuple(fact(c, "qrs_notches_all", ">=", 1.0, source="aha_2009_iii", lead=lead) for lead in notched)
     evidence = (_width(c, c.limits.qrs_wide_ms), *facts)
     return Statement(code="ivcd", certainty="definite" if beyond else "probable", evidence=evidence)
 

@@ -57,9 +57,12 @@ def axis_left(c: Context) -> Statement | None:
 
 @rule("axis")
 def axis_right(c: Context) -> Statement | None:
-    """QRS axis from 90 to 180 degrees, beyond the limit by the angle's error of 5 degrees."""
+    """QRS axis from 90 to 180 degrees, beyond the limit by the angle's error of 5 degrees; lead I does not point up."""
     axis = _adult_axis(c)
     if axis is None or not RIGHT_DEG + AXIS_ERROR_DEG < axis <= EXTREME_DEG:
+        return None
+    # A broad S counts for more by areas than by heights: where these point left there is no deviation to be seen.
+    if is_measured(c, "I") and net(c, "I") > 0:
         return None
     return Statement(code="axis_right", evidence=(fact(c, "qrs_axis_deg", ">", RIGHT_DEG, source="aha_2009_iii"),))
 
@@ -119,7 +122,7 @@ def _has_minnesota_q(c: Context) -> bool:
 def is_lpfb(c: Context) -> bool:
     """Return whether the criteria of left posterior fascicular block hold: rS in I and aVL, qR in III and aVF."""
     axis = unblocked_axis_deg(c)
-    if axis is None or not LPFB_DEG <= axis <= EXTREME_DEG or not _is_narrow_or_rbbb(c):
+    if axis is None or not LPFB_DEG <= axis <= EXTREME_DEG or (is_wide(c) and not is_rbbb_shape(c)):
         return False
     left = all(not has_q(c, lead) and net(c, lead) < 0 < height(c, lead) for lead in ("I", "aVL"))
     right = all((c.get("q_mv", lead) or 0.0) <= -SMALL_Q_MV and net(c, lead) > 0 for lead in ("III", "aVF"))
@@ -142,7 +145,7 @@ def lafb(c: Context) -> Statement | None:
 
 @rule("conduction")
 def lpfb(c: Context) -> Statement | None:
-    """Axis from 100 degrees, rS in I and aVL, qR in III and aVF; other causes of such an axis are not known here."""
+    """Axis from 100 degrees, rS in I and aVL, qR in III and aVF, QRS not wide but for RBBB; other causes not known."""
     if not is_lpfb(c):
         return None
     evidence = _evidence(c, ">=", LPFB_DEG, ("s_mv", "I"), ("q_mv", "III"), ("r_mv", "III"))

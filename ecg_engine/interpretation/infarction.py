@@ -36,10 +36,11 @@ SEPTAL_SHARE: Final = 0.25
 #: An upward deflection in front of a negative one is an R from here, mV; below it the complex is a QS (Minnesota code:
 #: 0.25 mm).
 INITIAL_R_MV: Final = 0.025
-#: Minnesota codes 1-1 and 1-2: Q of a third of R that lasts 20 ms in II, 30 in V3 to V6; Q of 40 ms in III and aVF.
+#: Minnesota codes 1-1 and 1-2: Q of a third of R that lasts 20 ms in II, 30 in V3 to V6; Q of 40 ms in III and aVF, or
+#: in a chest lead.
 MINNESOTA_SHARE: Final = 1 / 3
 MINNESOTA_II_MS: Final = 20.0
-MINNESOTA_INFERIOR_MS: Final = 40.0
+MINNESOTA_LONG_MS: Final = 40.0
 #: R lost over the anterior wall, mV: R of V3 (Zema MJ, Kligfield P 1979: 1.5 mm); R of V2 too, chosen, since a late
 #: transition with a good R in V2 is a normal variant.
 POOR_R_V3_MV: Final = 0.15
@@ -99,6 +100,14 @@ def _share(c: Context, lead: str) -> float:
     return 0.0 if q is None or r <= 0 else -q[0] / r
 
 
+def _is_large_q(c: Context, lead: str) -> bool:
+    """Return whether the Q of a chest lead is one by itself."""
+    q = q_wave(c, lead)
+    if q is None or q[0] > Q_MV:
+        return False
+    return q[1] >= MINNESOTA_LONG_MS or (q[1] >= Q_MS and _share(c, lead) >= MINNESOTA_SHARE)
+
+
 def _beside(leads: tuple[str, ...], found: frozenset[str]) -> tuple[str, ...]:
     """Return those of `found` that stand beside another of them in a contiguous sequence."""
     pairs = [pair for pair in pairwise(leads) if found >= set(pair)]
@@ -128,9 +137,9 @@ def inferior_scar(c: Context) -> Scar:
         return Scar(("II",), "probable", "minnesota")
     if avf is None:
         return Scar()
-    if avf[1] >= MINNESOTA_INFERIOR_MS:
+    if avf[1] >= MINNESOTA_LONG_MS:
         return Scar(("aVF",), "probable", "minnesota")
-    long_three = three is not None and three[1] >= MINNESOTA_INFERIOR_MS and _share(c, "III") >= SEPTAL_SHARE
+    long_three = three is not None and three[1] >= MINNESOTA_LONG_MS and _share(c, "III") >= SEPTAL_SHARE
     if is_qs(c, "III") or long_three:
         if avf[0] <= Q_MV and _share(c, "aVF") >= SEPTAL_SHARE:
             return Scar(("III", "aVF"), "probable", "minnesota")
@@ -142,7 +151,7 @@ def inferior_scar(c: Context) -> Scar:
 
 
 def anterior_scar(c: Context) -> Scar:
-    """Return Q waves of V1 to V4 in two neighbours, or in V2 alone, a QS beside an R on its right, a lost R."""
+    """Return Q waves of V1 to V4 in two neighbours, in V2 alone or large in one, a QS beside an R, a lost R."""
     with_q = _with_q(c, _CHEST[:4])
     if "V1" in with_q and not is_qs(c, "V1"):
         with_q -= {"V1"}
@@ -154,6 +163,9 @@ def anterior_scar(c: Context) -> Scar:
         return Scar(lone, "probable", "minnesota")
     if "V2" in with_q:
         return Scar(("V2",), "probable")
+    large = tuple(lead for lead in _CHEST[2:4] if _is_large_q(c, lead))
+    if large:
+        return Scar(large, "probable", "minnesota")
     first, second, third = (_initial_r(c, lead) for lead in _CHEST[:3])
     if first is None or second is None or third is None:
         return Scar()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ecg_engine.interpretation.av_intervals import PR_ERROR_MS
-from ecg_engine.interpretation.conduction import R2_MV
+from ecg_engine.interpretation.conduction import INCOMPLETE_MS, R2_MV, delayed_leads
 from ecg_engine.interpretation.context import Context, fact, rule
 from ecg_engine.interpretation.repolarisation import QT_ERROR_MS
 from ecg_engine.leads import STANDARD_LEADS
@@ -60,6 +60,9 @@ def _is_sinus(c: Context) -> bool:
 def _intervals_normal(c: Context) -> bool:
     rate, pr, qrs, qtc = (c.get(code) for code in ("heart_rate_bpm", "pr_ms", "qrs_ms", "qtc_fridericia_ms"))
     if rate is None or pr is None or qrs is None or qtc is None:
+        return False
+    # Beyond 110 ms the guideline calls a QRS delayed: within the error of its width it is where it is notched besides.
+    if qrs > INCOMPLETE_MS and delayed_leads(c):
         return False
     return (
         RATE_BPM[0] <= rate <= RATE_BPM[1]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import f8_2d_read, f8_2d_write, f8_write, i8, i8_read, i8_write, kernel
+from ecg_engine.kernels._jit import f8_2d_read, f8_2d_write, f8_read, f8_write, helper, i8, i8_read, i8_write, kernel
 from ecg_engine.kernels.smoothing import clamp, median_of
+
+#: A value between two samples lies on the polynomial through so many of them, half on either side.
+NEAR = 8
 
 
 @kernel((f8_2d_read, i8_read, i8, i8, i8, f8_2d_write))
@@ -36,6 +39,23 @@ def snippets_into(
                 out[b, lead * width + k] -= mean
 
 
+@helper
+def _misfit(signal: NDArray[np.float64], template: NDArray[np.float64], start: int) -> float:
+    """Return the sum of squares between the leads from `start` on and the template, each lead's mean removed."""
+    n = signal.shape[1]
+    width = template.shape[1]
+    cost = 0.0
+    for lead in range(len(template)):
+        offset = 0.0
+        square = 0.0
+        for k in range(width):
+            off = signal[lead, clamp(start + k, n)] - template[lead, k]
+            offset += off
+            square += off * off
+        cost += square - offset * offset / width
+    return cost
+
+
 @kernel((f8_2d_read, i8_read, f8_2d_read, i8, i8, i8_write))
 def align_into(
     signal: NDArray[np.float64],
@@ -49,24 +69,90 @@ def align_into(
 
     `template` has shape (n_leads, width) and R at `before`. Caller guarantees: no NaN.
     """
-    n_leads, n = signal.shape
-    width = template.shape[1]
     for b in range(len(r_peaks)):
         best = np.inf
         out[b] = r_peaks[b]
         for shift in range(-reach, reach + 1):
-            cost = 0.0
-            for lead in range(n_leads):
-                offset = 0.0
-                square = 0.0
-                for k in range(width):
-                    off = signal[lead, clamp(r_peaks[b] + shift - before + k, n)] - template[lead, k]
-                    offset += off
-                    square += off * off
-                cost += square - offset * offset / width
+            cost = _misfit(signal, template, r_peaks[b] + shift - before)
             if cost < best:
                 best = cost
                 out[b] = r_peaks[b] + shift
+
+
+@kernel((f8_2d_read, i8_read, f8_2d_read, i8, i8, f8_write))
+def align_finely_into(
+    signal: NDArray[np.float64],
+    r_peaks: NDArray[np.int64],
+    template: NDArray[np.float64],
+    before: int,
+    reach: int,
+    out: NDArray[np.float64],
+) -> None:
+    """Write each R as `align_into` does, then moved by a part of a sample to the vertex of the parabola of its misfit.
+
+    The parabola goes through the least misfit and those beside it; where the least is at the end of the reach, or none
+    of the three is greater, the whole sample stays. Caller guarantees: no NaN.
+    """
+    misfits = np.empty(2 * reach + 1)
+    for b in range(len(r_peaks)):
+        best = reach
+        for k in range(2 * reach + 1):
+            misfits[k] = _misfit(signal, template, r_peaks[b] + k - reach - before)
+        for k in range(2 * reach + 1):
+            if misfits[k] < misfits[best]:
+                best = k
+        out[b] = r_peaks[b] + best - reach
+        if 0 < best < 2 * reach:
+            bend = misfits[best - 1] - 2.0 * misfits[best] + misfits[best + 1]
+            if bend > 0.0:
+                out[b] += 0.5 * (misfits[best - 1] - misfits[best + 1]) / bend
+
+
+@helper
+def _weights(u: float, out: NDArray[np.float64]) -> None:
+    """Write Lagrange's weights of the `NEAR` samples around a place `u` behind the last of those before it."""
+    for j in range(NEAR):
+        at = j - NEAR // 2 + 1
+        weight = 1.0
+        for m in range(-NEAR // 2 + 1, NEAR // 2 + 1):
+            if m != at:
+                weight *= (u - m) / (at - m)
+        out[j] = weight
+
+
+@kernel((f8_2d_read, f8_read, i8, f8_2d_write))
+def lay_beats_into(
+    signal: NDArray[np.float64], places: NDArray[np.float64], before: int, out: NDArray[np.float64]
+) -> None:
+    """Write the beats one behind the other, each with its place at `before`.
+
+    A value between samples lies on the polynomial through the `NEAR` nearest (the ends repeat the outermost samples):
+    up to a fifth of the sampling rate it is right to half a per cent. NaN where a beat reaches outside. Caller
+    guarantees: ``out.shape == (n_leads, n_beats * width)``, places inside, no NaN.
+    """
+    n_leads, n = signal.shape
+    width = out.shape[1] // max(1, len(places))
+    weights = np.empty(NEAR)
+    for b in range(len(places)):
+        at = places[b] - before
+        start = int(np.floor(at))
+        _weights(at - start, weights)
+        for lead in range(n_leads):
+            i = start
+            for k in range(b * width, (b + 1) * width):
+                if i < 0 or i >= n or (i == n - 1 and at > start):
+                    out[lead, k] = np.nan
+                elif i >= NEAR // 2 - 1 and i + NEAR // 2 < n:
+                    value = 0.0
+                    for j in range(NEAR):
+                        value += weights[j] * signal[lead, i - NEAR // 2 + 1 + j]
+                    out[lead, k] = value
+                else:
+                    value = 0.0
+                    for j in range(NEAR):
+                        value += weights[j] * signal[lead, clamp(i - NEAR // 2 + 1 + j, n)]
+                    out[lead, k] = value
+                i += 1
 
 
 @kernel((f8_2d_read, i8_read, i8, f8_write, f8_2d_write))
@@ -77,9 +163,9 @@ def median_beat_into(
     work: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> None:
-    """Write the median over the beats, sample by sample, R at `before`; beats that reach outside do not count there.
+    """Write the median over the beats, sample by sample, R at `before`; what is outside, or NaN, does not count.
 
-    0 where no beat counts. Caller guarantees: ``len(work) >= n_beats``, ``len(out) == n_leads``, no NaN.
+    0 where no beat counts. Caller guarantees: ``len(work) >= n_beats``, ``len(out) == n_leads``.
     """
     n_leads, n = signal.shape
     for lead in range(n_leads):
@@ -87,7 +173,7 @@ def median_beat_into(
             count = 0
             for b in range(len(r_peaks)):
                 i = r_peaks[b] - before + k
-                if 0 <= i < n:
+                if 0 <= i < n and not np.isnan(signal[lead, i]):
                     work[count] = signal[lead, i]
                     count += 1
             out[lead, k] = median_of(work, count) if count > 0 else 0.0

@@ -12,8 +12,8 @@ from ecg_engine.kernels._jit import f8_2d_read, f8_2d_write, f8_named, helper, i
 #: Waves kept of one QRS: Q R S R' S' and as many again, which nobody names.
 MOST = 10
 #: Columns of the result.
-Q, R, S, R2, S2, Q_MS, R_MS, S_MS, R2_MS, SWING, AREA, INTRINSICOID, UPSTROKE, NOTCHES = range(14)
-N_COLUMNS = 14
+Q, R, S, R2, S2, Q_MS, R_MS, S_MS, R2_MS, SWING, AREA, INTRINSICOID, UPSTROKE, NOTCHES, NOTCHES_ALL = range(15)
+N_COLUMNS = 15
 
 
 class WaveLimits(NamedTuple):
@@ -163,8 +163,8 @@ def _upstroke(x: NDArray[np.float64], first: int, last: int, reach: int) -> int:
 
 
 @helper
-def _notches(x: NDArray[np.float64], first: int, last: int, w: WaveLimits) -> int:
-    """Return how many notches and slurs the middle part of the QRS has.
+def _notches(x: NDArray[np.float64], first: int, last: int, start: float, stop: float, w: WaveLimits) -> int:
+    """Return how many notches and slurs the QRS has from `start` to `stop`.
 
     A notch is a turn back towards zero and away again inside a wave; a slur a stretch where the curve goes on more
     slowly, or stands still at its top.
@@ -176,8 +176,6 @@ def _notches(x: NDArray[np.float64], first: int, last: int, w: WaveLimits) -> in
         steepest = max(steepest, abs(_slope_at(x, i, reach, first, last)))
         largest = max(largest, abs(x[i]))
     still = w.lobe_share * steepest
-    start = first + w.middle_from
-    stop = first + w.middle_share * (last - first)
     count = 0
     # Of the lobe before: its sign, its greatest slope, the lowest slope since and where that was, its last sample.
     sign = 0.0
@@ -244,4 +242,6 @@ def qrs_waves_into(signal: NDArray[np.float64], first: int, last: int, w: WaveLi
             later = r + 2 if r + 2 < n else r
             row[INTRINSICOID] = (_highest(x, edges[later, 0], edges[later, 1], last) - first) * w.ms
         row[UPSTROKE] = _upstroke(x, first, last, int(w.slope_reach)) * w.ms
-        row[NOTCHES] = _notches(x, first, last, w)
+        until = first + w.middle_share * (last - first)
+        row[NOTCHES] = _notches(x, first, last, first + w.middle_from, until, w)
+        row[NOTCHES_ALL] = _notches(x, first, last, float(first), float(last), w)

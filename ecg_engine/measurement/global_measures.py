@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ecg_engine.detection.atria import AtrialSigns
 from ecg_engine.detection.p_train import PTrain
 from ecg_engine.measurement.av_measures import measure_av
+from ecg_engine.measurement.lead_measures import LEVEL_S
 from ecg_engine.measurement.pacing_measures import measure_pacing
 from ecg_engine.measurement.qtc import qtc_bazett_ms, qtc_framingham_ms, qtc_fridericia_ms, qtc_hodges_ms
 from ecg_engine.measurement.rhythm_measures import measure_atria, measure_ectopy, rr_irregularity
@@ -210,11 +211,12 @@ def _axes(beat: MedianBeat, leads: Sequence[str], usable: Sequence[str], *, has_
 
 
 def _area(beat: MedianBeat, row: int, start: int, stop: int) -> float:
-    """Return the net area of a wave, mV·ms, over the line onset to offset (QRS: over its level at onset)."""
+    """Return the net area of a wave, mV·ms, over the line onset to offset (QRS: over the level before it)."""
     part: NDArray[np.float64] = beat.signal[row, start : stop + 1]
-    is_qrs = start == int(beat.marks.qrs_onset[0])
-    line = part[0] if is_qrs else np.linspace(part[0], part[-1], len(part))
-    return float((part - line).sum() / beat.fs * 1000)
+    if start == int(beat.marks.qrs_onset[0]):
+        level = beat.signal[row, max(0, start - max(1, round(LEVEL_S * beat.fs))) : start + 1].mean()
+        return float((part - level).sum() / beat.fs * 1000)
+    return float((part - np.linspace(part[0], part[-1], len(part))).sum() / beat.fs * 1000)
 
 
 def axis_deg(areas: dict[str, float], least: float) -> float | None:

@@ -14,6 +14,8 @@ from ecg_engine.kernels.qrs_waves import WaveLimits, qrs_waves_into
 #: Eur Heart J 1985;6:815-825).
 MIN_WAVE_MV: Final = 0.02
 MIN_WAVE_S: Final = 0.006
+#: What interpolation and averaging take off a height of exactly the least, mV: a tenth of a device's step of 5 µV.
+_ROUNDING_MV: Final = 0.0005
 #: A slope is taken over so long to either side, s, chosen: shorter, and it is noise; longer, and it hides a notch.
 SLOPE_S: Final = 0.004
 #: A curve stands still below this share of its steepest slope, chosen; half a sine does for 6 % of its length.
@@ -32,7 +34,7 @@ MIDDLE_SHARE: Final = 2 / 3
 #: Quantity codes in the order of the kernel's columns.
 CODES: Final = (
     "q_mv", "r_mv", "s_mv", "r2_mv", "s2_mv", "q_ms", "r_ms", "s_ms", "r2_ms", "qrs_pp_mv", "qrs_area_mv_ms",
-    "intrinsicoid_ms", "upstroke_ms", "qrs_notches",
+    "intrinsicoid_ms", "upstroke_ms", "qrs_notches", "qrs_notches_all",
 )  # fmt: skip
 
 
@@ -62,7 +64,7 @@ def qrs_waves(signal: NDArray[np.float64], *, fs: float, onset: int, offset: int
     duration (IEC 60601-2-25). The beginning of an elevated or depressed ST at the end of the QRS is no wave.
     """
     limits = WaveLimits(
-        least_mv=MIN_WAVE_MV,
+        least_mv=MIN_WAVE_MV - _ROUNDING_MV,
         least_samples=MIN_WAVE_S * fs,
         ms=1000 / fs,
         slope_reach=float(max(1, round(SLOPE_S * fs))),

@@ -47,8 +47,10 @@ OVERALL = {
 }  # fmt: skip
 BY_LEAD = {
     "q_mv": _within(-0.5, 0), "q_ms": _within(6, 50), "r_mv": _within(0, 2), "r_ms": _within(10, 120),
-    "s_mv": _within(-2, 0), "s_ms": _within(6, 120), "r2_mv": _within(0, 1.5), "intrinsicoid_ms": _within(10, 120),
-    "upstroke_ms": _within(20, 100), "qrs_notches": st.sampled_from([0.0, 0.0, 1.0]), "p_mv": _within(-0.2, 0.4),
+    "s_mv": _within(-2, 0), "s_ms": _within(6, 120), "r2_mv": _within(0, 1.5), "r2_ms": _within(6, 100),
+    "intrinsicoid_ms": _within(10, 120),
+    "upstroke_ms": _within(20, 100), "qrs_notches": st.sampled_from([0.0, 0.0, 1.0]),
+    "qrs_notches_all": st.sampled_from([0.0, 0.0, 1.0]), "p_mv": _within(-0.2, 0.4),
     "qrs_area_mv_ms": _within(-50, 50), "t_mv": _within(-0.5, 0.5), "st_j80_mv": _within(-0.2, 0.2),
     "p_terminal_force_mv_ms": _within(-10, 0),
 }  # fmt: skip
@@ -56,7 +58,7 @@ BY_LEAD = {
 PATTERNS: tuple[dict[str, dict[str, float]], ...] = (
     {},
     {
-        "V1": {"r_mv": 0.1, "r2_mv": 0.9, "s_mv": -0.2},
+        "V1": {"r_mv": 0.1, "r_ms": 25.0, "r2_mv": 0.9, "r2_ms": 60.0, "s_mv": -0.2},
         "I": {"s_mv": -0.4, "s_ms": 60.0},
         "V6": {"s_mv": -0.4, "s_ms": 60.0},
     },

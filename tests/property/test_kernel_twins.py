@@ -159,6 +159,24 @@ def test_align(rng):
     assert out.tolist() == twin.align(signal, off, template, 12, 4).tolist()
 
 
+@pytest.mark.parametrize("part", [-0.4, -0.1, 0.0, 0.3])
+def test_align_finely_finds_parts_of_a_sample(part):
+    k = np.arange(30)
+    template = np.exp(-(((k - 12) / 5.0) ** 2))[None]
+    signal = np.exp(-(((np.arange(100) - 50 - part) / 5.0) ** 2))[None]
+    out = np.empty(1)
+    beats.align_finely_into(signal, np.array([49]), template, 12, 3, out)
+    assert out[0] == pytest.approx(50 + part, abs=0.01)
+
+
+@given(arrays(np.float64, (2, 60), elements=values), st.floats(2, 57, width=32))
+def test_lay_beats(signal, place):
+    places = np.array([3.0, place, 58.75])
+    out = np.empty((2, 3 * 14))
+    beats.lay_beats_into(signal, places, 6, out)
+    np.testing.assert_allclose(out, twin.lay_beats(signal, places, 6, 14), atol=1e-7)
+
+
 @given(arrays(np.float64, (2, 60), elements=values))
 def test_median_beat(signal):
     r = np.array([3, 20, 41, 58])

@@ -141,6 +141,24 @@ def align(signal, r_peaks, template, before, reach):
     return np.array(out, np.int64)
 
 
+def lay_beats(signal, places, before, width):
+    n, rows = signal.shape[1], []
+    for place in places:
+        for k in range(width):
+            at = place + k - before
+            base = int(np.floor(at))
+            if base < 0 or at > n - 1:
+                rows.append(np.full(len(signal), np.nan))
+                continue
+            near = np.arange(base - 3, base + 5)
+            value = np.zeros(len(signal))
+            for j in near:
+                others = near[near != j]
+                value += signal[:, np.clip(j, 0, n - 1)] * np.prod((at - others) / (j - others))
+            rows.append(value)
+    return np.array(rows).T
+
+
 def median_beat(signal, r_peaks, before, width):
     n = signal.shape[1]
     out = np.zeros((len(signal), width))

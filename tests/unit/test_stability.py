@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import ecg_engine as ee
-from ecg_engine.detection.median_beat import _moved, altered_beat
+from ecg_engine.detection.laying import moved
+from ecg_engine.detection.median_beat import altered_beat
 from ecg_engine.detection.whole import see
 from ecg_engine.errors import InputError
 from ecg_engine.interpretation.stability import bounded, with_stability
@@ -57,7 +58,8 @@ def test_what_stands_at_its_limit_is_said_by_a_part_of_the_readings() -> None:
     far_below = {"marks": {"qrs_offset_ms": qrs_offset + 110 - qrs}}
     near = shares(ee.analyze_ecg(noisy, corrections=just_below, stability_n=N))["normal_ecg"]
     far = shares(ee.analyze_ecg(noisy, corrections=far_below, stability_n=N))["normal_ecg"]
-    assert 0.1 < near < 0.9 < far
+    # The noise alone takes the word normal from an eighth of the readings.
+    assert 0.1 < near < 0.8 < far
 
 
 @pytest.mark.parametrize("fs", [100, 250, 1000])
@@ -104,7 +106,7 @@ def test_a_later_beat_is_the_function_at_later_times() -> None:
     wave = np.stack([np.sin(t / 9), np.cos(t / 7)])
     for by in (-0.5, 0.0, 0.25, 1.5):
         later = np.stack([np.sin((t + by) / 9), np.cos((t + by) / 7)])
-        assert np.abs(_moved(wave, by) - later)[:, 5:-5].max() < 1e-4
+        assert np.abs(moved(wave, by) - later)[:, 5:-5].max() < 1e-4
 
 
 def test_altered_beats_scatter_around_the_median_beat_by_its_standard_error() -> None:
@@ -114,13 +116,13 @@ def test_altered_beats_scatter_around_the_median_beat_by_its_standard_error() ->
     rng = np.random.default_rng(3)
     quiet = np.zeros(len(seen.leads))
     made = [altered_beat(seen.singles, noise_mv=quiet, rng=rng) for _ in range(100)]
-    flat = slice(0, 40)  # before P
+    flat = slice(0, round(0.08 * seen.beat.fs))  # before P
     spread = np.std([beat.signal[:, flat] for beat in made], axis=0).mean()
     # The bootstrap's spread of a median of n beats with Gaussian noise: about sqrt(pi / 2 / n) of it.
     assert spread == pytest.approx(noise * np.sqrt(np.pi / 2 / seen.beat.n_beats), rel=0.4)
     onsets = [int(beat.marks.qrs_onset[0]) for beat in made]
     assert ABSENT not in onsets
-    assert np.ptp(onsets) <= 6
+    assert np.ptp(onsets) / seen.beat.fs <= 0.012
 
 
 def test_json_and_page_say_how_many_readings() -> None:

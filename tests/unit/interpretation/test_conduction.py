@@ -26,10 +26,10 @@ LATE = {"r_mv": 1.0, "r_ms": 120.0, "s_mv": 0.0, "intrinsicoid_ms": 80.0}
 LEFT = {
     "V1": DOWN,
     "V2": DOWN,
-    "I": LATE | {"qrs_notches": 1.0},
+    "I": LATE | {"qrs_notches": 1.0, "qrs_notches_all": 1.0},
     "aVL": LATE,
     "V5": LATE,
-    "V6": LATE | {"qrs_notches": 1.0},
+    "V6": LATE | {"qrs_notches": 1.0, "qrs_notches_all": 1.0},
 }
 SHAPES = {"rbbb_complete", "rbbb_incomplete", "lbbb_complete", "lbbb_incomplete", "ivcd", "wide_qrs"}
 
@@ -55,6 +55,31 @@ def test_right_bundle_branch_block_is_complete_from_120_ms(qrs_ms, code):
     assert {("r2_mv", "V1"), ("s_ms", "I"), ("s_ms", "V6"), ("qrs_ms", None)} <= {
         (e.measurement, e.lead) for e in evidence
     }
+
+
+@pytest.mark.parametrize(
+    ("v1", "v6", "holds"),
+    [
+        ({"r2_mv": 0.2, "r2_ms": 40.0}, {"s_ms": 30.0}, True),
+        ({"r2_mv": 0.2, "r2_ms": 24.0}, {"s_ms": 60.0}, False),  # narrower than r
+        ({"r2_mv": 0.09, "r2_ms": 40.0}, {"s_ms": 60.0}, False),  # lower than a small square
+        # Lower than R: the guideline's rsr' counts too, where I and V6 both end in a long S.
+        ({"r_mv": 0.3, "r2_mv": 0.2, "r2_ms": 40.0}, {"s_ms": 60.0}, True),
+        ({"r_mv": 0.3, "r2_mv": 0.2, "r2_ms": 40.0}, {"s_ms": 30.0}, False),
+    ],
+)
+def test_r2_of_an_incomplete_right_bundle_branch_block_lasts_longer_than_r(v1, v6, holds):
+    c = context(by_lead=leads(RIGHT, {"V1": v1, "V6": v6}), qrs_ms=112.0)
+    assert ("rbbb_incomplete" in said(c)) is holds
+
+
+@pytest.mark.parametrize(("qrs_ms", "holds"), [(104.0, False), (112.0, True)])
+def test_flutter_waves_behind_a_narrow_qrs_are_no_r2(qrs_ms, holds):
+    flutter = {"flutter_evenness_percent": 85.0, "flutter_bpm": 280.0, "heart_rate_bpm": 70.0, "p_share_percent": 0.0}
+    assert "rbbb_incomplete" in said(context(by_lead=leads(RIGHT), qrs_ms=qrs_ms))
+    c = context(by_lead=leads(RIGHT), qrs_ms=qrs_ms, **flutter)
+    assert "atrial_flutter" in said(c)
+    assert ("rbbb_incomplete" in said(c)) is holds
 
 
 @pytest.mark.parametrize("lead", ["I", "V6"])
@@ -98,7 +123,7 @@ def test_strauss_asks_for_two_notched_leads():
 )  # fmt: skip
 def test_a_delay_of_no_block_is_beyond_the_error_of_qrs_or_seen_in_its_shape(qrs_ms, notched, expected):
     """The error of a QRS duration is 10 ms (IEC 60601-2-25), its limit 120 ms (AHA/ACCF/HRS 2009, part III)."""
-    by_lead = leads({notched: {"qrs_notches": 1.0}} if notched else {})
+    by_lead = leads({notched: {"qrs_notches_all": 1.0}} if notched else {})
     assert certainty(context(by_lead=by_lead, qrs_ms=qrs_ms), "ivcd") == expected
 
 
@@ -162,7 +187,7 @@ def test_left_anterior_fascicular_block_by_minnesota_7_7(q_mv, q_ms, holds):
 @pytest.mark.parametrize(("qrs_ms", "shape"), [(129.0, "lafb"), (130.0, "ivcd")])
 def test_wide_qrs_without_right_bundle_branch_block_is_no_fascicular_block(qrs_ms, shape):
     """A branch's block adds up to 20 ms to the QRS: below the limit, 120 ms, and the error of a measured one, 10 ms."""
-    by_lead = leads(ANTERIOR, {"V5": {"qrs_notches": 1.0}})
+    by_lead = leads(ANTERIOR, {"V5": {"qrs_notches_all": 1.0}})
     assert said(context(by_lead=by_lead, qrs_axis_deg=-60.0, qrs_ms=qrs_ms)) & {"lafb", "ivcd"} == {shape}
 
 
@@ -172,6 +197,19 @@ POSTERIOR = {
     "III": {"q_mv": -0.06, "r_mv": 1.2, "s_mv": 0.0},
     "aVF": {"q_mv": -0.05, "r_mv": 1.0, "s_mv": 0.0},
 }
+
+
+@pytest.mark.parametrize(("qrs_ms", "shape"), [(119.0, {"lpfb"}), (120.0, {"ivcd"})])
+def test_left_posterior_fascicular_block_ends_at_120_ms(qrs_ms, shape):
+    c = context(by_lead=leads(POSTERIOR, {"I": {"qrs_notches_all": 1.0}}), qrs_axis_deg=110.0, qrs_ms=qrs_ms)
+    assert said(c) & {"lpfb", "ivcd"} == shape
+
+
+@pytest.mark.parametrize(("r_mv", "holds"), [(0.5, True), (0.8, False)])
+def test_right_axis_is_seen_in_lead_i(r_mv, holds):
+    """By the guideline's figure the axis is beyond 90 degrees where the QRS of I points down."""
+    c = context(by_lead=leads({"I": {"r_mv": r_mv, "s_mv": -0.7}}), qrs_axis_deg=97.0)
+    assert ("axis_right" in said(c)) is holds
 
 
 @pytest.mark.parametrize(("axis", "holds"), [(100.0, True), (99.0, False), (-170.0, False)])

@@ -66,6 +66,10 @@ def test_inferior(leads, certainty):
         ({"V1": QS, "V2": QS}, "definite"),
         ({"V1": QS}, None),  # normal
         ({"V3": QS}, "probable"),  # Minnesota 1-1-6: QS beside an R on its right
+        ({"V3": q(-0.2, 40)}, "probable"),  # Minnesota 1-1-2: a Q of 40 ms in a chest lead
+        ({"V3": q(-0.2, 39)}, None),
+        ({"V4": q(-0.3, 30)}, "probable"),  # Minnesota 1-1-1: a third of R, 30 ms
+        ({"V4": q(-0.25, 30)}, None),
         ({"V2": {"r_mv": 0.02, "s_mv": -0.9}, "V3": {"r_mv": 0.02, "s_mv": -0.9}}, "definite"),  # below 0.25 mm no R
         ({"V2": {"r_mv": 0.08, "s_mv": -0.9}, "V3": {"r_mv": 0.12, "s_mv": -0.9}}, "possible"),
         ({"V2": {"r_mv": 0.2, "s_mv": -0.9}, "V3": {"r_mv": 0.12, "s_mv": -0.9}}, None),  # late transition

@@ -92,6 +92,11 @@ def test_what_was_not_measured_is_not_normal(absent):
     assert not is_normal(without=(absent,))
 
 
+@pytest.mark.parametrize(("qrs_ms", "lead", "holds"), [(110.0, "I", True), (111.0, "I", False), (111.0, "III", True)])
+def test_a_notched_qrs_is_normal_up_to_110_ms(qrs_ms, lead, holds):
+    assert is_normal(leads(**{lead: {"qrs_notches_all": 1.0}}), qrs_ms=qrs_ms) is holds
+
+
 def test_limits_of_adults_say_nothing_of_a_child():
     assert not is_normal(patient=Patient(age_years=8, sex="M"))
 

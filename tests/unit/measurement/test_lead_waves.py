@@ -172,23 +172,25 @@ def test_depressed_st_that_runs_into_t_is_no_phase_of_it():
 
 
 @pytest.mark.parametrize(
-    ("points", "count"),
+    ("points", "middle", "everywhere"),
     [
-        ([(300, 0), (360, 1.0), (440, 0)], 0),
-        ([(300, 0), (350, 1.0), (370, 0.7), (390, 1.0), (440, 0)], 1),  # M
-        ([(300, 0), (340, 0.8), (375, 0.95), (395, 1.2), (440, 0)], 1),  # slower, then on
-        ([(300, 0), (345, 1.0), (385, 1.0), (440, 0)], 1),  # flat top
-        ([(300, 0), (320, 0.7), (330, 0.5), (360, 1.2), (440, 0)], 0),  # within the first 40 ms
-        ([(300, 0), (350, 1.0), (405, 0.4), (420, 0.6), (440, 0)], 0),  # in the last third
+        ([(300, 0), (360, 1.0), (440, 0)], 0, 0),
+        ([(300, 0), (350, 1.0), (370, 0.7), (390, 1.0), (440, 0)], 1, 1),  # M
+        ([(300, 0), (340, 0.8), (375, 0.95), (395, 1.2), (440, 0)], 1, 1),  # slower, then on
+        ([(300, 0), (345, 1.0), (385, 1.0), (440, 0)], 1, 1),  # flat top
+        ([(300, 0), (320, 0.7), (330, 0.5), (360, 1.2), (440, 0)], 0, 1),  # within the first 40 ms
+        ([(300, 0), (350, 1.0), (405, 0.4), (420, 0.6), (440, 0)], 0, 1),  # in the last third
     ],
 )
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_notches_and_slurs_of_the_middle(points, count, sign):
-    assert measured(lambda t: sign * ramp(points, t), qrs_off=440)["qrs_notches"] == count
+def test_notches_and_slurs(points, middle, everywhere, sign):
+    m = measured(lambda t: sign * ramp(points, t), qrs_off=440)
+    assert (m["qrs_notches"], m["qrs_notches_all"]) == (middle, everywhere)
 
 
 def test_waves_that_cross_zero_are_no_notches():
-    assert measured(q_r_s)["qrs_notches"] == 0
+    m = measured(q_r_s)
+    assert m["qrs_notches"] == 0 and m["qrs_notches_all"] == 0
 
 
 def test_a_beat_without_a_qrs_is_not_measured():
