@@ -14,6 +14,7 @@ from ecg_engine.interpretation.atrial import (
 )
 from ecg_engine.interpretation.basic import MIN_BEATS, has_p, is_paced, is_sinus
 from ecg_engine.interpretation.context import Context, fact, rule
+from ecg_engine.interpretation.over_time import pauses_over_time
 from ecg_engine.interpretation.ventricular_rhythm import (
     accelerated_idioventricular_rhythm,
     idioventricular_rhythm,
@@ -48,7 +49,9 @@ def asystole(c: Context) -> Statement | None:
     silent = _silent(c)
     if silent is None or silent < ASYSTOLE_S:
         return None
-    return Statement(code="asystole", evidence=(fact(c, "pause_s", ">=", ASYSTOLE_S, source="design"),))
+    return Statement(
+        code="asystole", evidence=(fact(c, "pause_s", ">=", ASYSTOLE_S, source="design"), *pauses_over_time(c))
+    )
 
 
 @rule("rhythm")
@@ -57,7 +60,8 @@ def pause(c: Context) -> Statement | None:
     silent = _silent(c)
     if silent is None or not PAUSE_S <= silent < ASYSTOLE_S:
         return None
-    return Statement(code="pause", evidence=(fact(c, "pause_s", ">=", PAUSE_S, source="acc_brady_2018"),))
+    limit = fact(c, "pause_s", ">=", PAUSE_S, source="acc_brady_2018")
+    return Statement(code="pause", evidence=(limit, *pauses_over_time(c)))
 
 
 @rule("rhythm")
