@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from ecg_engine.interpretation.basic import is_flutter, is_paced
+from ecg_engine.interpretation.basic import is_any_paced, is_flutter, is_paced
 from ecg_engine.interpretation.context import Context, fact, rule
-from ecg_engine.interpretation.over_time import facts
+from ecg_engine.interpretation.over_time import facts, fibrillation_over_time
 from ecg_engine.types import Evidence, Statement
 
 #: A share of the beats is a burden from so much analysed time on, hours; chosen: in a few minutes chance makes it.
-LEAST_H: Final = 0.5
+LEAST_H: Final = 0.25
 #: From this share of ventricular beats on, %, a cardiomyopathy may be theirs (2022 ESC guidelines on ventricular
 #: arrhythmias).
 VENTRICULAR_PERCENT: Final = 10.0
+#: And up to this one, %: what is most of the beats is a rhythm, and no premature beat of it.
+MOST_PERCENT: Final = 50.0
 #: From so many supraventricular premature beats an hour, or from a run of so many on, their activity is excessive
 #: (Binici Z et al. 2010).
 SUPRAVENTRICULAR_AN_HOUR: Final = 30.0
@@ -32,16 +34,15 @@ def atrial_fibrillation_episodes(c: Context) -> Statement | None:
     """Atrial fibrillation for 30 s or more, in parts of a long recording."""
     if c.get("n_fibrillation_episodes") is None or is_paced(c):
         return None
-    codes = ("fibrillation_burden_percent", "fibrillation_longest_min", "fibrillation_longest_at_h")
-    evidence = (fact(c, "n_fibrillation_episodes", ">=", 1.0, source="esc_af_2020"), *facts(c, "esc_af_2020", *codes))
+    evidence = (fact(c, "n_fibrillation_episodes", ">=", 1.0, source="esc_af_2020"), *fibrillation_over_time(c))
     return Statement(code="atrial_fibrillation_episodes", certainty="probable", evidence=evidence)
 
 
 @rule("long")
 def frequent_ventricular_ectopy(c: Context) -> Statement | None:
-    """Ventricular premature beats are a tenth of all beats or more."""
+    """Ventricular premature beats are a tenth of all beats or more, and no more than half; not under a pacemaker."""
     share = c.get("ventricular_burden_percent")
-    if share is None or share < VENTRICULAR_PERCENT or not _long_enough(c):
+    if share is None or not VENTRICULAR_PERCENT <= share <= MOST_PERCENT or not _long_enough(c) or is_any_paced(c):
         return None
     evidence = (
         fact(c, "ventricular_burden_percent", ">=", VENTRICULAR_PERCENT, source="esc_va_2022"),
@@ -65,7 +66,10 @@ def frequent_supraventricular_ectopy(c: Context) -> Statement | None:
     if not evidence:
         return None
     evidence += facts(c, "ishne_hrs_2017", "supraventricular_burden_percent")
-    return Statement(code="frequent_supraventricular_ectopy", certainty="probable", evidence=tuple(evidence))
+    # Many ventricular beats make ordinary ones look early.
+    many = (c.get("ventricular_burden_percent") or 0.0) >= VENTRICULAR_PERCENT
+    certainty = "possible" if many else "probable"
+    return Statement(code="frequent_supraventricular_ectopy", certainty=certainty, evidence=tuple(evidence))
 
 
 @rule("long")

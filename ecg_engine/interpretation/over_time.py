@@ -5,7 +5,7 @@ from __future__ import annotations
 from ecg_engine.interpretation.context import Context, fact
 from ecg_engine.types import Evidence
 
-__all__ = ["facts", "pauses_over_time", "runs_over_time"]
+__all__ = ["facts", "fibrillation_over_time", "pauses_over_time", "runs_over_time"]
 
 
 def facts(c: Context, source: str, *codes: str) -> tuple[Evidence, ...]:
@@ -22,3 +22,9 @@ def runs_over_time(c: Context, name: str) -> tuple[Evidence, ...]:
     """Return how many runs of ``"ventricular"`` or ``"supraventricular"`` beats there are, and the longest."""
     codes = (f"n_{name}_runs", f"{name}_runs_most_beats", f"{name}_runs_longest_bpm")
     return facts(c, "ishne_hrs_2017", *codes)
+
+
+def fibrillation_over_time(c: Context) -> tuple[Evidence, ...]:
+    """Return how much of the time the atria fibrillate, and the longest episode."""
+    codes = ("fibrillation_burden_percent", "fibrillation_longest_min", "fibrillation_longest_at_h")
+    return facts(c, "esc_af_2020", *codes)

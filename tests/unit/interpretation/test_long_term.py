@@ -27,7 +27,8 @@ def shown(statement):
     [
         ({"ventricular_burden_percent": 10.0, "ventricular_an_hour": 420.0}, "frequent_ventricular_ectopy", True),
         ({"ventricular_burden_percent": 9.9, "ventricular_an_hour": 420.0}, "frequent_ventricular_ectopy", False),
-        ({"ventricular_burden_percent": 30.0, "analysed_h": 0.4}, "frequent_ventricular_ectopy", False),
+        ({"ventricular_burden_percent": 30.0, "analysed_h": 0.2}, "frequent_ventricular_ectopy", False),
+        ({"ventricular_burden_percent": 51.0, "ventricular_an_hour": 2100.0}, "frequent_ventricular_ectopy", False),
         ({"supraventricular_an_hour": 30.0}, "frequent_supraventricular_ectopy", True),
         ({"supraventricular_an_hour": 29.0}, "frequent_supraventricular_ectopy", False),
         ({"supraventricular_runs_most_beats": 20.0}, "frequent_supraventricular_ectopy", True),
@@ -42,12 +43,26 @@ def test_what_is_said_over_time(overall, code, holds):
     assert (code in found(**overall)) is holds
 
 
+def test_early_beats_among_many_ventricular_ones_are_less_certain():
+    often = {"supraventricular_an_hour": 60.0}
+    assert found(**often)["frequent_supraventricular_ectopy"].certainty == "probable"
+    bigeminy = found(**often, ventricular_burden_percent=25.0, ventricular_an_hour=900.0)
+    assert bigeminy["frequent_supraventricular_ectopy"].certainty == "possible"
+
+
+def test_paced_beats_are_no_ectopic_ones():
+    c = context(by_lead=leads(), kinds="Q" * 9 + "VVV", **DAY, ventricular_burden_percent=25.0, n_pacing_spikes=9.0)
+    assert "frequent_ventricular_ectopy" not in {s.code for s in interpret(c)}
+
+
 def test_episodes_of_fibrillation_press_and_give_way_to_a_lasting_one():
     c = context(by_lead=leads(), **DAY, **FIBRILLATION)
     assert judge_urgency(c, interpret(c), judged=()).level == "urgent"
     lasting = {"fibrillation_percent": 99.0, "rr_irregularity_percent": 20.0, "rr_change_percent": 20.0}
-    codes = {s.code for s in interpret(context(by_lead=leads(), without=("pr_ms",), **DAY, **FIBRILLATION, **lasting))}
-    assert "atrial_fibrillation" in codes and "atrial_fibrillation_episodes" not in codes
+    said = interpret(context(by_lead=leads(), without=("pr_ms",), **DAY, **FIBRILLATION, **lasting))
+    codes = {s.code: shown(s) for s in said}
+    assert "atrial_fibrillation_episodes" not in codes
+    assert codes["atrial_fibrillation"]["fibrillation_burden_percent"] == 12
 
 
 def test_a_pause_tells_how_many_there_are_and_when_the_longest_is():
