@@ -82,7 +82,7 @@ def _one_lead(
     if not len(low):
         return
     first = int(low[0])
-    found = _notch(part, slope, first)
+    found = _notch(part, slope, first, LOWER_HALF * r)
     column = 0
     if found is None:
         found, column = _slur(part, slope, first, fs), 1
@@ -95,7 +95,7 @@ def _one_lead(
         out[2] = lead[after - reach : after + reach + 1].mean() - part[end]
 
 
-def _notch(part: NDArray[np.float64], slope: NDArray[np.float64], first: int) -> tuple[int, int] | None:
+def _notch(part: NDArray[np.float64], slope: NDArray[np.float64], first: int, most_mv: float) -> tuple[int, int] | None:
     """Return peak and end of a second peak in the lower half of the downslope, wholly above the baseline."""
     rises = np.flatnonzero(slope[first:-1] > 0)
     if not len(rises):
@@ -108,7 +108,7 @@ def _notch(part: NDArray[np.float64], slope: NDArray[np.float64], first: int) ->
     top = valley + int(np.argmax(part[valley : valley + 1 + int(falls[0]) + 1]))
     end = _end(slope, top + int(np.argmin(slope[top:])))
     enough = part[top] - part[valley] >= MIN_WAVE_MV and part[top] - part[end] >= MIN_WAVE_MV
-    return (top, end) if enough and part[valley] > 0 else None
+    return (top, end) if enough and part[valley] > 0 and part[top] <= most_mv else None
 
 
 def _slur(part: NDArray[np.float64], slope: NDArray[np.float64], first: int, fs: float) -> tuple[int, int] | None:

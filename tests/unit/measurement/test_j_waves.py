@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecg_engine.measurement.j_waves import CODES
+from ecg_engine.measurement.j_waves import CODES, j_waves
 from tests.unit.measurement.test_lead_waves import measured, ramp
 
 #: A QRS from 300 to 390 ms with a steep downslope from 340 to 370 ms; ST at the level of the last point.
@@ -59,3 +59,19 @@ def test_a_smooth_end_of_the_qrs_is_no_slur():
     """A raised cosine runs out as softly as any QRS of 80 ms does."""
     m = measured(lambda t: np.where(abs(t - 340) < 40, 0.6 * (1 + np.cos(np.pi * (t - 340) / 40)), 0.0), lead="V5")
     assert not set(CODES) & set(m)
+
+
+@pytest.mark.parametrize("fs", [250.0, 500.0, 1000.0])
+def test_whatever_is_drawn_a_j_wave_lies_above_the_line_and_below_half_of_r(fs):
+    rng = np.random.default_rng(7)
+    found = 0
+    for _ in range(300):
+        n = int(0.4 * fs)
+        lead = np.cumsum(rng.normal(0, 0.05, n)) + 1.5 * np.exp(-(((np.arange(n) / fs - 0.08) / 0.015) ** 2))
+        onset, offset = round(0.04 * fs), round(rng.uniform(0.1, 0.16) * fs)
+        notch, slur, _ = j_waves((lead - lead[onset])[None], fs=fs, onset=onset, offset=offset)[0]
+        assert np.isnan(notch) or np.isnan(slur)
+        jp = np.nanmax([notch, slur, 0.0])
+        assert 0 <= jp <= 0.5 * (lead - lead[onset])[onset : offset + 1].max() + 1e-9
+        found += jp > 0
+    assert found > 10
