@@ -67,8 +67,18 @@ def test_episodes_of_fibrillation_press_and_give_way_to_a_lasting_one():
 
 def test_a_pause_tells_how_many_there_are_and_when_the_longest_is():
     over = {"n_pauses_3s": 4.0, "pause_longest_s": 3.4, "pause_longest_at_h": 7.5}
-    assert shown(found(pause_s=3.4, **over)["pause"]) == {"pause_s": 3.4, **over}
-    assert {"pause_s": 5.0, **over} == shown(found(pause_s=5.0, **over)["asystole"])
+    assert shown(found(pause_s=3.4, rr_max_ms=3400.0, **over)["pause"]) == {"pause_s": 3.4, **over}
+    assert {"pause_s": 5.0, **over} == shown(found(pause_s=5.0, rr_max_ms=3400.0, **over)["asystole"])
+
+
+def test_a_long_rr_that_noise_hides_is_no_pause_of_a_long_recording():
+    """The table leaves it out; silence at an end of the recording is no RR and stays."""
+    assert not {"pause", "asystole"} & set(found(pause_s=5.0, rr_max_ms=5000.0))
+    other = {"n_pauses_3s": 1.0, "pause_longest_s": 3.1, "pause_longest_at_h": 2.0}
+    assert shown(found(pause_s=5.0, rr_max_ms=5000.0, **other)["pause"]) == other
+    assert "asystole" in found(pause_s=5.0, rr_max_ms=1100.0)
+    assert "sinus_pause" not in found(pause_s=5.0, rr_max_ms=5000.0)
+    assert "sinus_pause" in found(pause_s=2.5, rr_max_ms=2500.0)
 
 
 def test_runs_are_counted_where_one_is_borne_out():
