@@ -41,7 +41,25 @@ QUANTITIES: Final[Mapping[str, str]] = {
     "p duration": "p_duration_ms", "qrs duration": "qrs_ms", "qt interval": "qt_ms", "p axis": "p_axis_deg",
     "qrs axis": "qrs_axis_deg", "t axis": "t_axis_deg", "ventricular heart rate": "heart_rate_bpm",
     "heart rate": "heart_rate_bpm", "ventricular rate": "heart_rate_bpm",
+    "qtc global using bazett formula": "qtc_bazett_ms", "qtc global using fredericia formula": "qtc_fridericia_ms",
 }  # fmt: skip
+#: What each is written as: number of the nomenclature (MDC), and the meaning that CID 3227 to 3229 (PS3.16) give it. A
+#: heart rate is LOINC's.
+MEASUREMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "rr_ms": ("2:16168", "MDC", "RR interval global"),
+    "p_duration_ms": ("2:16184", "MDC", "P duration global"),
+    "pr_ms": ("2:15872", "MDC", "PR interval global"),
+    "qrs_ms": ("2:16156", "MDC", "QRS duration global"),
+    "qt_ms": ("2:16160", "MDC", "QT interval global"),
+    "qtc_bazett_ms": ("2:15880", "MDC", "QTc global using Bazett formula"),
+    "qtc_fridericia_ms": ("2:15892", "MDC", "QTc global using Fredericia formula"),
+    "p_axis_deg": ("2:16128", "MDC", "P Axis"),
+    "qrs_axis_deg": ("2:16132", "MDC", "QRS axis"),
+    "t_axis_deg": ("2:16136", "MDC", "T axis"),
+    "heart_rate_bpm": ("8867-4", "LN", "Heart rate"),
+}
+#: Unit of a quantity by the ending of our code: UCUM's sign and its words.
+UNITS: Final = {"_ms": ("ms", "millisecond"), "_deg": ("deg", "degree"), "_bpm": ("{H.B.}/min", "BPM")}
 _ENDS: Final = {"ms": "_ms", "deg": "_deg", "{h.b.}/min": "_bpm", "/min": "_bpm", "bpm": "_bpm"}
 
 
@@ -62,4 +80,4 @@ def lead_of_code(scheme: str, value: str) -> str | None:
 def quantity_of(meaning: str, unit: str) -> str | None:
     """Return our code of a device's measurement, None where it is none of ours or comes in another unit."""
     code = QUANTITIES.get(meaning.strip().lower().removesuffix(" global"))
-    return code if code is not None and code.endswith(_ENDS.get(unit, "?")) else None
+    return code if code is not None and code.endswith(_ENDS.get(unit.lower(), "?")) else None

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.dicom.codes import BY_NAME, UNSPECIFIED
+from ecg_engine.dicom.codes import BY_NAME, MEASUREMENTS, UNITS, UNSPECIFIED
 from ecg_engine.dicom.waveforms import UNKNOWN_YEAR
 from ecg_engine.errors import UnsupportedFormatError
 from ecg_engine.types import Annotation, Patient, Recording
@@ -99,8 +99,9 @@ def waveform_object(
     _patient(data, recording.patient)
     _study(data, recording)
     data.WaveformSequence = [_group(recording, samples, step_mv, zero_mv, padding)]
-    if recording.annotations or recording.source.statements:
-        data.WaveformAnnotationSequence = _annotations(recording)
+    said = _annotations(recording)
+    if said:
+        data.WaveformAnnotationSequence = said
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = data.SOPClassUID, data.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -145,6 +146,8 @@ def _study(data: Any, recording: Recording) -> None:
     data.StudyDate, data.StudyTime = (day, clock) if recording.start else ("", "")
     data.ContentDate, data.ContentTime = day, clock
     data.AcquisitionDateTime = day + clock
+    if recording.start is not None and recording.start.tzinfo is not None:
+        data.TimezoneOffsetFromUTC = recording.start.strftime("%z")[:5]
     data.InstanceCreationDate, data.InstanceCreationTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     data.AccessionNumber = data.ReferringPhysicianName = data.StudyID = data.Manufacturer = ""
     data.Modality, data.SeriesNumber, data.InstanceNumber = "ECG", "1", "1"
@@ -221,9 +224,30 @@ def _annotations(recording: Recording) -> list[Any]:
         item.UnformattedTextValue, item.ReferencedWaveformChannels = text[:_ST_SIGNS], [1, 0]
         item.AnnotationGroupNumber = 0
         out.append(item)
+    out += _measurements(recording)
     for mark in recording.annotations:
         if 0 <= mark.sample < recording.n_samples:
             out.append(_mark(recording, mark))
+    return out
+
+
+def _measurements(recording: Recording) -> list[Any]:
+    """Return the device's own measurements that the standard has codes for."""
+    from pydicom.dataset import Dataset
+    from pydicom.valuerep import DSfloat
+
+    out = []
+    for name, code in MEASUREMENTS.items():
+        value = recording.source.measurements.get(name)
+        if value is not None and math.isfinite(value):
+            unit, words = UNITS[name[name.rindex("_") :]]
+            item = Dataset()
+            item.ConceptNameCodeSequence = [_code(*code)]
+            item.ReferencedWaveformChannels = [1, 0]
+            item.MeasurementUnitsCodeSequence = [_code(unit, "UCUM", words)]
+            item.NumericValue = DSfloat(value, auto_format=True)
+            item.AnnotationGroupNumber = 0
+            out.append(item)
     return out
 
 

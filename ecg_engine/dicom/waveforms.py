@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -141,7 +141,7 @@ def read_waveforms(path: Path) -> WaveformFile:
         details: dict[str, Any] = {"sop_class": kind or _text(data, "SOPClassUID")}
         if others:
             details["device_measurements"] = others
-        for key, keyword in (("timezone", "TimezoneOffsetFromUTC"), ("institution", "InstitutionName"),
+        for key, keyword in (("institution", "InstitutionName"),
                              ("study_uid", "StudyInstanceUID"), ("software", "SoftwareVersions")):  # fmt: skip
             if _text(data, keyword):
                 details[key] = _text(data, keyword)
@@ -376,14 +376,15 @@ def _age(text: str) -> float | None:
 
 
 def _start(data: Any) -> datetime | None:
-    """Return the device's own clock at the first sample; where it stands to UTC is among the details."""
+    """Return the device's own clock at the first sample, with its zone where the object says one."""
+    zone = _text(data, "TimezoneOffsetFromUTC")
     for whole in (
         _text(data, "AcquisitionDateTime"),
         _text(data, "AcquisitionDate") + _text(data, "AcquisitionTime"),
         _text(data, "ContentDate") + _text(data, "ContentTime"),
         _text(data, "StudyDate") + _text(data, "StudyTime"),
     ):
-        found = re.match(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.(\d{1,6}))?", whole)
+        found = re.match(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.(\d{1,6}))?\s*([+-]\d{4})?", whole)
         if found is None:
             continue
         try:
@@ -393,8 +394,14 @@ def _start(data: Any) -> datetime | None:
             )
         except (ValueError, OverflowError):
             continue
-        return start if start.year > UNKNOWN_YEAR else None
+        return start.replace(tzinfo=_zone(found[8] or zone)) if start.year > UNKNOWN_YEAR else None
     return None
+
+
+def _zone(text: str) -> timezone | None:
+    """Return the time zone of an offset from UTC, ``+0530``; None where it is none."""
+    found = re.fullmatch(r"([+-])([01]\d)([0-5]\d)", text)
+    return timezone(timedelta(minutes=int(found[1] + "1") * (60 * int(found[2]) + int(found[3])))) if found else None
 
 
 def _date(text: str) -> date | None:

@@ -1,4 +1,4 @@
-"""What an SCP-ECG file says of patient, recording and findings: sections 1, 7, 8 and 11."""
+"""What an SCP-ECG file says of patient, recording and findings: sections 1, 8 and 11."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any, Final
 
 from ecg_engine.formats._channels import years_between
-from ecg_engine.formats._scp_codes import ABSENT, LANGUAGES
+from ecg_engine.formats._scp_codes import LANGUAGES
 from ecg_engine.types import Filters, Patient
 from ecg_engine.vocabulary.letters import mended
 
-__all__ = ["Header", "measurements_of", "read_header", "statements_of"]
+__all__ = ["Header", "read_header", "statements_of"]
 
 #: Years in one of each unit of age (0: unspecified, taken for years).
 _YEARS: Final = {0: 1.0, 1: 1.0, 2: 1 / 12, 3: 7 / 365.25, 4: 1 / 365.25, 5: 1 / 8766}
@@ -180,31 +180,6 @@ def _filters(fields: Mapping[int, list[bytes]]) -> Filters | None:
     if not high and not low and notch is None:
         return None
     return Filters(highpass_hz=high / 100 if high else None, lowpass_hz=float(low) if low else None, notch_hz=notch)
-
-
-def measurements_of(section: bytes | None) -> dict[str, float]:
-    """Return the device's own measurements of section 7, by our quantity codes: RR, and its reference beat's waves."""
-    if section is None or len(section) < 6:
-        return {}
-    count, _, rr = struct.unpack_from("<BBH", section)
-    found: dict[str, float] = {}
-    if 0 < rr < min(ABSENT[:3]):
-        found["rr_ms"] = float(rr)
-        found["heart_rate_bpm"] = 60_000.0 / rr
-    if not count or len(section) < 6 + 16:
-        return found
-    p_on, p_off, qrs_on, qrs_off, t_off = struct.unpack_from("<5H", section, 6)
-    for code, start, end in (
-        ("p_duration_ms", p_on, p_off), ("pr_ms", p_on, qrs_on), ("qrs_ms", qrs_on, qrs_off), ("qt_ms", qrs_on, t_off),
-    ):  # fmt: skip
-        if start not in ABSENT and end not in ABSENT and 0 < end - start < 2000:
-            found[code] = float(end - start)
-    for code, value in zip(
-        ("p_axis_deg", "qrs_axis_deg", "t_axis_deg"), struct.unpack_from("<3h", section, 16), strict=True
-    ):
-        if abs(value) <= 180:
-            found[code] = float(value)
-    return found
 
 
 def statements_of(sections: Mapping[int, bytes], encoding: str) -> tuple[str, ...]:

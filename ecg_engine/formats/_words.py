@@ -15,8 +15,12 @@ _KEYS: Final = {
     "age": "age", "age_years": "age", "sex": "sex", "gender": "sex", "name": "name", "patient name": "name",
     "id": "id", "patient id": "id", "patient_id": "id", "birth date": "birth_date", "birth_date": "birth_date",
     "pacemaker": "pacemaker", "complaint": "complaint", "drugs": "drugs", "medications": "drugs",
-    "start": "start", "device": "device", "highpass": "highpass", "lowpass": "lowpass", "notch": "notch",
+    "start": "start", "timezone": "timezone", "device": "device", "statements": "statements",
+    "measurements": "measurements", "highpass": "highpass", "lowpass": "lowpass", "notch": "notch",
 }  # fmt: skip
+#: Between two statements of the device on a line.
+_BAR: Final = " | "
+_MEASURED: Final = re.compile(r"([a-z][a-z0-9_]*) = (-?\d+(?:\.\d+)?)")
 _SEX: Final = {"f": "F", "female": "F", "w": "F", "ж": "F", "m": "M", "male": "M", "м": "M"}
 
 
@@ -59,11 +63,40 @@ def date_of(text: str) -> date | None:
 
 
 def datetime_of(text: str) -> datetime | None:
-    """Return an ISO date and time, None where it is none."""
+    """Return an ISO date and time, with its zone where it says one; None where it is none."""
     try:
-        return datetime.fromisoformat(text.strip()).replace(tzinfo=None)
+        return datetime.fromisoformat(text.strip())
     except ValueError:
         return None
+
+
+def zoned(start: datetime | None, words: Mapping[str, str]) -> datetime | None:
+    """Return the start in the time zone that header lines speak of.
+
+    Examples
+    --------
+    >>> zoned(datetime(2024, 3, 5, 11), {"timezone": "+05:30"}).isoformat()
+    '2024-03-05T11:00:00+05:30'
+    """
+    zone = datetime_of(f"2000-01-01T00:00{words['timezone']}") if words.get("timezone") else None
+    return start if start is None or zone is None else start.replace(tzinfo=zone.tzinfo)
+
+
+def statements_of(words: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the device's statements that a header line lists."""
+    return tuple(text.strip() for text in words.get("statements", "").split(_BAR) if text.strip())
+
+
+def measurements_of(words: Mapping[str, str]) -> dict[str, float]:
+    """Return the device's measurements that a header line lists, by our codes.
+
+    Examples
+    --------
+    >>> measurements_of({"measurements": "qrs_ms = 92, t_axis_deg = -12.5"})
+    {'qrs_ms': 92.0, 't_axis_deg': -12.5}
+    """
+    parts = (_MEASURED.fullmatch(part.strip()) for part in words.get("measurements", "").split(","))
+    return {part[1]: float(part[2]) for part in parts if part}
 
 
 def patient_of(words: Mapping[str, str]) -> Patient:
@@ -102,12 +135,19 @@ def words_of(recording: Recording) -> dict[str, str]:
         "pacemaker": pacemaker,
         "complaint": patient.complaint,
         "drugs": "; ".join(patient.drugs) or None,
+        "timezone": _zone(recording.start),
         "device": recording.source.device,
+        "statements": _BAR.join(text.replace("|", "/") for text in recording.source.statements),
+        "measurements": ", ".join(f"{code} = {value:.10g}" for code, value in recording.source.measurements.items()),
         "highpass": _hz(filters.highpass_hz),
         "lowpass": _hz(filters.lowpass_hz),
         "notch": _hz(filters.notch_hz),
     }
     return {key: " ".join(value.split()) for key, value in every.items() if value}
+
+
+def _zone(start: datetime | None) -> str | None:
+    return start.isoformat(timespec="seconds")[19:] if start is not None and start.tzinfo is not None else None
 
 
 def _hz(value: float | None) -> str | None:

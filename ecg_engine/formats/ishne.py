@@ -106,7 +106,7 @@ def open_file(path: Path, options: Options) -> Opened:
         leads=leads,
         n_samples=n_samples,
         fetch=fetch,
-        start=_start(header, words),
+        start=_words.zoned(_start(header, words), words),
         patient=_patient(header, words),
         source=Source(
             path=str(path),
@@ -114,6 +114,8 @@ def open_file(path: Path, options: Options) -> Opened:
             device=words.get("device")
             or (None if header.recorder.lower() in ("analog", "digital", "") else header.recorder),
             filters=_words.filters_of(words),
+            measurements=_words.measurements_of(words),
+            statements=_words.statements_of(words),
             lsb_mv=tuple(float(x) for x in step[:, 0]),
             details=_details(header, columns, leads, comments) | ({"beats_left_out": unread} if unread else {}),
         ),

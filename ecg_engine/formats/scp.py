@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ecg_engine.errors import CorruptFormatError, UnsupportedFormatError
 from ecg_engine.formats._common import Opened, Options, choose_leads, name_leads, translated
 from ecg_engine.formats._scp_bimodal import filled, stretches_of
-from ecg_engine.formats._scp_header import measurements_of, read_header, statements_of
+from ecg_engine.formats._scp_header import read_header, statements_of
+from ecg_engine.formats._scp_measurements import findings_of, spikes_of
 from ecg_engine.formats._scp_sections import (
     Lead,
     Samples,
@@ -60,8 +61,11 @@ def open_file(path: Path, options: Options) -> Opened:
             lossy += ("fewer samples between the beats",)
         if lossy:
             details["compression"] = ", ".join(lossy)
+        found = findings_of(sections)
+        details.update(found.details())
+        fs = 1e6 / samples.interval_us
         return Opened(
-            fs=1e6 / samples.interval_us,
+            fs=fs,
             leads=tuple(names[i] for i in kept),
             n_samples=mv.shape[1],
             fetch=lambda start, stop: mv[kept, start:stop],
@@ -73,10 +77,11 @@ def open_file(path: Path, options: Options) -> Opened:
                 device=header.device,
                 filters=header.filters,
                 lsb_mv=(samples.step_nv / _NV_PER_MV,) * len(kept),
-                measurements=measurements_of(sections.get(7)),
+                measurements=found.measurements,
                 statements=statements_of(sections, header.encoding),
                 details=details,
             ),
+            annotations=spikes_of(sections.get(7, b""), fs, mv.shape[1]),
         )
 
 

@@ -26,6 +26,7 @@ from ecg_engine.formats._scp_codes import (
     SECTION_HEAD,
     checksum,
 )
+from ecg_engine.formats._scp_measurements import measurements_section
 from ecg_engine.types import Filters, Recording
 
 #: Version of the standard: 2.0 (EN 1064:2005). Category I: rhythm data without loss.
@@ -55,6 +56,7 @@ def write_file(recording: Recording, path: Path) -> None:
         2: struct.pack("<H", DEFAULT_TABLES),
         3: _leads(numbers, recording.n_samples),
         6: _rhythm(digits, step_nv, interval_us, path),
+        7: measurements_section(recording),
         8: _statements(recording, encoding),
     }
     with replacing(path) as new:

@@ -19,7 +19,9 @@ from ecg_engine.types import Annotation, Recording
 _TITLES: Final = {
     "age": "Age", "sex": "Sex", "name": "Patient name", "id": "Patient ID", "birth_date": "Birth date",
     "pacemaker": "Pacemaker", "complaint": "Complaint", "drugs": "Drugs", "device": "Device",
-    "highpass": "Highpass", "lowpass": "Lowpass", "notch": "Notch",
+    "timezone": "Timezone",
+    "statements": "Statements", "measurements": "Measurements", "highpass": "Highpass", "lowpass": "Lowpass",
+    "notch": "Notch",
 }  # fmt: skip
 #: Codes of the annotation symbols (WFDB ``ecgcodes.h``).
 CODES: Final = {

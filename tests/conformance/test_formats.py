@@ -6,7 +6,7 @@ import csv
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +118,28 @@ def test_symbols_of_beats_return(row: object, tmp_path: Path) -> None:
     assert [(m.sample, m.text or m.symbol) for m in read] == [(10, "V"), (700, "(AFIB")]
     if name in KEEP_SYMBOLS:
         assert read == marks
+
+
+#: Formats without a place for the device's own findings and for a time zone.
+NO_FINDINGS = NO_ZONE = {"edf"}
+
+
+@pytest.mark.parametrize("row", WRITTEN, ids=lambda row: row.name)
+def test_findings_of_the_device_and_the_time_zone_return(row: object, tmp_path: Path) -> None:
+    name, path = row.name, tmp_path / f"visit{row.suffixes[0]}"  # type: ignore[attr-defined]
+    measured = {"rr_ms": 811.0, "heart_rate_bpm": 74.0, "pr_ms": 162.0, "p_duration_ms": 104.0, "qrs_ms": 92.0,
+                "qt_ms": 402.0, "qtc_bazett_ms": 446.0, "p_axis_deg": 51.0, "qrs_axis_deg": -34.0,
+                "t_axis_deg": 12.0}  # fmt: skip
+    said = ("Синусовый ритм, ЧСС 74 в мин", "Отклонение ЭОС влево: -34")
+    start = datetime(2024, 3, 5, 11, 22, 33, tzinfo=timezone(timedelta(hours=-3, minutes=-30)))
+    given = visit()
+    source = replace(given.source, measurements=measured, statements=said)
+    write_ecg(replace(given, start=start, source=source), path)
+    read = read_ecg(path)
+    assert read.source.measurements == ({} if name in NO_FINDINGS else measured)
+    assert read.source.statements == (() if name in NO_FINDINGS else said)
+    assert read.start is not None
+    assert read.start.isoformat() == (start.replace(tzinfo=None) if name in NO_ZONE else start).isoformat()
 
 
 def _wfdb(path: Path) -> tuple[NDArray[np.float64], float, list[str]]:

@@ -17,7 +17,7 @@ from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.types import Recording
 from tests.property.test_formats_fuzz import SUFFIXES, valid
 from tests.unit.formats import exports
-from tests.unit.formats.test_scp import leads, raw, samples, scp
+from tests.unit.formats.test_scp import leads, raw, samples, scp, section_7, section_10
 from tests.unit.formats.test_scp_bimodal import sections, signal, thinned
 
 Files = dict[str, bytes]
@@ -83,9 +83,15 @@ def _differences() -> Files:
     return _scp({3: leads(1, 2, n=60), 6: samples([raw(row)] * 2, order=2)})
 
 
+def _measured() -> Files:
+    beat = section_7(beat=(40, 144, 200, 296, 602, 51, -34, 999), spikes=(20, 90))
+    blocks = section_10({1: [104, 160, 96, 402, 19999, 45], 2: [29999] * 31})
+    return _scp({3: leads(1, 2, n=60), 6: samples([raw([0] * 60)] * 2), 7: beat, 10: blocks})
+
+
 #: By format, beside the first of each.
 VARIANTS: dict[str, tuple[Callable[[], Files], ...]] = {
-    "scp": (lambda: _bimodal(0), lambda: _bimodal(1), _differences),
+    "scp": (lambda: _bimodal(0), lambda: _bimodal(1), _differences, _measured),
     "wfdb": (
         *((lambda kind=kind: _wfdb(kind)) for kind in (8, 24, 32, 61, 80, 160, 212, 310, 311)),
         _segments,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from copy import deepcopy
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.sr._concepts_dict import concepts
 
 from ecg_engine.dicom.codes import lead_of_code
 from ecg_engine.errors import CorruptFormatError, FormatError, UnsupportedFormatError
 from ecg_engine.formats import open_ecg, read_ecg, write_ecg
 from ecg_engine.formats._common import translated
-from ecg_engine.types import Annotation, Filters, Patient, Recording
+from ecg_engine.types import Annotation, Filters, Patient, Recording, Source
 from ecg_engine.vocabulary.letters import mended
 
 
@@ -341,7 +343,8 @@ def test_an_image_is_no_ecg(tmp_path: Path) -> None:
 def test_dciodvfy_finds_no_error(leads: int, fs: float, recording: Recording, tmp_path: Path) -> None:
     given = Recording(
         signal=recording.signal[:leads], fs=fs, leads=recording.leads[:leads], start=datetime(2024, 1, 2, 3, 4, 5),
-        patient=recording.patient, source=recording.source if leads == 12 else recording.source.__class__(),
+        patient=recording.patient,
+        source=replace(recording.source, measurements=MEASURED) if leads == 12 else Source(),
         annotations=recording.annotations,
     )  # fmt: skip
     write_ecg(given, tmp_path / "a.dcm")
@@ -365,6 +368,41 @@ def test_a_device_file_gives_measurements_statements_and_marks(data_folder: Path
     assert sorted(mark.text for mark in read.annotations) == sorted(texts)
     assert read.start == datetime(2013, 1, 25, 10, 59, 19)
     assert isinstance(read.patient, Patient) and read.patient.age_years == 42
+
+
+MEASURED = {
+    "rr_ms": 811.5, "heart_rate_bpm": 73.937, "p_duration_ms": 104.0, "pr_ms": 162.0, "qrs_ms": 92.0, "qt_ms": 402.0,
+    "qtc_bazett_ms": 446.0, "qtc_fridericia_ms": 431.0, "p_axis_deg": 51.0, "qrs_axis_deg": -34.0, "t_axis_deg": 0.0,
+}  # fmt: skip
+
+
+def test_measurements_of_the_device_return(recording: Recording, tmp_path: Path) -> None:
+    source = Source(measurements=MEASURED, statements=("Норма",))
+    write_ecg(replace(recording, source=source), tmp_path / "a.dcm")
+    read = read_ecg(tmp_path / "a.dcm").source
+    assert (read.measurements, read.statements) == (MEASURED, ("Норма",))
+
+
+def test_measurements_carry_the_codes_of_pydicoms_copy_of_the_standard(recording: Recording, tmp_path: Path) -> None:
+    write_ecg(replace(recording, source=Source(measurements=MEASURED)), tmp_path / "a.dcm")
+    known = {
+        (value, meaning, cid)
+        for one in concepts["MDC"].values()
+        for value, (meaning, cids) in one.items()
+        for cid in cids
+    }  # fmt: skip
+    said = {}
+    for item in pydicom.dcmread(tmp_path / "a.dcm").WaveformAnnotationSequence:
+        if "NumericValue" in item:
+            code, unit = item.ConceptNameCodeSequence[0], item.MeasurementUnitsCodeSequence[0]
+            assert unit.CodingSchemeDesignator == "UCUM"
+            said[code.CodeValue] = (code.CodingSchemeDesignator, code.CodeMeaning, unit.CodeValue)
+    intervals = ("2:16168", "2:15872", "2:16156", "2:16160", "2:16184", "2:15880", "2:15892")
+    for value in (*intervals, "2:16128", "2:16132", "2:16136"):
+        scheme, meaning, unit = said[value]
+        assert (scheme, unit) == ("MDC", "ms" if value in intervals else "deg")
+        assert known & {(value, meaning, cid) for cid in (3227, 3228, 3229)}
+    assert said["8867-4"] == ("LN", "Heart rate", "{H.B.}/min")
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from ecg_engine.errors import CorruptFormatError, FormatError, UnsupportedFormat
 from ecg_engine.formats import _scp_huffman as huffman
 from ecg_engine.formats import read_ecg, write_ecg
 from ecg_engine.formats._scp_codes import DEFAULT_CODES, checksum
-from ecg_engine.types import Filters, Patient, Recording, Source
+from ecg_engine.types import Annotation, Filters, Patient, Recording, Source
 
 
 def section(number: int, data: bytes) -> bytes:
@@ -244,6 +246,111 @@ def test_device_statements_and_texts_return(recording: Recording, tmp_path: Path
     )  # fmt: skip
     assert read.patient.age_years == pytest.approx(0.25, abs=0.5 / 365.25)
     assert (read.start, read.source.statements) == (given_.start, ("Синусовый ритм", "Норма"))
+
+
+# --------------------------------------------------------------------------------------------------------- measurements
+
+
+def peer(path: Path) -> Any:
+    """The same file as ecgdatakit reads it."""
+    module = pytest.importorskip("ecgdatakit", reason="the second reader, ecgdatakit, is not installed")
+    return module.FileParser().parse(path)
+
+
+def section_7(
+    *, beat: tuple[int, ...], spikes: tuple[int, ...] = (), rates: tuple[int, ...] = (75, 29999, 447, 1)
+) -> bytes:
+    out = struct.pack("<BBHH", 1, len(spikes), 800, 790) + struct.pack("<5H3h", *beat)
+    out += b"".join(struct.pack("<Hh", ms, 1500) for ms in spikes)
+    out += b"".join(struct.pack("<BBHH", 2, 1, 0, 400) for _ in spikes)
+    return out + struct.pack("<H3B", 3, 0, 0, 1) + struct.pack("<3HBH", *rates, 0)
+
+
+def section_10(blocks: dict[int, list[int]], counted: int = 0) -> bytes:
+    return struct.pack("<HH", len(blocks), 0) + b"".join(
+        struct.pack("<HH", number, 2 * len(values) + counted) + struct.pack(f"<{len(values)}h", *values)
+        for number, values in blocks.items()
+    )
+
+
+def measured_file(path: Path, **more: bytes) -> Path:
+    rhythm = {3: leads(1, 2, n=2500), 6: samples([raw([0] * 2500)] * 2)}
+    return scp(path, rhythm | {int(name[1:]): data for name, data in more.items()})
+
+
+def test_measurements_of_the_whole_ecg(tmp_path: Path) -> None:
+    beat = (40, 144, 200, 296, 602, 51, -34, 999)
+    path = measured_file(tmp_path / "a.scp", _7=section_7(beat=beat, spikes=(120, 1120, 60_000)))
+    read, other = read_ecg(path), peer(path)
+    assert read.source.measurements == {
+        "rr_ms": other.measurements.rr_interval, "heart_rate_bpm": other.measurements.heart_rate,
+        "p_duration_ms": 104, "pr_ms": 160, "qrs_ms": 96, "qt_ms": 402,
+        "qtc_bazett_ms": other.measurements.qtc_bazett, "p_axis_deg": 51, "qrs_axis_deg": -34,
+    }  # fmt: skip
+    times = [spike["time_ms"] for spike in other.raw_metadata["pacemaker_spikes"]]
+    assert [(mark.sample, mark.symbol) for mark in read.annotations] == [
+        (ms / 2, "^") for ms in times if ms < 5000
+    ]  # fmt: skip
+    assert read.source.details["device_measurements"] == ["PP interval: 790 ms"]
+
+
+def test_a_qtc_by_a_formula_that_is_not_said_goes_by_qt_and_rr(tmp_path: Path) -> None:
+    beat = (40, 144, 200, 296, 602, 51, -34, 12)
+    # Fridericia's of 402 ms at 800 ms: 402 / 0.8 ** (1 / 3).
+    path = measured_file(tmp_path / "a.scp", _7=section_7(beat=beat, rates=(75, 29999, 433, 0)))
+    assert read_ecg(path).source.measurements["qtc_fridericia_ms"] == 433
+    path = measured_file(tmp_path / "b.scp", _7=section_7(beat=beat, rates=(75, 29999, 500, 0)))
+    read = read_ecg(path).source
+    assert "QTc: 500 ms" in read.details["device_measurements"]
+    assert not any(code.startswith("qtc") for code in read.measurements)
+
+
+@pytest.mark.parametrize("counted", [0, 4])
+def test_measurements_of_each_lead(counted: int, tmp_path: Path) -> None:
+    values = [104, 160, 96, 402, 19999, 45, 30, 29999, 29998, -35, 1250, -410, 19999, 19999, 25, 120, -15, 310, 19999,
+              150, 1, 1, 2, 4, 38, 0, 30, 45, 60, 50, 80]  # fmt: skip
+    path = measured_file(tmp_path / "a.scp", _10=section_10({1: values, 2: values[:11]}, counted))
+    read = read_ecg(path).source.details["device_measurements_by_lead"]
+    other = peer(path).raw_metadata["lead_measurements"]
+    names = {
+        "p_duration": "P duration", "pr_interval": "PR interval", "qt_interval": "QT interval",
+        "r_duration": "R duration", "q_amplitude": "Q amplitude", "r_amplitude": "R amplitude",
+        "s_amplitude": "S amplitude", "j_point_amplitude": "J amplitude", "t_plus_amplitude": "T+ amplitude",
+        "st_slope": "ST slope", "intrinsicoid_deflection": "intrinsicoid deflection", "st_j80": "ST at J+80 ms",
+        "st_rr8": "ST at J+RR/8",
+    }  # fmt: skip
+    for theirs, ours in names.items():
+        assert read["I"][ours].split()[0] == str(other["I"][theirs])
+    assert (read["I"]["ST slope"], read["I"]["Q amplitude"]) == ("150 uV/s", "-35 uV")
+    assert {"Q duration", "R' duration", "S' duration", "T- amplitude"}.isdisjoint(read["I"])
+    assert [*read["II"]][-1] == "R amplitude"
+
+
+def test_lead_blocks_that_do_not_fit_are_not_guessed_at(tmp_path: Path) -> None:
+    for broken in (section_10({1: [104], 200: [1]}), section_10({1: [104, 160]})[:-2], b"\x05\x00\x00\x00"):
+        path = measured_file(tmp_path / "a.scp", _10=broken)
+        assert "device_measurements_by_lead" not in read_ecg(path).source.details
+
+
+def test_measurements_and_spikes_return(recording: Recording, tmp_path: Path) -> None:
+    measured = {
+        "rr_ms": 811.0, "heart_rate_bpm": 74.0, "p_duration_ms": 104.0, "pr_ms": 162.0, "qrs_ms": 92.0, "qt_ms": 402.0,
+        "qtc_bazett_ms": 446.0, "p_axis_deg": 51.0, "qrs_axis_deg": -34.0, "t_axis_deg": 0.0,
+    }  # fmt: skip
+    spikes = (Annotation(sample=60, symbol="^"), Annotation(sample=560, symbol="^"))
+    given_ = replace(recording, source=Source(measurements=measured), annotations=spikes)
+    write_ecg(given_, tmp_path / "a.scp")
+    read, other = read_ecg(tmp_path / "a.scp"), peer(tmp_path / "a.scp")
+    assert (read.source.measurements, read.annotations) == (measured, spikes)
+    found = other.measurements
+    assert (found.rr_interval, found.heart_rate, found.qtc_bazett, found.qrs_axis) == (811, 74, 446, -34)
+    assert [spike["time_ms"] for spike in other.raw_metadata["pacemaker_spikes"]] == [120, 1120]
+
+
+@pytest.mark.parametrize("code", ["pr_ms", "qrs_ms", "qt_ms", "t_axis_deg", "heart_rate_bpm", "qtc_hodges_ms"])
+def test_one_measurement_alone_returns_alone(code: str, recording: Recording, tmp_path: Path) -> None:
+    write_ecg(replace(recording, source=Source(measurements={code: 88.0})), tmp_path / "a.scp")
+    assert read_ecg(tmp_path / "a.scp").source.measurements == {code: 88.0}
 
 
 # --------------------------------------------------------------------------------------------------------------- broken
