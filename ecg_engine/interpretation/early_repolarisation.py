@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from ecg_engine.interpretation.conduction import is_wide
+from ecg_engine.interpretation.conduction import is_wide, rbbb_complete
 from ecg_engine.interpretation.context import Context, fact, remembered
 from ecg_engine.interpretation.st_segment import contiguous, st_judged
+from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.types import Evidence, Note
 
 #: The peak of a notch, or the onset of a slur, counts from here, mV (Macfarlane 2015).
 J_WAVE_MV: Final = 0.1
+#: The QRS is measured where there is none (same source); in so many leads at least, chosen.
+LEAST_PLAIN_LEADS: Final = 3
 #: In these leads.
 J_WAVE_LEADS: Final = ("I", "aVL", "II", "aVF", "III", "V4", "V5", "V6")
 #: From here on, mV, it is a statement of its own: more than 0.2 mV trebled the risk of arrhythmic death where ST was
@@ -31,7 +34,18 @@ def j_wave_mv(c: Context, lead: str) -> float:
 @remembered
 def j_wave_leads(c: Context) -> tuple[str, ...]:
     """Return the leads with a notch or slur that counts and a neighbour of the kind."""
-    return _reaching(c, J_WAVE_MV) if st_judged(c) and not is_wide(c) else ()
+    return _reaching(c, J_WAVE_MV) if st_judged(c) and _is_narrow_without(c) else ()
+
+
+def _is_narrow_without(c: Context) -> bool:
+    """Return whether the QRS is narrow; that of the leads without notch and slur, where those alone make it wide."""
+    if not is_wide(c):
+        return True
+    if rbbb_complete(c) is not None:
+        return False
+    ends = [c.get("qrs_end_ms", x) for x in STANDARD_LEADS if not j_wave_mv(c, x)]
+    known = [end for end in ends if end is not None]
+    return len(known) >= LEAST_PLAIN_LEADS and max(known) < c.limits.qrs_wide_ms
 
 
 def _reaching(c: Context, least_mv: float) -> tuple[str, ...]:

@@ -60,6 +60,10 @@ def measure_leads(
     _add(out, qrs_waves.CODES, qrs_waves.qrs_waves(signal, fs=beat.fs, onset=onset, offset=j))
     table = j_waves.j_waves(signal, fs=beat.fs, onset=onset, offset=j)
     _add(out, j_waves.CODES[: None if st else -1], table[:, : None if st else -1])
+    for row, marks in enumerate(beat.by_lead):
+        end = int(marks.qrs_offset[0])
+        if row in rows and end > onset:
+            out[leads[row]]["qrs_end_ms"] = (end - onset) / beat.fs * 1000
     if has_p and (span := _span(beat, "p")) is not None:
         _add(out, p_and_t_waves.P_CODES, p_and_t_waves.p_waves(signal, fs=beat.fs, onset=span[0], offset=span[1]))
         for name, values in out.items():

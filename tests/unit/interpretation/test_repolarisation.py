@@ -63,6 +63,15 @@ def test_early_repolarisation_by_its_notch_or_slur(by_lead, overall, certainty, 
     assert [n.code for n in clinical_notes(c, interpret(c)) if n.code.startswith("j_")] == ([note] if note else [])
 
 
+@pytest.mark.parametrize(("other_ms", "holds"), [(118.0, True), (120.0, False), (None, False)])
+def test_a_notch_alone_does_not_make_the_qrs_wide(other_ms, holds):
+    """Macfarlane 2015: the QRS is measured in the leads without notch and slur."""
+    leads = {x: {} if other_ms is None else {"qrs_end_ms": other_ms} for x in ("I", "V4", "V5", "V6")}
+    leads |= {x: j_wave(0.25, 0.05) | {"qrs_end_ms": 126.0} for x in ("II", "aVF")}
+    found = interpret(context(by_lead=waves(**leads), patient=YOUNG, qrs_ms=126.0))
+    assert ("early_repolarization" in {s.code for s in found}) is holds
+
+
 def test_a_notch_makes_a_tall_t_more_certain_and_no_infarction_early_repolarisation():
     notched = {x: v | j_wave(0.15, 0.1) for x, v in EARLY.items()}
     assert said(patient=YOUNG, **EARLY)["early_repolarization"].certainty == "possible"
