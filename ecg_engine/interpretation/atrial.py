@@ -21,6 +21,7 @@ from ecg_engine.interpretation.basic import (
     is_sinus,
 )
 from ecg_engine.interpretation.context import Context, fact, rule
+from ecg_engine.interpretation.over_time import fibrillation_over_time
 from ecg_engine.interpretation.ventricular import is_mostly_ventricular
 from ecg_engine.types import Evidence, Statement
 
@@ -55,9 +56,8 @@ def atrial_fibrillation(c: Context) -> Statement | None:
         return Statement(code="atrial_fibrillation", certainty="possible", evidence=evidence)
     limit = fact(c, "fibrillation_percent", ">=", least, source="fitted_fibrillation")
     certainty = "definite" if likely >= SURE_FIBRILLATION_PERCENT else "probable"
-    return Statement(
-        code="atrial_fibrillation", certainty=certainty, evidence=(limit, *_facts(c, codes, "esc_af_2020"))
-    )
+    evidence = (limit, *_facts(c, codes, "esc_af_2020"), *fibrillation_over_time(c))
+    return Statement(code="atrial_fibrillation", certainty=certainty, evidence=evidence)
 
 
 @rule("rhythm")

@@ -8,6 +8,7 @@ from typing import Final
 
 from ecg_engine import vocabulary
 from ecg_engine.interpretation.context import Context
+from ecg_engine.interpretation.early_repolarisation import j_wave_notes
 from ecg_engine.types import Note, Statement
 
 __all__ = ["clinical_notes", "has_chest_pain", "taken"]
@@ -28,6 +29,11 @@ _SAID: Final = re.compile(_PAIN, re.IGNORECASE)
 _CLAUSES: Final = re.compile(r"[.,;!?\n]|\bbut\b|\bно\b", re.IGNORECASE)
 #: Statements that digitalis makes by itself: its sagging ST and flat T (AHA/ACCF/HRS 2009, part IV).
 _BY_DIGITALIS: Final = frozenset({"st_depression", "st_t_nonspecific", "t_inversion"})
+
+#: Beside these an end of the QRS that is notched or slurred is none of early repolarisation.
+_NO_J_WAVES: Final = frozenset(
+    {"preexcitation", "ventricular_tachycardia", "ventricular_fibrillation", "st_elevation_mi", "hyperkalaemia"}
+)
 
 
 def has_chest_pain(complaint: str | None) -> bool:
@@ -60,7 +66,8 @@ def clinical_notes(context: Context, statements: tuple[Statement, ...]) -> tuple
     -------
     tuple of Note
         Drugs that lengthen QT beside a long one; digitalis beside ST and T that it changes by itself; a pacemaker of
-        which nothing is seen beside a wide QRS.
+        which nothing is seen beside a wide QRS; notches and slurs at the end of the QRS where they may be early
+        repolarisation.
     """
 
     def note(code: str, **facts: str) -> Note:
@@ -76,4 +83,6 @@ def clinical_notes(context: Context, statements: tuple[Statement, ...]) -> tuple
     wide = (context.get("qrs_ms") or 0.0) >= context.limits.qrs_wide_ms
     if patient.pacemaker and wide and not len(context.beats.pacing_spikes):
         notes.append(note("pacemaker_unseen"))
+    if not said & _NO_J_WAVES:
+        notes += j_wave_notes(context)
     return tuple(notes)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from ecg_engine.interpretation.basic import is_fibrillation, is_flutter, is_paced
 from ecg_engine.interpretation.context import Context, fact, rule
+from ecg_engine.interpretation.over_time import runs_over_time
 from ecg_engine.interpretation.ventricular import is_fast_ventricular
 from ecg_engine.types import Evidence, Statement
 
@@ -90,4 +92,5 @@ def atrial_run(c: Context) -> Statement | None:
     """Three early atrial beats in a row or more."""
     if premature_atrial_complex(c) is None:
         return None
-    return _pattern(c, "atrial_run", "atrial_run_longest_beats", RUN_BEATS, "acc_svt_2015")
+    run = _pattern(c, "atrial_run", "atrial_run_longest_beats", RUN_BEATS, "acc_svt_2015")
+    return None if run is None else replace(run, evidence=run.evidence + runs_over_time(c, "supraventricular"))

@@ -6,8 +6,10 @@ from typing import Final
 
 from ecg_engine.interpretation.conduction import QRS_ERROR_MS, is_wide
 from ecg_engine.interpretation.context import Context, fact, rule
+from ecg_engine.interpretation.early_repolarisation import has_tall_j_waves, j_wave_evidence, j_wave_leads, st_rises
 from ecg_engine.interpretation.infarction import has_q
 from ecg_engine.interpretation.ischaemia import is_foreign
+from ecg_engine.interpretation.pericardium import pr_deviation, tp_slope
 from ecg_engine.interpretation.rhythm import is_paced
 from ecg_engine.interpretation.st_segment import (
     SMITH_LIMIT,
@@ -45,25 +47,35 @@ def _certainty(c: Context) -> str:
 
 @rule("repolarisation")
 def pericarditis(c: Context) -> Statement | None:
-    """ST elevated and rising in limb and chest leads with nothing opposite, a quarter of T or more in V6."""
+    """ST elevated and rising in limb and chest leads with nothing opposite, a quarter of T or more in V6.
+
+    More certain where PR is depressed, and raised in aVR; Spodick's sign is shown where it is there.
+    """
     leads = elevated_leads(c)
     if not leads or acute_leads(c) or not is_pericarditis(c) or any(has_q(c, x) for x in leads):
         return None
-    facts = (*elevation_evidence(c, leads), fact(c, "t_mv", source="ginzton_1982", lead="V6"))
-    return Statement(code="pericarditis", certainty="possible", evidence=facts, leads=leads)
+    atrial = pr_deviation(c)
+    facts = (*elevation_evidence(c, leads), fact(c, "t_mv", source="ginzton_1982", lead="V6"), *atrial, *tp_slope(c))
+    certainty = "probable" if atrial else "possible"
+    return Statement(code="pericarditis", certainty=certainty, evidence=facts, leads=leads)
 
 
 @rule("repolarisation")
 def early_repolarization(c: Context) -> Statement | None:
-    """ST elevated and rising into a tall T, without Q, nothing opposite: a normal variant."""
-    if pericarditis(c) is not None or not _is_early(c):
+    """Notch or slur at the end of the QRS; or ST elevated and rising into a tall T, without Q, nothing opposite."""
+    leads, elevated = j_wave_leads(c), elevated_leads(c)
+    if pericarditis(c) is not None or is_acute(c) or (elevated and not _is_early(c)):
         return None
-    leads = elevated_leads(c)
-    facts = elevation_evidence(c, leads) + tuple(fact(c, "t_mv", source="macfarlane_2015", lead=x) for x in leads)
-    if {"V2", "V3", "V4"} & set(leads):
+    if not elevated and not has_tall_j_waves(c):
+        return None
+    facts = j_wave_evidence(c) + elevation_evidence(c, elevated)
+    facts += tuple(fact(c, "t_mv", source="macfarlane_2015", lead=x) for x in elevated)
+    if {"V2", "V3", "V4"} & set(elevated):
         parts = (("st_j60_mv", "V3"), ("qtc_bazett_ms", None), ("r_mv", "V4"))
         facts += tuple(fact(c, code, source="smith_2012_subtle", lead=lead) for code, lead in parts)
-    return Statement(code="early_repolarization", certainty="possible", evidence=facts, leads=leads)
+    certainty = "probable" if leads and st_rises(c) else "possible"
+    shown = tuple(x for x in c.leads if x in {*leads, *elevated})
+    return Statement(code="early_repolarization", certainty=certainty, evidence=facts, leads=shown)
 
 
 def _is_early(c: Context) -> bool:

@@ -14,6 +14,7 @@ from ecg_engine.interpretation.atrial import (
 )
 from ecg_engine.interpretation.basic import MIN_BEATS, has_p, is_paced, is_sinus
 from ecg_engine.interpretation.context import Context, fact, rule
+from ecg_engine.interpretation.over_time import is_longest_hidden, pauses_over_time
 from ecg_engine.interpretation.ventricular_rhythm import (
     accelerated_idioventricular_rhythm,
     idioventricular_rhythm,
@@ -37,27 +38,33 @@ ASYSTOLE_S: Final = 4.0
 PAUSE_S: Final = 3.0
 
 
-def _silent(c: Context) -> float | None:
-    """Return the longest time without QRS, s, where the leads could have shown one."""
-    return c.get("pause_s") if c.quality.usable_leads else None
+def _silence(c: Context) -> tuple[str, float] | None:
+    """Return the quantity that tells the longest time without QRS, and it, s, where the leads could have shown one."""
+    if not c.quality.usable_leads:
+        return None
+    code = "pause_longest_s" if is_longest_hidden(c) else "pause_s"
+    silent = c.get(code)
+    return None if silent is None else (code, silent)
 
 
 @rule("rhythm")
 def asystole(c: Context) -> Statement | None:
     """No QRS for 4 s or more on connected leads."""
-    silent = _silent(c)
-    if silent is None or silent < ASYSTOLE_S:
+    silence = _silence(c)
+    if silence is None or silence[1] < ASYSTOLE_S:
         return None
-    return Statement(code="asystole", evidence=(fact(c, "pause_s", ">=", ASYSTOLE_S, source="design"),))
+    limit = fact(c, silence[0], ">=", ASYSTOLE_S, source="design")
+    return Statement(code="asystole", evidence=(limit, *pauses_over_time(c, silence[0])))
 
 
 @rule("rhythm")
 def pause(c: Context) -> Statement | None:
     """No QRS for 3 s or more on connected leads."""
-    silent = _silent(c)
-    if silent is None or not PAUSE_S <= silent < ASYSTOLE_S:
+    silence = _silence(c)
+    if silence is None or not PAUSE_S <= silence[1] < ASYSTOLE_S:
         return None
-    return Statement(code="pause", evidence=(fact(c, "pause_s", ">=", PAUSE_S, source="acc_brady_2018"),))
+    limit = fact(c, silence[0], ">=", PAUSE_S, source="acc_brady_2018")
+    return Statement(code="pause", evidence=(limit, *pauses_over_time(c, silence[0])))
 
 
 @rule("rhythm")

@@ -7,6 +7,7 @@ from typing import Final
 from ecg_engine.interpretation.av_block import has_blocked_p
 from ecg_engine.interpretation.basic import is_sinus
 from ecg_engine.interpretation.context import Context, fact, rule
+from ecg_engine.interpretation.over_time import is_longest_hidden
 from ecg_engine.types import Evidence, Statement
 
 #: Sinus arrhythmia: coefficient of variation of RR, %.
@@ -90,7 +91,7 @@ def sinus_pause(c: Context) -> Statement | None:
     longest, mean = c.get("rr_max_ms"), c.get("rr_ms")
     if longest is None or mean is None or not is_sinus(c) or c.get("n_blocked_p") is not None:
         return None
-    if longest < max(SINUS_PAUSE_MS, SINUS_PAUSE_SHARE * mean):
+    if longest < max(SINUS_PAUSE_MS, SINUS_PAUSE_SHARE * mean) or is_longest_hidden(c):
         return None
     evidence = (fact(c, "rr_max_ms", ">=", SINUS_PAUSE_MS, source="design"), fact(c, "rr_ms", source="design"))
     return Statement(code="sinus_pause", certainty="probable", evidence=evidence)

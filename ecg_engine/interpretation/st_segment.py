@@ -183,6 +183,9 @@ def is_pericarditis(c: Context) -> bool:
     limb, chest = leads & set(LIMB_LEADS), leads & set(PRECORDIAL_LEADS)
     if len(limb) < 2 or len(chest) < 2 or "II" not in limb or "V6" not in chest or "V1" in chest:
         return False
+    if (c.get("st_j_mv", "III") or 0.0) > (c.get("st_j_mv", "II") or 0.0):
+        # Of the inferior wall's infarction (Witting MD et al. 2020, doi:10.1016/j.jemermed.2020.01.017).
+        return False
     j, t = c.get("st_j_mv", "V6"), c.get("t_mv", "V6")
     if j is None or t is None or t <= 0 or j < PERICARDITIS_SHARE * t:
         return False

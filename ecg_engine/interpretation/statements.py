@@ -19,6 +19,7 @@ from ecg_engine.interpretation import (  # noqa: F401
     hypertrophy,
     infarction,
     ischaemia,
+    long_term,
     normal,
     pacing,
     preexcitation,
@@ -117,8 +118,18 @@ SUPPRESSES: Final[Mapping[str, frozenset[str]]] = {
     # The right ventricle explains the axis; leads that are low beside tall ones are no low voltage.
     "rvh": frozenset({"lpfb", "low_voltage"}),
     "lvh": frozenset({"low_voltage"}),
+    # What lasts is no episode.
+    "atrial_fibrillation": frozenset({"atrial_fibrillation_episodes"}),
     # Flutter waves bend ST and T, and feign Q in II, III and aVF.
-    "atrial_flutter": frozenset({"st_depression", "st_depression_diffuse", "infarction_inferior", "hypokalaemia"})
+    "atrial_flutter": frozenset(
+        {
+            "st_depression",
+            "st_depression_diffuse",
+            "infarction_inferior",
+            "hypokalaemia",
+            "atrial_fibrillation_episodes",
+        }
+    )
     | _CALM_ST_T,
     # What is proved leaves no room for what it might have been.
     "st_elevation_mi": _CALM_ST_T

@@ -45,6 +45,7 @@ STATEMENT_LEVELS: Final[Mapping[str, str]] = {
     "hyperkalaemia": "urgent",
     "hypokalaemia": "urgent",
     "atrial_fibrillation": "urgent",
+    "atrial_fibrillation_episodes": "urgent",
     "atrial_flutter": "urgent",
     "pacing_failure_to_capture": "urgent",
     "av_block_3": "critical",

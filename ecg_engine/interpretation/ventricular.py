@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ecg_engine.interpretation.context import Context, fact, rule
+from ecg_engine.interpretation.over_time import runs_over_time
 from ecg_engine.types import Evidence, Statement
 
 #: VF filter leakage up to here is flutter or fibrillation: the deflections have no rests between them, % (Amann et al.
@@ -79,7 +80,11 @@ def ventricular_tachycardia(c: Context) -> Statement | None:
     if not is_fast_ventricular(c) or _fibrillates(c):
         return None
     rate = [fact(c, "fast_ventricular_bpm", source="acc_va_2017")] if c.get("fast_ventricular_bpm") is not None else []
-    return Statement(code="ventricular_tachycardia", certainty=_certainty(c), evidence=(*rate, *_evidence(c)))
+    return Statement(
+        code="ventricular_tachycardia",
+        certainty=_certainty(c),
+        evidence=(*rate, *_evidence(c), *runs_over_time(c, "ventricular")),
+    )
 
 
 @rule("ventricular")
@@ -91,4 +96,5 @@ def ventricular_run(c: Context) -> Statement | None:
     evidence = [fact(c, "ventricular_run_beats", ">=", float(RUN_BEATS), source="acc_va_2017")]
     if c.get("ventricular_run_bpm") is not None:
         evidence.append(fact(c, "ventricular_run_bpm", ">=", RUN_BPM, source="acc_va_2017"))
+    evidence += runs_over_time(c, "ventricular")
     return Statement(code="ventricular_run", certainty="possible", evidence=tuple(evidence))

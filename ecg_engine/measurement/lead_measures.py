@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.measurement import p_and_t_waves, qrs_waves, st_levels
+from ecg_engine.measurement import j_waves, p_and_t_waves, pr_levels, qrs_waves, st_levels
 from ecg_engine.types import ABSENT, MedianBeat
 
 #: Levels are kept to a tenth of a picovolt, mV.
@@ -19,7 +19,13 @@ LEVEL_S: Final = 0.016
 
 
 def measure_leads(
-    beat: MedianBeat | None, *, leads: Sequence[str], usable: Sequence[str], has_p: bool, st: bool
+    beat: MedianBeat | None,
+    *,
+    leads: Sequence[str],
+    usable: Sequence[str],
+    has_p: bool,
+    st: bool,
+    rr_ms: float | None = None,
 ) -> dict[str, dict[str, float]]:
     """Measure each usable lead.
 
@@ -34,6 +40,8 @@ def measure_leads(
         Whether P waves are there.
     st : bool
         Whether the recording's filters leave ST as it was.
+    rr_ms : float, optional
+        From one beat to the next: says where the T wave before P ends.
 
     Returns
     -------
@@ -50,11 +58,19 @@ def measure_leads(
     signal = over_level(beat.signal[rows], onset, beat.fs)
     out: dict[str, dict[str, float]] = {leads[row]: {} for row in rows}
     _add(out, qrs_waves.CODES, qrs_waves.qrs_waves(signal, fs=beat.fs, onset=onset, offset=j))
+    table = j_waves.j_waves(signal, fs=beat.fs, onset=onset, offset=j)
+    _add(out, j_waves.CODES[: None if st else -1], table[:, : None if st else -1])
+    for row, marks in enumerate(beat.by_lead):
+        end = int(marks.qrs_offset[0])
+        if row in rows and end > onset:
+            out[leads[row]]["qrs_end_ms"] = (end - onset) / beat.fs * 1000
     if has_p and (span := _span(beat, "p")) is not None:
         _add(out, p_and_t_waves.P_CODES, p_and_t_waves.p_waves(signal, fs=beat.fs, onset=span[0], offset=span[1]))
         for name, values in out.items():
             if name != p_and_t_waves.TERMINAL_FORCE_LEAD:
                 values.pop("p_terminal_force_mv_ms", None)
+        if st:
+            _add(out, pr_levels.CODES, _pr_levels(signal, beat, span, onset, rr_ms))
     if (span := _span(beat, "t")) is not None:
         _add(out, p_and_t_waves.T_CODES, p_and_t_waves.t_waves(signal, fs=beat.fs, onset=span[0], offset=span[1]))
     if st:
@@ -67,6 +83,15 @@ def over_level(signal: NDArray[np.float64], onset: int, fs: float) -> NDArray[np
     start = max(0, onset - max(1, round(LEVEL_S * fs)))
     # What differs by the last bits only, as after another format, is the same: no limit and no tie hangs on them.
     return np.ascontiguousarray(np.round(signal - signal[:, start : onset + 1].mean(axis=1, keepdims=True), _DECIMALS))
+
+
+def _pr_levels(
+    signal: NDArray[np.float64], beat: MedianBeat, p: tuple[int, int], onset: int, rr_ms: float | None
+) -> NDArray[np.float64]:
+    t_offset = int(beat.marks.t_offset[0])
+    known = rr_ms is not None and t_offset != ABSENT
+    t_before = t_offset - round((rr_ms or 0.0) * beat.fs / 1000) if known else None
+    return pr_levels.pr_levels(signal, fs=beat.fs, p_onset=p[0], p_offset=p[1], qrs_onset=onset, t_before=t_before)
 
 
 def _add(out: dict[str, dict[str, float]], codes: Sequence[str], table: NDArray[np.float64]) -> None:

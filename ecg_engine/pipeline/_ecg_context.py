@@ -10,18 +10,20 @@ import numpy as np
 
 from ecg_engine import vocabulary
 from ecg_engine.detection.fibrillation import FastVentricular, find_fast_ventricular
+from ecg_engine.detection.parameters import EPISODES
 from ecg_engine.detection.ventricular_runs import longest_ventricular_run
 from ecg_engine.detection.whole import Seen
 from ecg_engine.interpretation import Context, interpret
-from ecg_engine.interpretation.limits import limits_for
+from ecg_engine.interpretation.limits import Limits, limits_for
 from ecg_engine.interpretation.normal_limits import normal_limits
 from ecg_engine.interpretation.ventricular import RUN_BPM
 from ecg_engine.leads import STANDARD_LEADS, named_leads
 from ecg_engine.measurement import measure_electrodes, measure_global, measure_leads, measure_voltages
 from ecg_engine.measurement.global_measures import P_COHERENCE_PERCENT
-from ecg_engine.types import ABSENT, Beats, Delineation, Measurements, Note, Quality, Recording, Statement
+from ecg_engine.measurement.over_time import over_time
+from ecg_engine.types import ABSENT, Beats, Delineation, LongSummary, Measurements, Note, Quality, Recording, Statement
 
-__all__ = ["Judged", "Ventricular", "judge", "statements_of", "ventricular_of"]
+__all__ = ["Judged", "Ventricular", "judge", "slow_bpm", "statements_of", "ventricular_of", "with_tables"]
 
 #: Shorter than this no rhythm is named and nothing is judged, s.
 MIN_DURATION_S: Final = 2.0
@@ -116,8 +118,9 @@ def judge(recording: Recording, seen: Seen, *, ventricular: Ventricular, finer: 
     )
     if marks is not None and overall.get("p_coherence_percent", 100.0) < P_COHERENCE_PERCENT:
         marks = _without_p(marks)
-    by_lead = measure_leads(beat, leads=leads, usable=usable, has_p="pr_ms" in overall, st=st)
-    swaps, swaps_by_lead = measure_electrodes(beat, leads=leads, usable=usable, has_p="pr_ms" in overall)
+    has_p, rr_ms = "pr_ms" in overall, overall.get("rr_ms")
+    by_lead = measure_leads(beat, leads=leads, usable=usable, has_p=has_p, st=st, rr_ms=rr_ms)
+    swaps, swaps_by_lead = measure_electrodes(beat, leads=leads, usable=usable, has_p=has_p)
     judged = _cannot_judge(recording, quality, beats)
     alike = seen.alike and overall.get("qrs_ms", MIN_QRS_MS) >= MIN_QRS_MS
     if not alike:
@@ -167,6 +170,21 @@ def _words(overall: Mapping[str, float], *, adult: bool) -> dict[str, dict[str, 
     if axis is None or not adult:
         return {}
     return {"qrs_axis_deg": {name: vocabulary.axis_word(axis, name) for name in vocabulary.axis_conventions()}}
+
+
+def slow_bpm(limits: Limits) -> float:
+    """Return the rate below which a long recording, with its nights, is slow, /min."""
+    return EPISODES.slow_bpm if limits.adult else limits.slow_bpm
+
+
+def with_tables(judged: Judged, tables: LongSummary | None) -> Judged:
+    """Return what the rules may look at with what the tables of a long recording say."""
+    if tables is None:
+        return judged
+    context = judged.context
+    values = over_time(tables, slow_bpm=slow_bpm(context.limits), fast_bpm=context.limits.fast_bpm)
+    measurements = replace(context.measurements, overall={**context.measurements.overall, **values})
+    return replace(judged, context=replace(context, measurements=measurements))
 
 
 def statements_of(judged: Judged) -> tuple[Statement, ...]:

@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any
 
 from ecg_engine.detection.fibrillation import FastVentricular
-from ecg_engine.detection.parameters import EPISODES
 from ecg_engine.detection.whole import Seen, see
 from ecg_engine.errors import EcgEngineError, InputError
 from ecg_engine.interpretation import judge_urgency
@@ -19,7 +18,7 @@ from ecg_engine.interpretation.fusion import join_scores
 from ecg_engine.interpretation.stability import with_stability
 from ecg_engine.measurement.long import LONG_S, summarise
 from ecg_engine.measurement.scores import ecg_scores
-from ecg_engine.pipeline._ecg_context import Judged, judge, statements_of, ventricular_of
+from ecg_engine.pipeline._ecg_context import Judged, judge, slow_bpm, statements_of, ventricular_of, with_tables
 from ecg_engine.pipeline._plain import plain_patient
 from ecg_engine.pipeline.corrections import correction_notes, known_kinds, with_marks
 from ecg_engine.pipeline.previous import read_previous
@@ -83,9 +82,11 @@ def analyze_ecg(
     seen = with_marks(seen, put_right, recording.fs)
     ventricular = ventricular_of(recording, seen)
     judged = judge(recording, seen, ventricular=ventricular)
+    tables = _long(recording, judged, ventricular.fast)
+    judged = with_tables(judged, tables)
     said = statements = statements_of(judged)
     if stability_n:
-        counts = count_readings(recording, seen, stability_n, corrections=put_right)
+        counts = count_readings(recording, seen, stability_n, corrections=put_right, tables=tables)
         statements = with_stability(said, counts, stability_n)
     scores, score_notes = ecg_scores(
         recording,
@@ -122,7 +123,7 @@ def analyze_ecg(
         filters_applied=_applied(seen),
         corrections=put_right if put_right else None,
         stability_n=stability_n,
-        long=_long(recording, judged, ventricular.fast),
+        long=tables,
     )
     if previous is None:
         return report
@@ -172,7 +173,7 @@ def _long(recording: Recording, judged: Judged, found: FastVentricular | None) -
         leads=[name for name in context.quality.usable_leads if name in recording.leads],
         fs=recording.fs,
         n_samples=recording.n_samples,
-        slow_bpm=EPISODES.slow_bpm if limits.adult else limits.slow_bpm,
+        slow_bpm=slow_bpm(limits),
         fast_bpm=limits.fast_bpm,
         start=recording.start,
         fast_ventricular=fast,

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from ecg_engine.detection.median_beat import SHIFT_S, altered_beat
 from ecg_engine.detection.parameters import samples
 from ecg_engine.detection.whole import Seen
-from ecg_engine.pipeline._ecg_context import judge, statements_of, ventricular_of
+from ecg_engine.pipeline._ecg_context import judge, statements_of, ventricular_of, with_tables
 from ecg_engine.pipeline.corrections import with_mark_times
 from ecg_engine.settings import Corrections
-from ecg_engine.types import ABSENT, Beats, Delineation, LeadMarks, Recording
+from ecg_engine.types import ABSENT, Beats, Delineation, LeadMarks, LongSummary, Recording
 from ecg_engine.types.marks import MARK_NAMES
 
 __all__ = ["count_readings"]
@@ -27,7 +27,9 @@ __all__ = ["count_readings"]
 _STEP_S: Final = 0.001
 
 
-def count_readings(recording: Recording, seen: Seen, n: int, *, corrections: Corrections) -> Mapping[str, int]:
+def count_readings(
+    recording: Recording, seen: Seen, n: int, *, corrections: Corrections, tables: LongSummary | None = None
+) -> Mapping[str, int]:
     """Return how many of `n` altered readings say each statement.
 
     Parameters
@@ -38,6 +40,8 @@ def count_readings(recording: Recording, seen: Seen, n: int, *, corrections: Cor
     n : int
     corrections : Corrections
         Marks that a doctor moved are as uncertain as the others, but stay where they were put.
+    tables : LongSummary, optional
+        Of a long recording: taken over as they are.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def count_readings(recording: Recording, seen: Seen, n: int, *, corrections: Cor
     said: Counter[str] = Counter()
     for reading in _readings(seen, recording.fs, finer, n, rng, corrections):
         judged = judge(recording, reading, finer=finer, ventricular=ventricular)
-        said.update({s.code for s in statements_of(judged)})
+        said.update({s.code for s in statements_of(with_tables(judged, tables))})
     return said
 
 

@@ -200,6 +200,7 @@ def axis_text(code: str, lang: str) -> str:
 #: UCUM units that have a word of their own on the page.
 _UNIT_WORDS: Final = {
     "ms": "unit_ms", "s": "unit_s", "mV": "unit_mv", "/min": "unit_bpm", "mV.ms": "unit_mv_ms", "mV/s": "unit_mv_s",
+    "min": "unit_min", "h": "unit_h", "/h": "unit_an_hour",
 }  # fmt: skip
 
 

@@ -106,6 +106,33 @@ def test_right_atrium_by_the_height_of_p(by_lead, holds):
     assert ("right_atrial_enlargement" in said(context(by_lead=leads(by_lead)))) is holds
 
 
+BOTH = {"II": {"p_mv": 0.3}, "V1": {"p_terminal_force_mv_ms": -6.0}}
+
+
+def test_both_atria_are_named_together_with_the_evidence_of_each():
+    """AHA/ACCF/HRS 2009, part V: biatrial enlargement is the criteria of both."""
+    c = context(by_lead=leads(BOTH), p_duration_ms=150.0)
+    assert {"left_atrial_enlargement", "right_atrial_enlargement"} <= said(c)
+    both = statement(c, "biatrial_enlargement")
+    assert {(e.measurement, e.lead) for e in both.evidence} == {
+        ("p_duration_ms", None), ("p_terminal_force_mv_ms", "V1"), ("p_mv", "II"),
+    }  # fmt: skip
+    assert both.leads == ("II", "V1")
+
+
+@pytest.mark.parametrize(("p_ms", "ii"), [(139.0, 0.3), (150.0, 0.25)])
+def test_one_atrium_alone_is_not_both(p_ms, ii):
+    c = context(by_lead=leads(BOTH | {"II": {"p_mv": ii}}), p_duration_ms=p_ms)
+    assert "biatrial_enlargement" not in said(c)
+    assert len(said(c) & {"left_atrial_enlargement", "right_atrial_enlargement"}) == 1
+
+
+def test_exchanged_electrodes_hide_both_atria():
+    logits = {"swap_arms_logit": 9.0, "swap_arm_leg_logit": -9.0, "mirrored_heart_logit": -9.0}
+    found = said(context(by_lead=leads(BOTH), p_duration_ms=150.0, **logits))
+    assert "lead_reversal" in found and not {"right_atrial_enlargement", "biatrial_enlargement"} & found
+
+
 def test_atria_are_not_judged_outside_sinus_rhythm():
     by_lead = leads({"II": {"p_mv": 0.4}, "aVF": {"p_mv": -0.2}, "V1": {"p_terminal_force_mv_ms": -9.0}})
     assert not said(context(by_lead=by_lead, p_duration_ms=160.0, p_axis_deg=-80.0)) & CHAMBERS

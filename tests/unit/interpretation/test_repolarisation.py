@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ecg_engine.interpretation import interpret, judge_urgency
+from ecg_engine.interpretation.clinical import clinical_notes
 from ecg_engine.types import Patient
 from tests.unit.interpretation.test_infarction import q, waves
 from tests.unit.interpretation.test_ischaemia import level, said
@@ -31,6 +32,54 @@ def test_what_is_not_early_repolarisation_stays_st_elevation(changed):
     assert "early_repolarization" not in found and "st_elevation" in found
 
 
+def j_wave(mv, rise, *, slur=False):
+    return {"j_slur_mv" if slur else "j_notch_mv": mv, "j_st_rise_mv": rise}
+
+
+#: Macfarlane 2015: Jp of 0.1 mV and more in two neighbours other than V1 to V3, QRS below 120 ms. Below 0.2 mV
+#: (Tikkanen 2011) it is a note.
+@pytest.mark.parametrize(
+    ("by_lead", "overall", "certainty", "note"),
+    [
+        ({"II": j_wave(0.12, 0.05), "aVF": j_wave(0.1, 0.02)}, {}, None, "j_waves_rising"),
+        ({"II": j_wave(0.12, -0.01), "aVF": j_wave(0.1, 0.0)}, {}, None, "j_waves_level"),
+        ({"II": j_wave(0.21, 0.05), "aVF": j_wave(0.2, 0.02)}, {}, "probable", "j_waves_rising"),
+        ({"V5": j_wave(0.22, -0.01, slur=True), "V6": j_wave(0.2, -0.05)}, {}, "possible", "j_waves_level"),
+        ({"II": j_wave(0.3, -0.01), "aVF": j_wave(0.09, -0.02)}, {}, None, None),
+        ({"II": j_wave(0.3, -0.01), "V5": j_wave(0.3, -0.02)}, {}, None, None),
+        ({"V2": j_wave(0.3, -0.01), "V3": j_wave(0.3, -0.02)}, {}, None, None),
+        ({"II": j_wave(0.3, -0.01), "aVF": j_wave(0.3, -0.02)}, {"qrs_ms": 121.0}, None, None),
+        ({"II": {"j_notch_mv": 0.12}, "aVF": {"j_notch_mv": 0.12}}, {}, None, "j_waves"),
+        # Of three leads two rise; where they tie the taller decides.
+        ({"II": j_wave(0.12, 0.05), "aVF": j_wave(0.1, 0.02), "III": j_wave(0.15, -0.1)}, {}, None, "j_waves_rising"),
+        ({"V5": j_wave(0.22, 0.05), "V6": j_wave(0.25, -0.02)}, {}, "possible", "j_waves_level"),
+    ],
+)
+def test_early_repolarisation_by_its_notch_or_slur(by_lead, overall, certainty, note):
+    c = context(by_lead=waves(**by_lead), patient=YOUNG, **overall)
+    found = {s.code: s for s in interpret(c)}
+    early = found.get("early_repolarization")
+    assert (None if early is None else early.certainty) == certainty
+    assert [n.code for n in clinical_notes(c, interpret(c)) if n.code.startswith("j_")] == ([note] if note else [])
+
+
+@pytest.mark.parametrize(("other_ms", "holds"), [(118.0, True), (120.0, False), (None, False)])
+def test_a_notch_alone_does_not_make_the_qrs_wide(other_ms, holds):
+    """Macfarlane 2015: the QRS is measured in the leads without notch and slur."""
+    leads = {x: {} if other_ms is None else {"qrs_end_ms": other_ms} for x in ("I", "V4", "V5", "V6")}
+    leads |= {x: j_wave(0.25, 0.05) | {"qrs_end_ms": 126.0} for x in ("II", "aVF")}
+    found = interpret(context(by_lead=waves(**leads), patient=YOUNG, qrs_ms=126.0))
+    assert ("early_repolarization" in {s.code for s in found}) is holds
+
+
+def test_a_notch_makes_a_tall_t_more_certain_and_no_infarction_early_repolarisation():
+    notched = {x: v | j_wave(0.15, 0.1) for x, v in EARLY.items()}
+    assert said(patient=YOUNG, **EARLY)["early_repolarization"].certainty == "possible"
+    assert said(patient=YOUNG, **notched)["early_repolarization"].certainty == "probable"
+    acute = said(patient=YOUNG, **notched, III=level(-0.1), aVF=level(-0.1))
+    assert "st_elevation_mi" in acute and "early_repolarization" not in acute
+
+
 @pytest.mark.parametrize(("r_v4", "holds"), [(1.9, True), (0.6, False)])
 def test_subtle_anterior_infarction_is_not_called_early_repolarisation(r_v4, holds):
     """Smith 2012: 1.196 * 3 mm + 0.059 * 420 ms - 0.326 * R of V4 is above 23.4 with a small R."""
@@ -45,6 +94,37 @@ def test_st_elevation_all_around_with_a_quarter_of_t_in_v6_is_pericarditis():
     assert "pericarditis" in said(patient=YOUNG, **around)
     assert "pericarditis" not in said(patient=YOUNG, **around | {"V6": level(0.12, 0.15, t_mv=0.6)})
     assert "st_elevation_mi" in said(patient=YOUNG, **around, III=level(-0.1), aVF=level(-0.1))
+
+
+AROUND = {x: level(0.12, 0.15, t_mv=0.4) for x in ("I", "II", "V4", "V5", "V6")} | {"aVR": level(-0.12)}
+
+
+def test_st_higher_in_iii_than_in_ii_speaks_for_infarction():
+    """Witting 2020: an odds ratio of 21 against pericarditis."""
+    higher = AROUND | {"III": level(0.14, 0.16, t_mv=0.3), "aVF": level(0.13, 0.16, t_mv=0.3)}
+    assert "pericarditis" in said(patient=YOUNG, **AROUND)
+    assert "pericarditis" not in said(patient=YOUNG, **higher)
+
+
+#: Charles 1973: PR depressed in other leads than aVR, raised in aVR. Witting 2020: TP falls by 1 mm in two leads.
+@pytest.mark.parametrize(
+    ("ii", "v5", "avr", "certainty"),
+    [(-0.08, -0.09, 0.04, "probable"), (-0.07, -0.09, 0.04, "possible"), (-0.1, -0.1, 0.03, "possible"),
+     (None, None, None, "possible")],
+)  # fmt: skip
+def test_a_depressed_pr_makes_pericarditis_more_certain(ii, v5, avr, certainty):
+    values = {"II": ii, "V5": v5, "aVR": avr}
+    leads = {x: AROUND[x] | ({} if mv is None else {"pr_segment_mv": mv}) for x, mv in values.items()}
+    found = said(patient=YOUNG, **AROUND | leads)["pericarditis"]
+    assert found.certainty == certainty
+    shown = [e.lead for e in found.evidence if e.measurement == "pr_segment_mv"]
+    assert shown == (["II", "V5", "aVR"] if certainty == "probable" else [])
+
+
+@pytest.mark.parametrize(("falls", "shown"), [({"II": 0.1, "V5": 0.12}, ["II", "V5"]), ({"II": 0.1, "V5": 0.09}, [])])
+def test_spodicks_sign_is_shown(falls, shown):
+    found = said(patient=YOUNG, **AROUND | {x: AROUND[x] | {"tp_fall_mv": mv} for x, mv in falls.items()})
+    assert [e.lead for e in found["pericarditis"].evidence if e.measurement == "tp_fall_mv"] == shown
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,37 @@ def test_rows_begin_at_full_hours_and_add_up(tape: tuple[EcgReport, TapeTruth]) 
     )
 
 
+def test_the_tables_become_statements(tape: tuple[EcgReport, TapeTruth]) -> None:
+    report, truth = tape
+    said = {s.code: {e.measurement: e.value for e in s.evidence} for s in report.statements}
+    (start, stop) = spans_of(truth, "atrial_fibrillation")[0]
+    episodes = said["atrial_fibrillation_episodes"]
+    assert episodes["n_fibrillation_episodes"] == 1
+    assert episodes["fibrillation_longest_min"] == pytest.approx((stop - start) / 60, abs=0.4)
+    assert episodes["fibrillation_longest_at_h"] == pytest.approx(start / 3600, abs=0.01)
+    longest = spans_of(truth, "pause")[1][0]
+    # The lead that is off writes no beat either: it is a gap and no pause.
+    assert said["pause"]["n_pauses_3s"] == 1
+    assert said["pause"]["pause_longest_s"] == pytest.approx(3.5, abs=0.05)
+    assert said["pause"]["pause_longest_at_h"] == pytest.approx(longest / 3600, abs=0.001)
+    (fast,) = said.keys() & {"ventricular_run", "ventricular_tachycardia"}
+    assert said[fast]["n_ventricular_runs"] == 1
+    assert said[fast]["ventricular_runs_most_beats"] == 5
+
+
+def test_frequent_ectopy_of_half_an_hour() -> None:
+    t = Tape(seed=3).sinus(19, bpm=62)
+    for _ in range(90):
+        t.run(1).sinus(19, bpm=62)
+    signal, truth = t.draw(fs=FS)
+    report = ee.analyze_ecg(ee.Recording(signal=signal, fs=FS, leads=LEADS))
+    share = 100 * (truth.kinds == "V").mean()
+    said = {s.code: {e.measurement: e.value for e in s.evidence} for s in report.statements}
+    assert share < 10 and "frequent_ventricular_ectopy" not in said
+    assert report.measurements.overall["ventricular_burden_percent"] == pytest.approx(share, abs=0.2)
+    assert report.measurements.overall["analysed_h"] == pytest.approx(truth.duration_s / 3600, rel=0.01)
+
+
 def test_variability_is_that_of_the_sinus_rhythm(tape: tuple[EcgReport, TapeTruth]) -> None:
     report, truth = tape
     assert report.long is not None and report.long.variability is not None
