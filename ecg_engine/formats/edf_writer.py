@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
@@ -23,12 +24,13 @@ from ecg_engine.types import Annotation, Filters, Patient, Recording
 _RECORD_BYTES: Final = 61_440
 #: Relative error of the sampling rate that is still the same rate.
 _SAME_RATE: Final = 1e-9
-#: Latin letters of Russian ones, as in passports (ICAO Doc 9303, part 3, section 6).
+#: Latin letters of Russian, Ukrainian and Belarusian ones, as in passports (ICAO Doc 9303, part 3, section 6).
 _LATIN: Final = {
     "А": "A", "Б": "B", "В": "V", "Г": "G", "Д": "D", "Е": "E", "Ё": "E", "Ж": "Zh", "З": "Z", "И": "I", "Й": "I",
     "К": "K", "Л": "L", "М": "M", "Н": "N", "О": "O", "П": "P", "Р": "R", "С": "S", "Т": "T", "У": "U", "Ф": "F",
     "Х": "Kh", "Ц": "Ts", "Ч": "Ch", "Ш": "Sh", "Щ": "Shch", "Ъ": "Ie", "Ы": "Y", "Ь": "", "Э": "E", "Ю": "Iu",
     "Я": "Ia",
+    "Є": "Ie", "І": "I", "Ї": "I", "Ґ": "G", "Ў": "U",
 }  # fmt: skip
 _TO_LATIN: Final = str.maketrans(_LATIN | {k.lower(): v.lower() for k, v in _LATIN.items()})
 
@@ -99,14 +101,20 @@ def write_file(recording: Recording, path: Path) -> None:
 
 
 def latin(text: str) -> str:
-    """Return a text in the printable ASCII that EDF allows; Cyrillic as in passports, other letters as ``?``.
+    """Return a text in the printable ASCII that EDF allows.
+
+    Cyrillic is written as in passports, Latin letters lose their accents, others become ``?``.
 
     Examples
     --------
     >>> latin("Щукина Юлия")
     'Shchukina Iuliia'
+    >>> latin("Ґалаґан Їжак, José Müller")
+    'Galagan Izhak, Jose Muller'
     """
-    return "".join(c if " " <= c <= "~" else "?" for c in text.translate(_TO_LATIN))
+    plain = unicodedata.normalize("NFC", text).translate(_TO_LATIN)
+    bare = (c for c in unicodedata.normalize("NFD", plain) if not unicodedata.combining(c))
+    return "".join(c if " " <= c <= "~" else "?" for c in bare)
 
 
 def _cut(recording: Recording, path: Path) -> _Records:

@@ -18,6 +18,9 @@ from ecg_engine.formats._mat_elements import MatError, TooLargeError, arrays_of
 _HDF5: Final = (b"MATLAB 7.3 MAT-file", b"\x89HDF\r\n\x1a\n")
 #: Of the file, and of what it unpacks to.
 _MAX_BYTES: Final = 1 << 28
+#: No ECG unpacks to more times its size; smaller ones may.
+_MAX_RATIO: Final = 200
+_SMALL: Final = 1 << 26
 
 
 def open_file(path: Path, options: Options) -> Opened:
@@ -30,10 +33,10 @@ def open_file(path: Path, options: Options) -> Opened:
             "a MATLAB file of version 7.3 (HDF5), which is not read; save it again with save(..., '-v7')", path=path
         )
     try:
-        found = arrays_of(raw, _MAX_BYTES)
+        found = arrays_of(raw, min(_MAX_BYTES, max(_SMALL, _MAX_RATIO * len(raw))))
     except TooLargeError as exc:
         raise UnsupportedFormatError(
-            "more than 256 MiB unpacked, too many values or variables; save fewer of them", path=path
+            "more than 256 MiB, or 200 times its size, unpacked, or too many values; save fewer of them", path=path
         ) from exc
     except MatError as exc:
         raise CorruptFormatError(f"{exc}; copy or save the file again", path=path) from exc

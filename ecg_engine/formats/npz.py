@@ -28,6 +28,9 @@ _FACTS: Final = "facts"
 _MAX_MEMBERS: Final = 1000
 #: Over all arrays, unpacked.
 _MAX_BYTES: Final = 1 << 30
+#: An ECG packs to a tenth, a flat line to a thousandth: beyond this it takes memory for nothing.
+_MAX_RATIO: Final = 200
+_SMALL: Final = 1 << 26
 
 
 def open_file(path: Path, options: Options) -> Opened:
@@ -80,6 +83,10 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
             members = archive.infolist()
             if len(members) > _MAX_MEMBERS or sum(m.file_size for m in members) > _MAX_BYTES:
                 raise UnsupportedFormatError("arrays above 1 GiB, or above 1000 of them; write WFDB or EDF", path=path)
+            if sum(m.file_size for m in members) > max(_SMALL, _MAX_RATIO * path.stat().st_size):
+                raise UnsupportedFormatError(
+                    f"unpacks to more than {_MAX_RATIO} times its size, as no ECG does; save it again", path=path
+                )
             out: dict[str, NDArray[Any]] = {}
             unread = []
             for member in members:

@@ -27,6 +27,7 @@ from ecg_engine.formats._scp_codes import (
     checksum,
 )
 from ecg_engine.formats._scp_measurements import measurements_section
+from ecg_engine.formats.edf_writer import latin
 from ecg_engine.types import Filters, Recording
 
 #: Version of the standard: 2.0 (EN 1064:2005). Category I: rhythm data without loss.
@@ -196,7 +197,7 @@ def _header(recording: Recording, encoding: str, language: int) -> bytes:
 
 def _device(recording: Recording, language: int) -> bytes:
     """Return the acquiring device: a cart, its name as the manufacturer's text."""
-    name = (recording.source.device or "").encode("ascii", errors="replace")[:120]
+    name = latin(recording.source.device or "").encode("ascii")[:120]
     head = struct.pack("<HHHBB6s", 0, 0, 0, 0, 255, b"")
     head += bytes([_PROTOCOL, _CATEGORY, language, 0, 0]) + bytes(16) + b"\x01"
     return head + b"\0" * 4 + name + b"\0"

@@ -277,13 +277,24 @@ def _draw_notes(drawing: Drawing, report: EcgReport) -> None:
     paragraphs += [(Run(text=f"• {words}"),) for words in dict.fromkeys(_noted_words(n, report, lang) for n in noted)]
     if report.scores:
         paragraphs += _score_paragraphs(report, lang)
-    device = "; ".join(map(str, report.source.get("statements") or ()))
+    device = "; ".join((*_device_measured(report, lang), *map(str, report.source.get("statements") or ())))
     if device:
         paragraphs.append((Run(text=f"{page_text('device_says', lang)}:", bold=True), Run(text=device, colour=GREY)))
     place = Place(x=x, y=_BODY_Y, width=width, height=_BODY_END - _BODY_Y)
     keep = [i < n_kept for i in range(len(paragraphs))]
     lines, size = fitted(paragraphs, place, (7.6, 7.0, 6.4, 5.8), more=lambda n: _more(n, lang), keep=keep)
     draw_lines(drawing, "note", lines, place, size)
+
+
+def _device_measured(report: EcgReport, lang: str) -> list[str]:
+    """Return what the device itself measured of the quantities in our table, as the table says them."""
+    values = report.source.get("measurements") or {}
+    said = []
+    for key, code in (row for column in _QUANTITIES for row in column):
+        if code and values.get(code) is not None:
+            label = page_text(key, lang) if key else vocabulary.quantity(code).text[lang]
+            said.append(f"{label} {quantity_text(code, float(values[code]), lang)}")
+    return [", ".join(said)] if said else []
 
 
 def _noted_words(note: Note, report: EcgReport, lang: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -211,3 +212,21 @@ def test_matlab_that_unpacks_without_end_is_refused(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("ecg_engine.formats.mat._MAX_BYTES", 10_000_000)
     with pytest.raises(UnsupportedFormatError, match="unpacked"):
         read_ecg(tmp_path / "a.mat")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".mat"])
+def test_a_small_file_of_zeros_without_end_takes_no_memory(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    zeros = np.zeros((12, 10_000_000), dtype="i1")
+    if suffix == ".npz":
+        np.savez_compressed(path, signal=zeros, fs=500)
+    else:
+        savemat(path, {"signal": zeros, "fs": 500}, do_compression=True)
+    del zeros
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnsupportedFormatError, match="unpack"):
+            read_ecg(path)
+        assert tracemalloc.get_traced_memory()[1] < 160_000_000
+    finally:
+        tracemalloc.stop()

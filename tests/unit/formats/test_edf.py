@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,22 @@ def test_a_name_is_written_in_latin_letters_as_edf_demands(recording: Recording,
     write_ecg(recording, tmp_path / "a.edf")
     assert (tmp_path / "a.edf").read_bytes()[8:88].isascii()
     assert read_ecg(tmp_path / "a.edf").patient.name == "Ivanova Anna"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Ґалаґан Євген", "Galagan Ievgen"),
+        ("Їжак Ілля", "Izhak Illia"),
+        ("José Müller", "Jose Muller"),
+        ("Кои\u0306чу", "Koichu"),
+        ("王", "?"),
+    ],
+)
+def test_letters_become_those_of_passports(name: str, said: str, recording: Recording, tmp_path: Path) -> None:
+    # ICAO Doc 9303, part 3, section 6: tables of Cyrillic and of Latin letters with marks.
+    write_ecg(replace(recording, patient=Patient(name=name)), tmp_path / "a.edf")
+    assert read_ecg(tmp_path / "a.edf").patient.name == said
 
 
 def test_a_gap_cannot_be_written_and_says_what_can(recording: Recording, tmp_path: Path) -> None:

@@ -232,6 +232,12 @@ def test_what_cannot_be_written_is_refused(recording: Recording, tmp_path: Path)
         assert not (tmp_path / "a.scp").exists()
 
 
+def test_a_device_with_a_cyrillic_name_is_still_to_be_recognised(recording: Recording, tmp_path: Path) -> None:
+    given = replace(recording, source=replace(recording.source, device="Кардиометр МТ"))
+    write_ecg(given, tmp_path / "a.scp")
+    assert read_ecg(tmp_path / "a.scp").source.device == "Kardiometr MT"
+
+
 def test_device_statements_and_texts_return(recording: Recording, tmp_path: Path) -> None:
     given_ = Recording(
         signal=recording.signal, fs=500, leads=recording.leads,

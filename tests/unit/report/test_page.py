@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -220,6 +221,21 @@ def test_english_page_gives_intervals_in_ms() -> None:
         "device filters: unknown", "applied here: baseline straightened through the PR segments, mains 50 Hz removed",
     ):  # fmt: skip
         assert expected in text, expected
+
+
+@pytest.mark.parametrize(
+    ("lang", "line"),
+    [
+        ("en", "The device's own: Heart rate 59 bpm, PR 214 ms, QTc Fridericia 441 ms, QRS axis −67°; Sinus rhythm"),
+        ("ru", "Заключение прибора: ЧСС 59 уд/мин, PQ 0,21 с, QTc Фридеричиа 0,44 с, Угол α (QRS) −67°; Sinus rhythm"),
+    ],
+)
+def test_what_the_device_measured_and_said_stands_beside_ours(lang: str, line: str) -> None:
+    rec = recording()
+    report = report_of(rec)
+    measured = {"heart_rate_bpm": 59.0, "pr_ms": 214.0, "qrs_axis_deg": -67.0, "qtc_fridericia_ms": 441.0, "sv1_mv": 1}
+    report = replace(report, source={**report.source, "measurements": measured, "statements": ["Sinus rhythm"]})
+    assert line in words(report, rec, lang)
 
 
 def test_what_is_not_known_is_a_dash_and_never_zero() -> None:
