@@ -7,7 +7,7 @@ from typing import Final
 from ecg_engine.interpretation.conduction import QRS_ERROR_MS, is_wide
 from ecg_engine.interpretation.context import Context, fact, rule
 from ecg_engine.interpretation.early_repolarisation import has_tall_j_waves, j_wave_evidence, j_wave_leads, st_rises
-from ecg_engine.interpretation.infarction import has_q
+from ecg_engine.interpretation.infarction import anterior_scar, has_q, inferior_scar, lateral_scar
 from ecg_engine.interpretation.ischaemia import is_foreign
 from ecg_engine.interpretation.pericardium import pr_deviation, tp_slope
 from ecg_engine.interpretation.rhythm import is_paced
@@ -27,6 +27,10 @@ from ecg_engine.types import Statement
 #: Early repolarisation: J is no more than this share of T (a third; chosen between the quarter that parts it from
 #: pericarditis in V6, Ginzton LE, Laks MM 1982, and the half of a straight ST).
 EARLY_SHARE: Final = 1 / 3
+#: J waves are early repolarisation's where T is upright behind them (Macfarlane 2015): at least so high, mV, and this
+#: share of R (as for a normal T: AHA/ACCF/HRS 2009, part IV).
+UPRIGHT_T_MV: Final = 0.1
+UPRIGHT_T_SHARE: Final = 0.1
 #: Juvenile T: V1 to V3 inverted in a woman up to this age, years, or in anyone below 16 (Sharma S et al. 2017 for the
 #: latter; persistence in young women: AHA/ACCF/HRS 2009, part IV; the age chosen).
 JUVENILE_WOMEN_YEARS: Final = 30.0
@@ -66,7 +70,7 @@ def early_repolarization(c: Context) -> Statement | None:
     leads, elevated = j_wave_leads(c), elevated_leads(c)
     if pericarditis(c) is not None or is_acute(c) or (elevated and not _is_early(c)):
         return None
-    if not elevated and not has_tall_j_waves(c):
+    if not elevated and not _is_by_j_waves(c):
         return None
     facts = j_wave_evidence(c) + elevation_evidence(c, elevated)
     facts += tuple(fact(c, "t_mv", source="macfarlane_2015", lead=x) for x in elevated)
@@ -76,6 +80,14 @@ def early_repolarization(c: Context) -> Statement | None:
     certainty = "probable" if leads and st_rises(c) else "possible"
     shown = tuple(x for x in c.leads if x in {*leads, *elevated})
     return Statement(code="early_repolarization", certainty=certainty, evidence=facts, leads=shown)
+
+
+def _is_by_j_waves(c: Context) -> bool:
+    """Return whether tall J waves stand alone: T upright behind them, no Q of a scar; else the QRS is a scar's."""
+    if not has_tall_j_waves(c) or any(scar(c).leads for scar in (inferior_scar, anterior_scar, lateral_scar)):
+        return False
+    waves = [(c.get("t_mv", x) or 0.0, c.get("r_mv", x) or 0.0) for x in j_wave_leads(c)]
+    return all(t >= max(UPRIGHT_T_MV, UPRIGHT_T_SHARE * r) for t, r in waves)
 
 
 def _is_early(c: Context) -> bool:

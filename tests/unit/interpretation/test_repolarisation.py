@@ -63,6 +63,15 @@ def test_early_repolarisation_by_its_notch_or_slur(by_lead, overall, certainty, 
     assert [n.code for n in clinical_notes(c, interpret(c)) if n.code.startswith("j_")] == ([note] if note else [])
 
 
+@pytest.mark.parametrize(
+    ("changed", "holds"),
+    [({}, True), ({"t_mv": 0.09}, False), ({"t_mv": 0.12, "r_mv": 1.3}, False), (q(-0.4, 45), False)],
+)
+def test_tall_j_waves_need_an_upright_t_and_no_scar(changed, holds):
+    leads = {x: j_wave(0.25, 0.05) | {"t_mv": 0.3, "r_mv": 1.0} | changed for x in ("II", "III", "aVF")}
+    assert ("early_repolarization" in said(patient=YOUNG, **leads)) is holds
+
+
 @pytest.mark.parametrize(("other_ms", "holds"), [(118.0, True), (120.0, False), (None, False)])
 def test_a_notch_alone_does_not_make_the_qrs_wide(other_ms, holds):
     """Macfarlane 2015: the QRS is measured in the leads without notch and slur."""
