@@ -133,6 +133,76 @@ def test_smoke(pictures) -> None:
     assert bool(torch.isfinite(found).all())
 
 
+@pytest.fixture(scope="module")
+def table(data: Path, tmp_path_factory: pytest.TempPathFactory):
+    """Every fortieth radiograph, and so some of every set."""
+    from training import chest_images
+
+    with pytest.MonkeyPatch.context() as patch:
+        described = chest_images._described
+        patch.setattr(chest_images, "_described", lambda folder: described(folder)[::40])
+        return chest_images.load(data, cache=tmp_path_factory.mktemp("pictures"))
+
+
+def test_a_student_learns_from_adults_frontal_radiographs_of_the_nih_alone(data: Path, table) -> None:
+    from training.chest_students import unlabelled
+
+    rows = unlabelled(table, np.random.default_rng(1))
+    assert len(rows) == len(set(rows.tolist())) >= 20
+    assert bool(table.may_train[rows].all())
+    sets: dict[str, dict[str, dict[str, str]]] = {}
+    for name in ("nih_adult", "nih_multi"):
+        with (data / "cxr" / name / "labels.csv").open(encoding="utf-8") as file:
+            sets[name] = {row["file"]: row for row in csv.DictReader(file)}
+    for row in rows:
+        said = sets[table.source[row]][table.name[row]]
+        assert said["view"] in ("PA", "AP")
+        assert float(said["age"]) >= 18
+
+
+def test_a_student_is_taught_what_its_teacher_is_sure_of(table) -> None:
+    """The teacher says of the upper left quarter that it is a lung, of a darker picture less surely."""
+    from training.chest_segmentation import SIZE
+    from training.chest_students import outlined
+
+    class Teacher(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            sure = torch.where(x.mean((1, 2, 3)) > dark, 9.0, 0.5)
+            out = torch.full((len(x), 3, SIZE // 2, SIZE // 2), -1.0)
+            out[:, :2, : SIZE // 4] = 1
+            out[:, 2] = 0.02
+            return out * sure[:, None, None, None]
+
+    rows = np.flatnonzero(table.source == "nih_adult")
+    dark = 0.0
+    squares, masks, hearts = outlined(Teacher(), "0", table, rows)
+    assert squares.shape == (len(rows), SIZE, SIZE)
+    assert masks.shape == (len(rows), 3, SIZE, SIZE)
+    assert (masks[:, :2, : SIZE // 2 - 2] > 250).all()
+    assert (masks[:, :2, SIZE // 2 + 2 :] < 5).all()
+    assert not hearts.any()  # a chance of a half everywhere
+    dark = float(np.median(squares.mean((1, 2)))) / 255
+    assert 0 < len(outlined(Teacher(), "0", table, rows)[0]) < len(rows)
+
+
+def test_a_student_begins_where_its_teacher_stopped(tmp_path: Path, pictures, table, monkeypatch) -> None:
+    from training import chest_segmentation as cs
+    from training import chest_students
+
+    monkeypatch.setattr(chest_students, "LUNG_SHORT", 2.0)  # an untrained teacher is sure of nothing
+    rows = np.flatnonzero(pictures.may_ship & pictures.has_heart)[:12]
+    teacher = cs.fresh(pictures)
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    net = chest_students.student(teacher, "0", pictures, rows, table, count=4, steps=4)
+    assert not net.training
+    moved = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
+    assert any(name.startswith("ups") for name in moved)
+    assert not any(name.startswith("layers.0.") for name in moved)
+    torch.save(net.state_dict(), tmp_path / "chest_outlines_0_student.pt")
+    again = chest_students.kept_student("0", cs.fresh(pictures), pictures, rows, tmp_path)
+    assert all(torch.equal(value, net.state_dict()[name]) for name, value in again.state_dict().items())
+
+
 def test_figures_by_group_are_of_images_that_taught_nothing(data: Path, pictures) -> None:
     """Whoever gives what was drawn is right in every group; the counts are those of the table."""
     from training.outline_figures import by_group
