@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -145,21 +146,49 @@ def quantile(
     return fitted.coef_, float(fitted.intercept_)
 
 
+def least_covering(values: NDArray[np.float64], share: float) -> float:
+    """Return what one more value of their kind stays within with a chance of `share`; infinite if they are too few.
+
+    The conformal quantile: no distribution is assumed (Lei et al. 2018, doi:10.1080/01621459.2017.1307116).
+    """
+    rank = math.ceil((len(values) + 1) * share - 1e-9)
+    return float(np.sort(values)[rank - 1]) if rank <= len(values) else math.inf
+
+
+def raised(said: NDArray[np.float64], errors: NDArray[np.float64], most: float) -> float:
+    """Return by how much bounds must be raised for errors to stay within those of them that do not exceed `most`.
+
+    Both, and what is returned, are logarithms. The share of those who stay within is `WITHIN`, for one more image (see
+    `least_covering`). Only believed ratios are told, so their errors are what counts.
+    """
+    beyond = errors - said
+    for by in np.sort(beyond):
+        believed = said + by <= np.log(most)
+        if not believed.any():
+            break
+        if least_covering(beyond[believed], WITHIN) <= by:
+            return float(by)
+    raise ValueError(f"{len(said)} images are too few for a bound of {most:g} that {WITHIN:.0%} of errors stay within")
+
+
 def learn_trust(trials: Sequence[Trial], pictures: Pictures) -> dict[str, object]:
-    """Return the card's table by which outlines are believed; images that may not ship teach nothing here either."""
+    """Return the card's table by which outlines are believed; images that may not ship teach nothing here either.
+
+    Varied images tell which signs tell how far a ratio may be off; how far then is told by the images as they are,
+    each from what the other folds say of its signs (cross-conformal: Vovk 2015, doi:10.1007/s10472-013-9368-4).
+    """
     allowed = [t for t in trials if pictures.may_ship[t.row]]
     lungs, lungs_offset = logistic(np.array([t.lung_signs for t in allowed]), np.array([t.is_good for t in allowed]))
-    known = [t for t in allowed if np.isfinite(t.error) and t.ratio_signs is not None]
+    known = [t for t in allowed if np.isfinite(t.error) and t.ratio_signs is not None and t.net != "lungs_alone"]
     signs = np.array([t.ratio_signs for t in known])
     errors = np.log(np.abs([t.error for t in known]) + 1e-4)
     ratio, ratio_offset = quantile(signs, errors, WITHIN)
-    # Raised until the errors of each fold stay within what the other folds say as often as they should.
-    nets = np.array([t.net for t in known])
-    beyond = np.empty(len(known))
+    nets, is_plain = np.array([t.net for t in known]), np.array([t.variant == 0 for t in known])
+    said = np.empty(len(known))
     for net in np.unique(nets):
         weights, offset = quantile(signs[nets != net], errors[nets != net], WITHIN)
-        beyond[nets == net] = (errors - signs @ weights - offset)[nets == net]
-    ratio_offset += max(float(np.quantile(beyond, WITHIN)), 0.0)
+        said[nets == net] = signs[nets == net] @ weights + offset
+    ratio_offset += raised(said[is_plain], errors[is_plain], RATIO_MOST)
     return {
         "lungs": lungs.tolist(), "lungs_offset": lungs_offset,
         "ratio": ratio.tolist(), "ratio_offset": ratio_offset, "ratio_most": RATIO_MOST,

@@ -121,6 +121,41 @@ def test_the_error_of_a_ratio_covers_what_it_says() -> None:
         assert is_within[part].mean() == pytest.approx(0.9, abs=0.02)
 
 
+def test_a_bound_from_few_images_holds_for_one_more() -> None:
+    """Of 37 errors 35 must stay within, of 9 all, 8 are too few: (n + 1) times 0.9, rounded up (Lei et al. 2018).
+
+    Over many draws that holds for one more image nine times of ten; the plain 90th percentile of 19 does not.
+    """
+    from training.outline_figures import least_covering
+
+    assert least_covering(np.arange(37.0), 0.9) == 34.0
+    assert least_covering(np.arange(19.0), 0.9) == 17.0
+    assert least_covering(np.arange(9.0), 0.9) == 8.0
+    assert least_covering(np.arange(8.0), 0.9) == np.inf
+    rng = np.random.default_rng(6)
+    drawn = rng.standard_cauchy((4000, 20))
+    held = [one[-1] <= least_covering(one[:-1], 0.9) for one in drawn]
+    assert np.mean(held) == pytest.approx(0.9, abs=0.015)
+    assert np.mean(drawn[:, -1] <= np.quantile(drawn[:, :-1], 0.9, axis=1)) < 0.885
+
+
+def test_a_bound_holds_for_the_ratios_that_are_believed() -> None:
+    """Where what is said to be sure errs most, bounds that hold for all images do not hold for those believed."""
+    from training.outline_figures import WITHIN, least_covering, raised
+
+    rng = np.random.default_rng(7)
+    said = np.repeat(np.log([0.02, 0.2]), 500)
+    errors = said + np.concatenate([rng.normal(1.0, 0.3, 500), rng.normal(-1.0, 0.3, 500)])
+    for_all = least_covering(errors - said, WITHIN)
+    by = raised(said, errors, 0.12)
+    is_believed = said + by <= np.log(0.12)
+    assert is_believed[:500].all() and not is_believed[500:].any()
+    assert np.mean(errors[:500] <= said[:500] + by) == pytest.approx(WITHIN, abs=0.005)
+    assert np.mean(errors[:500] <= said[:500] + for_all) < 0.85
+    with pytest.raises(ValueError, match="too few"):
+        raised(said[:8], errors[:8], 0.12)
+
+
 def test_smoke(pictures) -> None:
     from training import chest_segmentation as cs
 
