@@ -56,7 +56,8 @@ class Pictures:
 
     squares: NDArray[np.uint8]  # (n, 256, 256)
     masks: NDArray[np.uint8]  # (n, 3, 256, 256)
-    inside: NDArray[np.int64]  # (n, 4): top, left, rows, columns
+    drawn: NDArray[np.uint8]  # (n, 3, 512, 64): the masks on the square that the engine measures on, 8 columns a byte
+    inside: NDArray[np.int64]  # (n, 4): top, left, rows, columns of that square
     has_heart: NDArray[np.bool_]
     may_ship: NDArray[np.bool_]
     patient: NDArray[np.str_]
@@ -69,6 +70,10 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.name)
 
+    def drawn_of(self, row: int) -> NDArray[np.bool_]:
+        """Return what was drawn on an image, (3, 512, 512)."""
+        return np.unpackbits(self.drawn[row], axis=-1).astype(np.bool_)
+
     @property
     def source(self) -> NDArray[np.str_]:
         return np.array([name.split("/")[0] for name in self.name])
@@ -76,21 +81,20 @@ class Pictures:
 
 def load(cache: Path, data: Path | None = None) -> Pictures:
     """Return all frontal images with outlines, from the cache where they are there."""
-    kept = cache / "chest_outlines_pictures.npz"
+    kept = cache / f"chest_outlines_{SQUARE}.npz"
     if kept.exists():
         with np.load(kept) as held:
             return Pictures(**{key: held[key] for key in held.files})
     cases = read_cases((data or Path(os.environ["ECG_ENGINE_DATA"])) / "cxr")
     squares = [shrink(stretch(case.square, case.inside), SIZE) for case in cases]
     nothing = np.zeros((SQUARE, SQUARE), np.bool_)
-    masks = [
-        [shrink(part.astype(np.float32), SIZE) for part in (c.right, c.left, nothing if c.heart is None else c.heart)]
-        for c in cases
-    ]
+    drawn = [(c.right, c.left, nothing if c.heart is None else c.heart) for c in cases]
+    masks = [[shrink(part.astype(np.float32), SIZE) for part in parts] for parts in drawn]
     out = Pictures(
         squares=np.rint(np.array(squares) * 255).astype(np.uint8),
         masks=np.rint(np.array(masks) * 255).astype(np.uint8),
-        inside=np.array([case.inside for case in cases]) * SIZE // SQUARE,
+        drawn=np.packbits(np.array(drawn), axis=-1),
+        inside=np.array([case.inside for case in cases]),
         has_heart=np.array([case.heart is not None for case in cases]),
         may_ship=np.array([case.may_ship for case in cases]),
         patient=np.array([case.patient for case in cases]),

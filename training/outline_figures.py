@@ -20,6 +20,7 @@ from ecg_engine.radiograph import anatomy
 from ecg_engine.radiograph._outlines import masks_of, signs_of_lungs
 from ecg_engine.radiograph._trust import Trust
 from ecg_engine.types import Anatomy
+from training.chest_outlines import SIZE as SQUARE
 from training.chest_segmentation import FOLDS, SEED, SIZE, Pictures, Served, folds_of, varied
 from training.chest_students import OUTLINED
 
@@ -80,18 +81,17 @@ def attempts(
 ) -> list[Trial]:
     """Return what `net` makes of the images as they are, varied, and spoilt."""
     rng = np.random.default_rng(SEED)
-    whole = (0, 0, SIZE, SIZE)
+    whole = (0, 0, SQUARE, SQUARE)
     out = []
     for variant in variants:
         if variant:
             x, y, _ = varied(pictures, rows, SIZE, rng)
-            truth = F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False).numpy() > 0.5
         else:
-            x = torch.from_numpy(pictures.squares[rows]).float()[:, None] / 255
-            truth = pictures.masks[rows] >= 128
-        for row, logits, drawn in zip(rows.tolist(), logits_of(net, x), truth, strict=True):
+            x, y = torch.from_numpy(pictures.squares[rows]).float()[:, None] / 255, torch.empty(len(rows))
+        for row, logits, part in zip(rows.tolist(), logits_of(net, x), y, strict=True):
             inside = whole if variant else tuple(int(value) for value in pictures.inside[row])
-            found = masks_of(logits, inside, SIZE)
+            drawn = _enlarged(part) if variant else pictures.drawn_of(row)
+            found = masks_of(logits, inside, SQUARE)
             lungs = [dice(a, b) for a, b in zip(found[:2], drawn[:2], strict=True)]
             heart = {}
             if pictures.has_heart[row]:
@@ -99,11 +99,17 @@ def attempts(
             out.append(
                 Trial(
                     row, name, variant, *lungs, dice(found[0] | found[1], drawn[0] | drawn[1]), **heart,
-                    lung_signs=signs_of_lungs(logits, inside, SIZE),
+                    lung_signs=signs_of_lungs(logits, inside, SQUARE),
                     ratio_signs=anatomy.ratio_signs(logits, found, inside),
                 )
             )  # fmt: skip
     return out
+
+
+def _enlarged(part: Tensor) -> NDArray[np.bool_]:
+    """Return shares inside, (3, n, n), as masks on the engine's square."""
+    larger = F.interpolate(part[None], size=(SQUARE, SQUARE), mode="bilinear", align_corners=False)[0]
+    return larger.numpy() > 0.5
 
 
 def spoilt(net: Served, name: str, pictures: Pictures, rows: NDArray[np.int64]) -> list[Trial]:
@@ -282,7 +288,7 @@ def by_group(masks: Callable[[NDArray[np.float32]], NDArray[np.float32]], pictur
     found: list[tuple[float, float, float]] = []
     for row in rows:
         logits = masks(pictures.squares[row].astype(np.float32)[None, None] / 255)
-        ours, drawn = masks_of(logits, tuple(pictures.inside[row].tolist()), SIZE), pictures.masks[row] >= 128
+        ours, drawn = masks_of(logits, tuple(pictures.inside[row].tolist()), SQUARE), pictures.drawn_of(row)
         error = abs(ratio_of(ours) - ratio_of(drawn))
         found.append((dice(ours[0] | ours[1], drawn[0] | drawn[1]), dice(ours[2], drawn[2]), error))
     groups = {
