@@ -43,6 +43,8 @@ CLOUDED, PAST = 0.35, 0.99
 RATES = (1e-3, 3e-3)
 #: Stages of the backbone, and the layers whose outputs the decoder takes: at a half, a quarter, an eighth.
 STAGES, TAPS = 5, (3, 5, 7)
+#: Sides at which what ships looks at the picture and at its mirror image: an eighth more and less than its own.
+SIDES = (288, 224)
 #: Layers that keep ImageNet's weights: edges are edges, and at half resolution they cost most to train.
 FROZEN = 5
 
@@ -266,17 +268,26 @@ class Outlines(nn.Module):
 
 
 class Served(nn.Module):
-    """What ships: the mean of what the network says of the picture and of its mirror image."""
+    """What ships: the mean of what the network says of the picture enlarged and of its mirror image made small.
 
-    def __init__(self, net: Outlines) -> None:
+    `sides` are those of both. Two scales and two ways round cost no more than two ways round at one scale.
+    """
+
+    def __init__(self, net: Outlines, sides: tuple[int, int] = SIDES) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.sides = net, sides
 
     def forward(self, x: Tensor) -> Tensor:
-        mirrored: Tensor = self.net(x.flip(-1)).flip(-1)
-        right, left, heart = mirrored.split(1, 1)
-        y: Tensor = (self.net(x) + torch.cat([left, right, heart], 1)) / 2
+        right, left, heart = self._said(x.flip(-1), self.sides[1]).flip(-1).split(1, 1)
+        y: Tensor = (self._said(x, self.sides[0]) + torch.cat([left, right, heart], 1)) / 2
         return y
+
+    def _said(self, x: Tensor, side: int) -> Tensor:
+        if side == SIZE:
+            y: Tensor = self.net(x)
+            return y
+        other = F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+        return F.interpolate(self.net(other), size=(SIZE // 2, SIZE // 2), mode="bilinear", align_corners=False)
 
 
 def fresh(pictures: Pictures) -> Outlines:

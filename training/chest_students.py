@@ -45,7 +45,7 @@ def outlined(
         inside = tuple(int(v) for v in table.inside[row])
         square = np.rint(stretch(table.squares[row].astype(np.float32) / 255, inside) * 255).astype(np.uint8)  # type: ignore[arg-type]
         with torch.no_grad():
-            found = Served(net).eval()(torch.from_numpy(square).float()[None, None] / 255)
+            found = Served(net, (SIZE, SIZE)).eval()(torch.from_numpy(square).float()[None, None] / 255)
             larger = F.interpolate(found, size=(SIZE, SIZE), mode="bilinear", align_corners=False)[0]
         logits = found[0].numpy()
         short = [shortfall(one) for one in logits]

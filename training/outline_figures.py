@@ -375,7 +375,7 @@ def card_of(
         "trust": dict(trust),
         "architecture": (
             "U-Net on the first five stages of EfficientNet-Lite0, one grey channel, three logits a pixel; mean over "
-            "the picture and its mirror image"
+            "the picture enlarged by an eighth and its mirror image made smaller by as much"
         ),
         "data": _data(pictures),
         "training": {

@@ -81,6 +81,31 @@ def test_a_mirrored_picture_keeps_the_right_lung_on_the_left(pictures) -> None:
     assert bool((at[0] < at[1]).all())
 
 
+def test_what_ships_looks_twice_at_two_scales_and_ways_round() -> None:
+    """A network that calls the brighter half's side the right lung: its mirror image's right lung is the left one."""
+    from training.chest_segmentation import SIDES, SIZE, Served
+
+    seen = []
+
+    class Net(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append(x.shape[-1])
+            half = torch.nn.functional.avg_pool2d(x, 2)
+            left_half = torch.arange(half.shape[-1]) < half.shape[-1] // 2
+            return torch.cat([half * left_half, half * ~left_half, half], 1)
+
+    x = torch.linspace(0.2, 0.8, SIZE).expand(1, 1, SIZE, SIZE)
+    found = Served(Net())(x)
+    assert found.shape == (1, 3, SIZE // 2, SIZE // 2)
+    assert sorted(seen) == sorted(SIDES) and len(set(SIDES)) == 2
+    columns = torch.linspace(0.2, 0.8, SIZE).reshape(-1, 2).mean(1)
+    quarter = SIZE // 4
+    apart = torch.arange(SIZE // 2).sub(quarter).abs() > 3
+    is_left = torch.arange(SIZE // 2) < quarter
+    for channel, expected in zip(found[0], (columns * is_left, columns * ~is_left, columns), strict=True):
+        assert float((channel - expected)[:, apart].abs().max()) < 0.01
+
+
 def test_hearts_that_nobody_drew_teach_nothing() -> None:
     from training.chest_segmentation import loss_of
 
