@@ -28,7 +28,7 @@ VERSION = "1.1"
 #: What makes outlines good: Dice of each lung.
 GOOD_DICE = 0.9
 #: The error of a ratio is that within which this share stays; a ratio that may be farther off is not believed.
-WITHIN, RATIO_MOST = 0.9, 0.12
+WITHIN, RATIO_MOST = 0.9, 0.15
 #: A group of fewer hearts is too small for a mean error.
 LEAST_OF_A_GROUP = 8
 #: How often an image with a heart is varied for what tells how far a ratio may be off.
@@ -375,7 +375,7 @@ def card_of(
             "how": (
                 "By patient held out, networks trained like the shipped one; mean and 95 % interval over patients. "
                 "Images marked NC taught nothing, here or in the shipped weight. Two people who outlined the lungs of "
-                "the same 24 images agree with a Dice of 0.957."
+                "the same 24 images agree with a Dice of 0.955."
             ),
             **found,
         },
