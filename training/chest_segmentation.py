@@ -2,8 +2,9 @@
 
     ECG_ENGINE_DATA=... python -m training.chest_segmentation --out ecg_engine/models/weights
 
-Each network is trained at half its size, then at its own, and kept in the cache as soon as it is done, so that an
-interrupted run goes on where it stopped. Images marked NC or ND, and those of a licence of their own, teach nothing.
+Each network is trained at half its size, then at its own; then it goes on as a student of itself on radiographs that
+nobody outlined (`chest_students`). Both are kept in the cache as soon as they are done, so that an interrupted run goes
+on where it stopped. Images marked NC or ND, and those of a licence of their own, teach nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from torch.nn import functional as F
 from ecg_engine.radiograph._outlines import PARTS
 from ecg_engine.radiograph.inputs import stretch
 from ecg_engine.radiograph.preparation import shrink
-from training.backbone import MEAN, STD, pretrained
+from training.backbone import MEAN, STD, Conv, pretrained
 from training.chest_outlines import SIZE as SQUARE
 from training.chest_outlines import read_cases
 
@@ -32,12 +33,18 @@ SEED = 20261128
 SIZE = 256
 FOLDS = 4
 #: Steps at half the size and at the whole, of a batch each.
-STEPS = (500, 260)
+STEPS = (560, 340)
 BATCH = 12
 #: An image with a drawn heart is drawn so often beside one without: there are few.
 HEART_TIMES = 2.5
+#: Share of pictures with lungs made white in parts; weight of the past in the mean of the last weights.
+CLOUDED, PAST = 0.35, 0.99
+#: Largest rates of the backbone and of the rest.
+RATES = (1e-3, 3e-3)
 #: Stages of the backbone, and the layers whose outputs the decoder takes: at a half, a quarter, an eighth.
 STAGES, TAPS = 5, (3, 5, 7)
+#: Sides at which what ships looks at the picture and at its mirror image: an eighth more and less than its own.
+SIDES = (288, 224)
 #: Layers that keep ImageNet's weights: edges are edges, and at half resolution they cost most to train.
 FROZEN = 5
 
@@ -51,7 +58,8 @@ class Pictures:
 
     squares: NDArray[np.uint8]  # (n, 256, 256)
     masks: NDArray[np.uint8]  # (n, 3, 256, 256)
-    inside: NDArray[np.int64]  # (n, 4): top, left, rows, columns
+    drawn: NDArray[np.uint8]  # (n, 3, 512, 64): the masks on the square that the engine measures on, 8 columns a byte
+    inside: NDArray[np.int64]  # (n, 4): top, left, rows, columns of that square
     has_heart: NDArray[np.bool_]
     may_ship: NDArray[np.bool_]
     patient: NDArray[np.str_]
@@ -64,6 +72,10 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.name)
 
+    def drawn_of(self, row: int) -> NDArray[np.bool_]:
+        """Return what was drawn on an image, (3, 512, 512)."""
+        return np.unpackbits(self.drawn[row], axis=-1).astype(np.bool_)
+
     @property
     def source(self) -> NDArray[np.str_]:
         return np.array([name.split("/")[0] for name in self.name])
@@ -71,21 +83,20 @@ class Pictures:
 
 def load(cache: Path, data: Path | None = None) -> Pictures:
     """Return all frontal images with outlines, from the cache where they are there."""
-    kept = cache / "chest_outlines_pictures.npz"
+    kept = cache / f"chest_outlines_{SQUARE}.npz"
     if kept.exists():
         with np.load(kept) as held:
             return Pictures(**{key: held[key] for key in held.files})
     cases = read_cases((data or Path(os.environ["ECG_ENGINE_DATA"])) / "cxr")
     squares = [shrink(stretch(case.square, case.inside), SIZE) for case in cases]
     nothing = np.zeros((SQUARE, SQUARE), np.bool_)
-    masks = [
-        [shrink(part.astype(np.float32), SIZE) for part in (c.right, c.left, nothing if c.heart is None else c.heart)]
-        for c in cases
-    ]
+    drawn = [(c.right, c.left, nothing if c.heart is None else c.heart) for c in cases]
+    masks = [[shrink(part.astype(np.float32), SIZE) for part in parts] for parts in drawn]
     out = Pictures(
         squares=np.rint(np.array(squares) * 255).astype(np.uint8),
         masks=np.rint(np.array(masks) * 255).astype(np.uint8),
-        inside=np.array([case.inside for case in cases]) * SIZE // SQUARE,
+        drawn=np.packbits(np.array(drawn), axis=-1),
+        inside=np.array([case.inside for case in cases]),
         has_heart=np.array([case.heart is not None for case in cases]),
         may_ship=np.array([case.may_ship for case in cases]),
         patient=np.array([case.patient for case in cases]),
@@ -154,10 +165,30 @@ def varied(
     grid = F.affine_grid(theta, [count, 1, size, size], align_corners=False)
     moved = F.grid_sample(torch.cat([x, y], 1), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     x, y = moved[:, :1], moved[:, 1:]
+    x = _clouded(x, y[:, :2], rng)
     swapped = y[:, [1, 0, 2]]
     y = torch.where((mirror < 0)[:, None, None, None], swapped, y)
     y = F.avg_pool2d(y, 2)
     return _other_greys(x, rng), y, known
+
+
+def _clouded(x: Tensor, lungs: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return the pictures, in some of which parts of a lung are as white as consolidation makes them.
+
+    The outline stays where it was drawn: beside a white lung it is to be found by the rest of the chest. Clouds fade
+    beyond the lung's edge, lest they show it.
+    """
+    count, size, cells = len(x), x.shape[-1], int(rng.integers(3, 9))
+    field = torch.from_numpy(rng.standard_normal((count, 2, cells, cells), np.float32))
+    field = F.interpolate(field, size=(size, size), mode="bicubic", align_corners=False)
+    each = (count, 1, 1, 1)
+    share = uniform(rng, -1.0, 1.5, count).reshape(each)
+    white = uniform(rng, 0.5, 0.95, count).reshape(each)
+    strength = torch.from_numpy(np.where(rng.random(count) < CLOUDED, rng.uniform(0.2, 0.9, count), 0.0)).float()
+    wide = size // 32 * 2 + 1
+    where = torch.sigmoid(4 * (field - share)) * F.avg_pool2d(lungs, wide, 1, wide // 2)
+    amount = where.sum(1, keepdim=True).clamp(0, 1) * strength.reshape(each)
+    return x + amount * (white - x).clamp(min=0)
 
 
 def _other_greys(x: Tensor, rng: np.random.Generator) -> Tensor:
@@ -237,17 +268,26 @@ class Outlines(nn.Module):
 
 
 class Served(nn.Module):
-    """What ships: the mean of what the network says of the picture and of its mirror image."""
+    """What ships: the mean of what the network says of the picture enlarged and of its mirror image made small.
 
-    def __init__(self, net: Outlines) -> None:
+    `sides` are those of both. Two scales and two ways round cost no more than two ways round at one scale.
+    """
+
+    def __init__(self, net: Outlines, sides: tuple[int, int] = SIDES) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.sides = net, sides
 
     def forward(self, x: Tensor) -> Tensor:
-        mirrored: Tensor = self.net(x.flip(-1)).flip(-1)
-        right, left, heart = mirrored.split(1, 1)
-        y: Tensor = (self.net(x) + torch.cat([left, right, heart], 1)) / 2
+        right, left, heart = self._said(x.flip(-1), self.sides[1]).flip(-1).split(1, 1)
+        y: Tensor = (self._said(x, self.sides[0]) + torch.cat([left, right, heart], 1)) / 2
         return y
+
+    def _said(self, x: Tensor, side: int) -> Tensor:
+        if side == SIZE:
+            y: Tensor = self.net(x)
+            return y
+        other = F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+        return F.interpolate(self.net(other), size=(SIZE // 2, SIZE // 2), mode="bilinear", align_corners=False)
 
 
 def fresh(pictures: Pictures) -> Outlines:
@@ -281,22 +321,46 @@ def train(
     net: Outlines, pictures: Pictures, rows: NDArray[np.int64], steps: Sequence[int], seed: int, say: str
 ) -> Outlines:
     """Train at half the size, then at the whole; return the mean of the last weights (exponential)."""
-    torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
+    weight = drawn_often(pictures, rows)
+
+    def batch(step: int) -> tuple[Tensor, Tensor, Tensor]:
+        size = SIZE // 2 if step < steps[0] else SIZE
+        return varied(pictures, rng.choice(rows, BATCH, p=weight), size, rng)
+
+    torch.manual_seed(seed)
+    return fitted(net, batch, sum(steps), RATES, PAST, say)
+
+
+def drawn_often(pictures: Pictures, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the chance of each of `rows` to be drawn."""
     weight = np.where(pictures.has_heart[rows], HEART_TIMES, 1.0)
-    weight /= weight.sum()
+    return weight / weight.sum()
+
+
+def fitted(
+    net: Outlines,
+    batch: Callable[[int], tuple[Tensor, Tensor, Tensor]],
+    steps: int,
+    rates: tuple[float, float],
+    past: float,
+    say: str,
+) -> Outlines:
+    """Return the mean of the weights of `net` over the last of `steps` steps.
+
+    `rates` are the backbone's and the rest's. Convolutions of one pixel are computed in bfloat16 meanwhile.
+    """
     old = [p for p in net.layers.parameters() if p.requires_grad]
     new = [p for name, p in net.named_parameters() if not name.startswith("layers")]
-    rates = [1e-3, 3e-3]
     optimiser = torch.optim.AdamW([{"params": old}, {"params": new}], lr=1e-3, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=sum(steps), pct_start=0.15)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, list(rates), total_steps=steps, pct_start=0.15)
     average = torch.optim.swa_utils.AveragedModel(
-        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.985), use_buffers=True
+        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(past), use_buffers=True
     )
     started, shown = time.monotonic(), 1.0
-    for step in range(sum(steps)):
-        size = SIZE // 2 if step < steps[0] else SIZE
-        x, wanted, known = varied(pictures, rng.choice(rows, BATCH, p=weight), size, rng)
+    Conv.is_brief = True
+    for step in range(steps):
+        x, wanted, known = batch(step)
         loss = loss_of(net(x.contiguous(memory_format=torch.channels_last)), wanted, known)
         optimiser.zero_grad()
         loss.backward()
@@ -306,7 +370,8 @@ def train(
         average.update_parameters(net)
         shown = 0.95 * shown + 0.05 * loss.item()
         if step % 50 == 0:
-            print(f"{say} step {step}/{sum(steps)} loss {shown:.3f} {time.monotonic() - started:.0f} s", flush=True)
+            print(f"{say} step {step}/{steps} loss {shown:.3f} {time.monotonic() - started:.0f} s", flush=True)
+    Conv.is_brief = False
     best: Outlines = average.module
     return best.eval()
 
@@ -338,9 +403,13 @@ def rows_for(name: str, pictures: Pictures) -> NDArray[np.int64]:
 
 
 NETS = (*map(str, range(FOLDS)), "lungs_alone", "shipped")
+#: Whose student a network is, where not its own: what ships learns from all that may ship only as a student.
+TEACHER_OF = {"shipped": "0"}
 
 
 def main() -> None:
+    from training.chest_students import kept_student
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="folder for the weight and its card")
     parser.add_argument("--cache", type=Path, default=Path(".cache/training"))
@@ -353,12 +422,11 @@ def main() -> None:
         train(fresh(pictures), pictures, rows_for("shipped", pictures)[:24], (2, 1), SEED, "smoke")
         return
     names = NETS if said.only is None else (said.only,)
-    nets = {
-        name: Served(
-            kept_net(name, pictures, rows_for(name, pictures), STEPS, SEED + NETS.index(name), said.cache)
-        ).eval()
-        for name in names
-    }
+    nets = {}
+    for name in names:
+        teacher = TEACHER_OF.get(name, name)
+        net = kept_net(teacher, pictures, rows_for(teacher, pictures), STEPS, SEED + NETS.index(teacher), said.cache)
+        nets[name] = Served(kept_student(name, net, pictures, rows_for(name, pictures), said.cache)).eval()
     if said.only is None:
         from training.outline_figures import all_trials, figures, learn_trust, write
 

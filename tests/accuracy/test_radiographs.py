@@ -61,10 +61,10 @@ def unseen(folder):
 
 
 @cache
-def frontal(folder):
+def frontal(folder, step=6):
     """Return (radiograph, drawn lungs, square, inside, found anatomy) of every sixth frontal image."""
     out = []
-    for row in [row for row in rows_of(folder) if row["view"] != "L"][::6]:
+    for row in [row for row in rows_of(folder) if row["view"] != "L"][::step]:
         radiograph = ee.read_radiograph(folder / row["file"])
         out.append((radiograph, mask_of(folder / row["mask"], radiograph.shape), *looked_at(radiograph)))
     return out
@@ -73,14 +73,14 @@ def frontal(folder):
 def test_lungs_of_images_never_learnt_from(data):
     cases = unseen(data / "cxr" / "chest_anatomy")
     found = [(dice(a.right_lung, truth.right_lung), dice(a.left_lung, truth.left_lung)) for _, truth, _, _, a in cases]
-    assert np.mean(found) >= 0.94
+    assert np.mean(found) >= 0.95
 
 
 def test_hearts_of_images_never_learnt_from(data):
     cases = unseen(data / "cxr" / "chest_anatomy")
     found = [dice(a.heart, truth.heart) for _, truth, _, _, a in cases if a.heart.any()]
     assert len(found) >= 0.7 * len(cases)
-    assert np.mean(found) >= 0.91
+    assert np.mean(found) >= 0.93
 
 
 def test_cardiothoracic_ratio_of_images_never_learnt_from(data):
@@ -92,17 +92,18 @@ def test_cardiothoracic_ratio_of_images_never_learnt_from(data):
         if "cardiothoracic_ratio" in got:
             errors.append(abs(got["cardiothoracic_ratio"] - lines.heart_width / lines.thorax_width))
             bounds.append(got["cardiothoracic_ratio_error"])
-    assert len(errors) >= 0.7 * len(cases)
-    assert np.mean(errors) <= 0.025  # a constant has 0.05
-    assert np.mean(np.array(errors) <= bounds) >= 0.8  # said of nine in ten
+    # 17 of 25. It was 19 while the bound was narrower than what out-of-fold errors keep nine times of ten.
+    assert len(errors) >= 0.68 * len(cases)
+    assert np.mean(errors) <= 0.02  # a constant has 0.05
+    assert np.mean(np.array(errors) <= bounds) >= 0.9  # said of nine in ten
 
 
 def test_lungs_and_what_confidence_says_of_them(data):
-    cases = frontal(data / "cxr" / "lung_masks")
+    cases = frontal(data / "cxr" / "lung_masks", step=1)  # ten in 292 are not sure
     overlap = np.array([dice(a.right_lung | a.left_lung, lungs) for _, lungs, _, _, a in cases])
     sure = np.array([a.confidence >= 0.5 for *_, a in cases])
-    assert overlap.mean() >= 0.93
-    assert sure.mean() >= 0.85
+    assert overlap.mean() >= 0.95
+    assert sure.mean() >= 0.95
     assert overlap[sure].mean() > overlap[~sure].mean() + 0.03
 
 
