@@ -82,6 +82,10 @@ _PREFIX: Final = re.compile(r"^(?:ECG|EKG|LEAD|DERIVATION|CHANNEL|MDC_ECG_LEAD)[
 _SUFFIX: Final = re.compile(r"[\s_-]*(?:\([^)]*\)|-REF|\bLEAD)$", re.IGNORECASE)
 
 
+#: Letters of Russian and Ukrainian keyboards in names of leads: В1 is V1, аВР is aVR.
+_CYRILLIC: Final = str.maketrans("АВРЛФІ", "AVRLFI")
+
+
 def standard_name(name: str) -> str:
     """Return the standard spelling of a lead's name.
 
@@ -102,10 +106,12 @@ def standard_name(name: str) -> str:
     --------
     >>> standard_name("avf"), standard_name("ECG v1"), standard_name("Lead I (Einthoven)"), standard_name("MLII")
     ('aVF', 'V1', 'I', 'MLII')
+    >>> standard_name("аВР"), standard_name("В1")
+    ('aVR', 'V1')
     """
     kept = name.strip()
     bare = _SUFFIX.sub("", _PREFIX.sub("", kept)).strip()
-    upper = bare.upper()
+    upper = bare.upper().translate(_CYRILLIC)
     if upper in _CANONICAL:
         return _CANONICAL[upper]
     had_prefix = _PREFIX.match(kept) is not None

@@ -28,6 +28,7 @@ def test_nothing_is_derived_from_too_little(have):
     [
         ("i", "I"), ("AVF", "aVF"), ("ECG V1", "V1"), ("Lead II", "II"), ("EKG.aVL", "aVL"), ("MDC_ECG_LEAD_V6", "V6"),
         ("DII", "II"), ("Lead 1", "I"), ("I (Einthoven)", "I"), ("II-REF", "II"), (" v3 ", "V3"),
+        ("аВР", "aVR"), ("АВЛ", "aVL"), ("аvF", "aVF"), ("В6", "V6"), ("ІІІ", "III"), ("В", "В"),
         ("MLII", "MLII"), ("ECG1", "ECG1"), ("CM5", "CM5"), ("V", "V"), ("1", "1"),
     ],
 )  # fmt: skip
