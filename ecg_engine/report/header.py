@@ -275,43 +275,43 @@ def _draw_notes(drawing: Drawing, report: EcgReport) -> None:
     known = {n.code for n in noted}
     noted = [Note(stage="quality", code=code) for code in quality if code not in known] + noted
     paragraphs += [(Run(text=f"• {words}"),) for words in dict.fromkeys(_noted_words(n, report, lang) for n in noted)]
-    if report.scores:
-        paragraphs += _score_paragraphs(report, lang)
-    device = "; ".join((*_device_measured(report, lang), *map(str, report.source.get("statements") or ())))
-    if device:
-        paragraphs.append((Run(text=f"{page_text('device_says', lang)}:", bold=True), Run(text=device, colour=GREY)))
+    paragraphs += [*_scores(report, "scores", lang), *_device(report, lang), *_scores(report, "research_scores", lang)]
     place = Place(x=x, y=_BODY_Y, width=width, height=_BODY_END - _BODY_Y)
     keep = [i < n_kept for i in range(len(paragraphs))]
     lines, size = fitted(paragraphs, place, (7.6, 7.0, 6.4, 5.8), more=lambda n: _more(n, lang), keep=keep)
     draw_lines(drawing, "note", lines, place, size)
 
 
-def _device_measured(report: EcgReport, lang: str) -> list[str]:
-    """Return what the device itself measured of the quantities in our table, as the table says them."""
+def _device(report: EcgReport, lang: str) -> list[Paragraph]:
+    """Return what the device itself said, and what it measured of the quantities in our table."""
+    said = "; ".join(map(str, report.source.get("statements") or ()))
     values = report.source.get("measurements") or {}
-    said = []
+    measured = []
     for key, code in (row for column in _QUANTITIES for row in column):
         if code and values.get(code) is not None:
             label = page_text(key, lang) if key else vocabulary.quantity(code).text[lang]
-            said.append(f"{label} {quantity_text(code, float(values[code]), lang)}")
-    return [", ".join(said)] if said else []
+            measured.append(f"{label} {quantity_text(code, float(values[code]), lang)}")
+    return [
+        (Run(text=f"{page_text(key, lang)}:", bold=True), Run(text=words, colour=GREY))
+        for key, words in (("device_says", said), ("device_measured", ", ".join(measured)))
+        if words
+    ]
 
 
 def _noted_words(note: Note, report: EcgReport, lang: str) -> str:
     return note_words(note, lang) if note.facts else reason_words(note.code, report, lang)
 
 
-def _score_paragraphs(report: EcgReport, lang: str) -> list[Paragraph]:
-    """Return the scores that count and, in grey, those for research, the highest first."""
-    paragraphs: list[Paragraph] = []
-    for key, kept, colour in (("scores", "default", "#000000"), ("research_scores", "research", GREY)):
-        some = [score for score in report.scores if score.get("report", "research") == kept]
-        if some:
-            some.sort(key=lambda score: -float(score["score"] or 0.0))
-            some = [one for i, one in enumerate(some) if i < _LEAST_SCORES or _is_above(one)]
-            words = ", ".join(_score(score, lang) for score in some)
-            paragraphs.append((Run(text=f"{page_text(key, lang)}:", bold=True), Run(text=words, colour=colour)))
-    return paragraphs
+def _scores(report: EcgReport, key: str, lang: str) -> list[Paragraph]:
+    """Return the scores that count, or in grey those for research, the highest first."""
+    kept, colour = {"scores": ("default", "#000000"), "research_scores": ("research", GREY)}[key]
+    some = [score for score in report.scores if score.get("report", "research") == kept]
+    if not some:
+        return []
+    some.sort(key=lambda score: -float(score["score"] or 0.0))
+    some = [one for i, one in enumerate(some) if i < _LEAST_SCORES or _is_above(one)]
+    words = ", ".join(_score(score, lang) for score in some)
+    return [(Run(text=f"{page_text(key, lang)}:", bold=True), Run(text=words, colour=colour))]
 
 
 def _is_above(score: Any) -> bool:
