@@ -226,8 +226,16 @@ def test_english_page_gives_intervals_in_ms() -> None:
 @pytest.mark.parametrize(
     ("lang", "line"),
     [
-        ("en", "The device's own: Heart rate 59 bpm, PR 214 ms, QTc Fridericia 441 ms, QRS axis −67°; Sinus rhythm"),
-        ("ru", "Заключение прибора: ЧСС 59 уд/мин, PQ 0,21 с, QTc Фридеричиа 0,44 с, Угол α (QRS) −67°; Sinus rhythm"),
+        (
+            "en",
+            "The device's own: Sinus rhythm "
+            "The device measured: Heart rate 59 bpm, PR 214 ms, QTc Fridericia 441 ms, QRS axis −67°",
+        ),
+        (
+            "ru",
+            "Заключение прибора: Sinus rhythm "
+            "Измерения прибора: ЧСС 59 уд/мин, PQ 0,21 с, QTc Фридеричиа 0,44 с, Угол α (QRS) −67°",
+        ),
     ],
 )
 def test_what_the_device_measured_and_said_stands_beside_ours(lang: str, line: str) -> None:
