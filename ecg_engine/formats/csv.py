@@ -17,6 +17,7 @@ from ecg_engine.formats._arrays import scale_mv
 from ecg_engine.formats._common import Opened, Options, choose_leads, contradicted_fs, name_leads
 from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.types import Source
+from ecg_engine.vocabulary.letters import cyrillic
 
 #: Above this a table is refused: it would take some ten times as much memory while it is read.
 _MAX_BYTES: Final = 1 << 30
@@ -150,7 +151,7 @@ def _split(path: Path) -> _Table:
 
 
 def _text(raw: bytes, path: Path) -> str:
-    """Return the text of a file in UTF-8, UTF-16 (with its mark or without) or CP1251."""
+    """Return the text of a file in UTF-8, UTF-16 (with its mark or without), or a Cyrillic set of eight bits."""
     start = raw[:1024]
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         name = "utf-16"
@@ -165,7 +166,7 @@ def _text(raw: bytes, path: Path) -> str:
     try:
         return raw.decode(name)
     except UnicodeDecodeError:
-        return raw.decode("cp1251", errors="replace")
+        return cyrillic(raw)
 
 
 def _plain_rows(body: list[tuple[int, str]], delimiter: str) -> list[tuple[int, str]]:

@@ -17,6 +17,7 @@ from typing import Final
 from ecg_engine.errors import CorruptFormatError
 from ecg_engine.formats import _words
 from ecg_engine.types import Filters, Patient
+from ecg_engine.vocabulary.letters import cyrillic
 
 FIXED_BYTES: Final = 256
 #: Name and width of each field of a signal, in the order of the file: all labels, then all transducers ...
@@ -131,12 +132,12 @@ def _kind(text: str) -> str:
 
 
 def text_of(raw: bytes) -> str:
-    """Return the text of a field; devices write it in UTF-8 or CP1251 although the standard says ASCII."""
+    """Return the text of a field; devices write it in UTF-8 or a Cyrillic set although the standard says ASCII."""
     raw = raw.split(b"\0")[0]
     try:
         return raw.decode("utf-8").strip()
     except UnicodeDecodeError:
-        return raw.decode("cp1251", errors="replace").strip()
+        return cyrillic(raw).strip()
 
 
 def patient_of(field: str, *, plus: bool) -> Patient | None:

@@ -31,6 +31,7 @@ from ecg_engine.formats._common import (
     translated,
 )
 from ecg_engine.types import Annotation, Patient, Source
+from ecg_engine.vocabulary.letters import cyrillic
 
 #: Bits of one sample of each signal format (WFDB Applications Guide, signal(5)); 0 for the compressed ones.
 _BITS: Final = {
@@ -229,7 +230,7 @@ def _read_text(header: Path) -> tuple[list[str], list[str]]:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = raw.decode("cp1251", errors="replace")
+        text = cyrillic(raw)
     every = [line.strip() for line in text.splitlines() if line.strip()]
     return [line for line in every if line[0] != "#"], [line[1:].strip() for line in every if line[0] == "#"]
 

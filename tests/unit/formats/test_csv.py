@@ -187,8 +187,9 @@ def test_binary_content_with_a_texts_suffix_is_refused(tmp_path: Path) -> None:
         read_ecg(tmp_path / "a.csv", fs=500)
 
 
-def test_cp1251_is_read(tmp_path: Path) -> None:
-    read = read_ecg(table(tmp_path / "a.csv", "# name: Иванова\nI\n1\n2\n", "cp1251"), fs=500)
+@pytest.mark.parametrize("charset", ["cp1251", "koi8-r", "cp866", "iso8859-5"])
+def test_cyrillic_sets_of_eight_bits_are_read(charset: str, tmp_path: Path) -> None:
+    read = read_ecg(table(tmp_path / "a.csv", "# name: Иванова\nI\n1\n2\n", charset), fs=500)
     assert read.patient.name == "Иванова"
 
 
