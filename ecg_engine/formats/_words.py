@@ -10,18 +10,23 @@ from typing import Final
 from ecg_engine.types import Annotation, Filters, Patient, Recording
 
 #: ``# Age: 61``, ``#<age>: 61``, ``# age = 61``.
-_LINE: Final = re.compile(r"^#?\s*<?\s*([A-Za-z][\w /.-]{0,30}?)\s*>?\s*[:=]\s*(.*)$")
+_LINE: Final = re.compile(r"^#?\s*<?\s*([^\W\d_][\w /.-]{0,30}?)\s*>?\s*[:=]\s*(.*)$")
 _KEYS: Final = {
     "age": "age", "age_years": "age", "sex": "sex", "gender": "sex", "name": "name", "patient name": "name",
     "id": "id", "patient id": "id", "patient_id": "id", "birth date": "birth_date", "birth_date": "birth_date",
     "pacemaker": "pacemaker", "complaint": "complaint", "drugs": "drugs", "medications": "drugs",
     "start": "start", "timezone": "timezone", "device": "device", "statements": "statements",
-    "measurements": "measurements", "highpass": "highpass", "lowpass": "lowpass", "notch": "notch",
+    "measurements": "measurements", "пациент": "name", "фио": "name", "ф.и.о.": "name", "возраст": "age", "пол": "sex",
+    "дата рождения": "birth_date", "жалобы": "complaint", "аппарат": "device", "прибор": "device",
+    "highpass": "highpass", "lowpass": "lowpass", "notch": "notch",
 }  # fmt: skip
 #: Between two statements of the device on a line.
 _BAR: Final = " | "
 _MEASURED: Final = re.compile(r"([a-z][a-z0-9_]*) = (-?\d+(?:\.\d+)?)")
-_SEX: Final = {"f": "F", "female": "F", "w": "F", "ж": "F", "m": "M", "male": "M", "м": "M"}
+_SEX: Final = {
+    "f": "F", "female": "F", "w": "F", "ж": "F", "жен": "F", "женский": "F",
+    "m": "M", "male": "M", "м": "M", "муж": "M", "мужской": "M",
+}  # fmt: skip
 
 
 def split_line(line: str) -> tuple[str, str] | None:
@@ -51,13 +56,14 @@ def age_years(text: str) -> float | None:
 
 def sex_of(text: str) -> str | None:
     """Return "F", "M" or None."""
-    return _SEX.get(text.strip().lower())
+    return _SEX.get(text.strip().lower().rstrip("."))
 
 
 def date_of(text: str) -> date | None:
-    """Return an ISO date, None where it is none."""
+    """Return a date as ISO or Russian documents write it (``1962-03-04``, ``04.03.1962``), None where it is none."""
+    russian = re.fullmatch(r"(\d\d)\.(\d\d)\.(\d{4})", text.strip())
     try:
-        return date.fromisoformat(text.strip())
+        return date.fromisoformat("-".join(russian.group(3, 2, 1)) if russian else text.strip())
     except ValueError:
         return None
 

@@ -24,6 +24,13 @@ _MAX_BYTES: Final = 1 << 30
 _MAX_COLUMNS: Final = 1024
 #: Letters of the longest heading that is taken apart.
 _MAX_HEADING: Final = 200
+#: Rows in which the heading may stand below a title.
+_MOST_TITLES: Final = 40
+#: What is said of the table itself, by our keys.
+_TABLE_KEYS: Final = {
+    "fs": "fs", "sampling rate": "fs", "sampling frequency": "fs", "частота дискретизации": "fs", "unit": "unit",
+    "lsb_mv": "lsb_mv",
+}  # fmt: skip
 _NAME_THE_UNIT: Final = '"# unit: uV" as its first line, or "II [uV]" in its header'
 _ABSENT: Final = frozenset(("", "nan", "na", "n/a", "null", "none", "-", "--"))
 #: ``II [uV]``, ``II (uV)``, ``II, uV``.
@@ -123,7 +130,7 @@ def _split(path: Path) -> _Table:
     if named:
         body = body[1:] or body
     table.delimiter = named[1] if named else _delimiter([line for _, line in body[:50]])
-    body = _plain_rows(body, table.delimiter)
+    body = _below_titles(table, _plain_rows(body, table.delimiter))
     # Excel also writes the rows below a table whose cells once held something.
     while len(body) > 1 and not body[-1][1].strip(f"{table.delimiter} "):
         body.pop()
@@ -148,6 +155,22 @@ def _split(path: Path) -> _Table:
     if not table.rows:
         raise CorruptFormatError("a header without rows; export it again", path=path)
     return table
+
+
+def _below_titles(table: _Table, body: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Return the table without rows of words above its heading (``Patient;Ivanov``), which are taken as comments.
+
+    Only where that is plain: the heading has no number in it, more cells than any of them, and stands on numbers.
+    """
+    rows = [[cell for cell in table.cells(line) if cell] for _, line in body[:_MOST_TITLES]]
+    start = next((i for i, row in enumerate(rows) if row and all(map(_is_number, row))), 0) - 1
+    if start < 1 or any(map(_is_number, rows[start])) or len(rows[start + 1]) < len(rows[start]):
+        return body
+    if any(len(row) >= len(rows[start]) for row in rows[:start]):
+        return body
+    for row in rows[:start]:
+        _comment(table, ": ".join((row[0].rstrip(":"), " ".join(row[1:]))) if len(row) > 1 else " ".join(row))
+    return body[start:]
 
 
 def _text(raw: bytes, path: Path) -> str:
@@ -202,8 +225,8 @@ def _comment(table: _Table, line: str) -> None:
     known = _words.split_line(text)
     if key == "annotation":
         table.marks.append(value.strip())
-    elif key in ("fs", "unit", "lsb_mv", "sampling rate", "sampling frequency"):
-        table.words["fs" if key.startswith("sampling") else key] = value.strip()
+    elif key in _TABLE_KEYS:
+        table.words[_TABLE_KEYS[key]] = value.strip()
     elif known:
         table.words.setdefault(*known)
     elif text:
@@ -213,7 +236,7 @@ def _comment(table: _Table, line: str) -> None:
 def _delimiter(lines: list[str]) -> str:
     # In a table with ; or tab a comma is the decimal sign.
     for sign in (";", "\t"):
-        if all(sign in line for line in lines):
+        if sum(sign in line for line in lines) > len(lines) / 2:
             return sign
     return "," if any("," in line for line in lines) else ";"
 

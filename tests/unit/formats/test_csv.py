@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +186,38 @@ def test_binary_content_with_a_texts_suffix_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(bytes(range(256)) * 10)
     with pytest.raises(CorruptFormatError, match="not a text"):
         read_ecg(tmp_path / "a.csv", fs=500)
+
+
+TITLED = """Протокол ЭКГ;;;
+ФИО:;Щукина Юлия Петровна;;
+Дата рождения;04.03.1962;;
+Пол;жен.;;
+Частота дискретизации;250 Гц;;
+Аппарат;Поли-Спектр-8;;
+;;;
+Время, с;I, мВ;II, мВ;V1, мкВ
+0,000;0,10;0,20;300
+0,004;0,11;0,21;310
+0,008;0,12;0,22;320
+"""
+
+
+@pytest.mark.parametrize("charset", ["cp1251", "utf-16", "utf-8-sig"])
+def test_rows_above_the_heading_are_what_they_say(charset: str, tmp_path: Path) -> None:
+    read = read_ecg(table(tmp_path / "a.csv", TITLED, charset))
+    assert (read.fs, read.leads, read.source.device) == (250, ("I", "II", "V1"), "Поли-Спектр-8")
+    np.testing.assert_allclose(read.signal, [[0.10, 0.11, 0.12], [0.20, 0.21, 0.22], [0.30, 0.31, 0.32]])
+    patient = read.patient
+    assert (patient.name, patient.birth_date, patient.sex) == ("Щукина Юлия Петровна", date(1962, 3, 4), "F")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I;II\nbad;0.2\n0.1;0.2\n0.3;0.4\n", "I;II\nmV;mV\n0.1;0.2\n0.3;0.4\n", "I;II\n;\n0.1;bad\n0.1;0.2\n"],
+)
+def test_a_heading_is_not_taken_for_a_title(text: str, tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"line [23]"):
+        read_ecg(table(tmp_path / "a.csv", text, "utf-8"), fs=500)
 
 
 @pytest.mark.parametrize("charset", ["cp1251", "koi8-r", "cp866", "iso8859-5"])
