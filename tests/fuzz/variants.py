@@ -17,6 +17,7 @@ from ecg_engine.leads import STANDARD_LEADS
 from ecg_engine.types import Recording
 from tests.property.test_formats_fuzz import SUFFIXES, valid
 from tests.unit.formats import exports
+from tests.unit.formats.test_csv import TITLED
 from tests.unit.formats.test_scp import leads, raw, samples, scp, section_7, section_10
 from tests.unit.formats.test_scp_bimodal import sections, signal, thinned
 
@@ -111,6 +112,7 @@ VARIANTS: dict[str, tuple[Callable[[], Files], ...]] = {
     "mat": (lambda: {".mat": exports.mat({"signal": exports.counts(), "fs": 500.0, "units": "uV"})}, _matlab4),
     "csv": (
         lambda: {".csv": "время, с;II, мкВ;V1, мкВ\n0,002;1,5;2\n0,004;3;-1,25\n0,006;2;2\n".encode("cp1251")},
+        lambda: {".csv": TITLED.encode("koi8-r")},
         lambda: {".csv": "sep=\t\nI\tII\n1.5\t2\n2\tnan\n".encode("utf-16")},
     ),
     "json": (
