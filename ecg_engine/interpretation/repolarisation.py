@@ -8,7 +8,7 @@ from ecg_engine.interpretation.conduction import QRS_ERROR_MS, is_wide
 from ecg_engine.interpretation.context import Context, fact, rule
 from ecg_engine.interpretation.early_repolarisation import has_tall_j_waves, j_wave_evidence, j_wave_leads, st_rises
 from ecg_engine.interpretation.infarction import anterior_scar, has_q, inferior_scar, lateral_scar
-from ecg_engine.interpretation.ischaemia import is_foreign
+from ecg_engine.interpretation.ischaemia import depressed_leads, inverted_leads, is_foreign, st_t_nonspecific
 from ecg_engine.interpretation.pericardium import pr_deviation, tp_slope
 from ecg_engine.interpretation.rhythm import is_paced
 from ecg_engine.interpretation.st_segment import (
@@ -83,8 +83,13 @@ def early_repolarization(c: Context) -> Statement | None:
 
 
 def _is_by_j_waves(c: Context) -> bool:
-    """Return whether tall J waves stand alone: T upright behind them, no Q of a scar; else the QRS is a scar's."""
+    """Return whether tall J waves stand alone: T upright behind them, no Q of a scar; else the QRS is a scar's.
+
+    Nor is a harmless pattern said beside changes of ST and T that it does not explain, in whatever leads.
+    """
     if not has_tall_j_waves(c) or any(scar(c).leads for scar in (inferior_scar, anterior_scar, lateral_scar)):
+        return False
+    if depressed_leads(c) or inverted_leads(c) or st_t_nonspecific(c) is not None:
         return False
     waves = [(c.get("t_mv", x) or 0.0, c.get("r_mv", x) or 0.0) for x in j_wave_leads(c)]
     return all(t >= max(UPRIGHT_T_MV, UPRIGHT_T_SHARE * r) for t, r in waves)

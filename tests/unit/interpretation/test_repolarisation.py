@@ -72,6 +72,17 @@ def test_tall_j_waves_need_an_upright_t_and_no_scar(changed, holds):
     assert ("early_repolarization" in said(patient=YOUNG, **leads)) is holds
 
 
+@pytest.mark.parametrize(
+    ("others", "also"),
+    [({"t_mv": 0.05, "r_mv": 1.0}, "st_t_nonspecific"), ({"t_mv": -0.2, "r_mv": 1.0}, "t_inversion")],
+)
+def test_tall_j_waves_are_not_called_harmless_beside_changes_of_t_elsewhere(others, also):
+    leads = {x: j_wave(0.25, 0.05) | {"t_mv": 0.3, "r_mv": 1.0} for x in ("II", "III", "aVF")}
+    assert "early_repolarization" in said(patient=YOUNG, **leads)
+    found = said(patient=YOUNG, **leads, V5=others, V6=others)
+    assert also in found and "early_repolarization" not in found
+
+
 @pytest.mark.parametrize(("other_ms", "holds"), [(118.0, True), (120.0, False), (None, False)])
 def test_a_notch_alone_does_not_make_the_qrs_wide(other_ms, holds):
     """Macfarlane 2015: the QRS is measured in the leads without notch and slur."""
