@@ -44,7 +44,8 @@ _CHILDREN: Final[tuple[tuple[float, _Group, _Group], ...]] = (
 
 #: Of adults, whatever their sex. Rate: by convention. P: AHA/ACCF/HRS 2009, part V. PR: below it pre-excitation is
 #: looked for, above it is first-degree block (ACC/AHA/HRS 2018, bradycardia). QRS and its axis: AHA/ACCF/HRS 2009,
-#: part III. Voltages: Sokolow-Lyon and the Cornell product, part V of the same.
+#: part III. Voltages: Sokolow-Lyon and the Cornell product, part V of the same. Points of Selvester: 19 of
+#: 20 healthy people have no more (Hindman 1985, doi:10.1016/0002-9149(85)90958-0).
 _ADULTS: Final[dict[str, Range]] = {
     "heart_rate_bpm": (60.0, 100.0),
     "p_duration_ms": (None, 120.0),
@@ -53,6 +54,7 @@ _ADULTS: Final[dict[str, Range]] = {
     "qrs_axis_deg": (-30.0, 90.0),
     "sokolow_lyon_mv": (None, 3.5),
     "cornell_product_mv_ms": (None, 244.0),
+    "selvester_points": (None, 3.0),
 }
 #: By sex: QTc from here on is prolonged (AHA/ACCF/HRS 2009, part IV); Cornell voltage (Casale 1987,
 #: doi:10.1161/01.CIR.75.3.565); Peguero-Lo Presti (2017, doi:10.1016/j.jacc.2017.01.037).

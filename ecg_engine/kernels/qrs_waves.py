@@ -12,8 +12,10 @@ from ecg_engine.kernels._jit import f8_2d_read, f8_2d_write, f8_named, helper, i
 #: Waves kept of one QRS: Q R S R' S' and as many again, which nobody names.
 MOST = 10
 #: Columns of the result.
-Q, R, S, R2, S2, Q_MS, R_MS, S_MS, R2_MS, SWING, AREA, INTRINSICOID, UPSTROKE, NOTCHES, NOTCHES_ALL = range(15)
-N_COLUMNS = 15
+Q, R, S, R2, S2, Q_MS, R_MS, S_MS, R2_MS, SWING, AREA, INTRINSICOID, REVERSAL, UPSTROKE, NOTCHES, NOTCHES_ALL = range(
+    16
+)
+N_COLUMNS = 16
 
 
 class WaveLimits(NamedTuple):
@@ -27,7 +29,7 @@ class WaveLimits(NamedTuple):
     dip_share: float  # a slope has a dip where it falls to this share of the lower of its two maxima
     away_share: float  # a slur lies at least at this share of the largest deflection
     plateau_samples: float  # a curve that stands still for so long at its top is slurred
-    middle_from: float  # notches count from so many samples after the onset
+    middle_from: float  # notches count from so many samples after the onset, a reversal of R up to there
     middle_share: float  # to this share of the QRS
 
 
@@ -137,6 +139,27 @@ def _highest(x: NDArray[np.float64], begin: float, end: float, last: int) -> int
 
 
 @helper
+def _reversal(x: NDArray[np.float64], begin: float, end: float, last: int, until: float) -> float:
+    """Return how far the lead falls within a wave and rises again, the lesser, with its low no later than `until`."""
+    start = int(np.ceil(begin))
+    top = x[start]
+    low = x[start]
+    low_at = start
+    best = 0.0
+    for i in range(start + 1, min(last, int(end)) + 1):
+        if low_at <= until:
+            best = max(best, min(top, x[i]) - low)
+        if x[i] >= top:
+            top = x[i]
+            low = x[i]
+            low_at = i
+        elif x[i] < low:
+            low = x[i]
+            low_at = i
+    return best
+
+
+@helper
 def _slope_at(x: NDArray[np.float64], i: int, reach: int, first: int, last: int) -> float:
     """Return the mean slope around a sample, mV a sample, from what lies within the QRS."""
     a = max(first, i - reach)
@@ -241,6 +264,7 @@ def qrs_waves_into(signal: NDArray[np.float64], first: int, last: int, w: WaveLi
         if r < n:
             later = r + 2 if r + 2 < n else r
             row[INTRINSICOID] = (_highest(x, edges[later, 0], edges[later, 1], last) - first) * w.ms
+            row[REVERSAL] = _reversal(x, edges[r, 0], edges[r, 1], last, first + w.middle_from)
         row[UPSTROKE] = _upstroke(x, first, last, int(w.slope_reach)) * w.ms
         until = first + w.middle_share * (last - first)
         row[NOTCHES] = _notches(x, first, last, first + w.middle_from, until, w)

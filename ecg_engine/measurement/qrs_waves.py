@@ -34,7 +34,7 @@ MIDDLE_SHARE: Final = 2 / 3
 #: Quantity codes in the order of the kernel's columns.
 CODES: Final = (
     "q_mv", "r_mv", "s_mv", "r2_mv", "s2_mv", "q_ms", "r_ms", "s_ms", "r2_ms", "qrs_pp_mv", "qrs_area_mv_ms",
-    "intrinsicoid_ms", "upstroke_ms", "qrs_notches", "qrs_notches_all",
+    "intrinsicoid_ms", "r_reversal_mv", "upstroke_ms", "qrs_notches", "qrs_notches_all",
 )  # fmt: skip
 
 

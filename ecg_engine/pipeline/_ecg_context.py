@@ -20,6 +20,7 @@ from ecg_engine.interpretation.ventricular import RUN_BPM
 from ecg_engine.leads import STANDARD_LEADS, named_leads
 from ecg_engine.measurement import measure_electrodes, measure_global, measure_leads, measure_voltages
 from ecg_engine.measurement.global_measures import P_COHERENCE_PERCENT
+from ecg_engine.measurement.infarct_size import selvester_points
 from ecg_engine.measurement.over_time import over_time
 from ecg_engine.types import ABSENT, Beats, Delineation, LongSummary, Measurements, Note, Quality, Recording, Statement
 
@@ -140,9 +141,13 @@ def judge(recording: Recording, seen: Seen, *, ventricular: Ventricular, finer: 
     if seen.dead_s:
         notes.append(Note(stage="detection", code="no_signal_for", facts={"seconds": round(seen.dead_s, 1)}))
     overall.update(_ventricular(ventricular))
-    overall.update(measure_voltages(by_lead, overall, sex=recording.patient.sex, drugs=recording.patient.drugs))
-    limits = limits_for(recording.patient.age_years, recording.patient.sex)
-    normal = normal_limits(recording.patient.age_years, recording.patient.sex)
+    who = recording.patient
+    overall.update(measure_voltages(by_lead, overall, sex=who.sex, drugs=who.drugs))
+    points = selvester_points(by_lead, overall, sex=who.sex, age_years=who.age_years)
+    if points is not None:
+        overall["selvester_points"] = float(points)
+    limits = limits_for(who.age_years, who.sex)
+    normal = normal_limits(who.age_years, who.sex)
     measurements = Measurements(
         overall=overall,
         by_lead=by_lead,
@@ -153,7 +158,7 @@ def judge(recording: Recording, seen: Seen, *, ventricular: Ventricular, finer: 
         measurements=measurements,
         quality=quality,
         beats=beats,
-        patient=recording.patient,
+        patient=who,
         limits=limits,
         leads=leads,
         n_beats_in_median=0 if beat is None else beat.n_beats,

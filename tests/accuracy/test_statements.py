@@ -93,6 +93,18 @@ def test_hypertrophy_is_called_no_worse_than_by_any_criterion_alone(ptbxl):
     assert ours[0] >= best[0] and ours[1] >= best[1], (ours, best)
 
 
+def test_points_of_selvester_are_few_in_the_healthy_and_many_in_scars(ptbxl):
+    """Hindman 1985: more than 3 points in less than 1 of 20 healthy people, whatever their age and sex."""
+
+    def above_3(wanted):
+        points = [report.measurements.get("selvester_points") for scp, report in ptbxl if wanted(scp)]
+        return np.mean([p > 3 for p in points if p is not None])
+
+    assert above_3(lambda scp: scp <= {"NORM", "SR"}) <= 0.05
+    assert above_3(lambda scp: {"AMI", "ASMI", "ALMI"} & scp) >= 0.5
+    assert above_3(lambda scp: {"IMI", "ILMI", "IPMI", "IPLMI"} & scp) >= 0.25
+
+
 #: Statements of conduction and chambers.
 SHAPES = {
     "av_block_1", "preexcitation", "rbbb_complete", "rbbb_incomplete", "lbbb_complete", "lbbb_incomplete", "lafb",

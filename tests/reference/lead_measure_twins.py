@@ -67,6 +67,8 @@ def qrs_waves(x, first, last, w):
         begin, end, _ = waves[positive[1] if len(positive) > 1 else start]
         a, b = math.ceil(begin), min(last, int(end))
         out[11] = (a + int(np.argmax(x[a : b + 1])) - first) * w.ms
+        begin, end, _ = waves[start]
+        out[12] = reversal(x[math.ceil(begin) : min(last, int(end)) + 1], first + w.middle_from - math.ceil(begin))
     elif waves:
         begin, end, height = waves[0]
         out[2], out[7] = height, (end - begin) * w.ms
@@ -76,8 +78,14 @@ def qrs_waves(x, first, last, w):
         slopes = slope(part, int(w.slope_reach))
         top = int(np.argmax(np.abs(part)))
         towards = slopes[: top + 1] * (1.0 if part[top] >= 0 else -1.0)
-        out[12] = int(np.argmax(towards)) * w.ms if towards.max() > 0 else 0.0
-    return out[:13]
+        out[13] = int(np.argmax(towards)) * w.ms if towards.max() > 0 else 0.0
+    return out
+
+
+def reversal(part, until):
+    """Return the most that any low stands below the highest before it and the highest behind it."""
+    depths = [min(max(part[: i + 1]), max(part[i:])) - part[i] for i in range(len(part)) if i <= until]
+    return max(depths, default=0.0)
 
 
 def slope(part, reach):

@@ -188,6 +188,19 @@ def test_notches_and_slurs(points, middle, everywhere, sign):
     assert (m["qrs_notches"], m["qrs_notches_all"]) == (middle, everywhere)
 
 
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        ([(300, 0), (360, 1.0), (440, 0)], 0.0),
+        ([(300, 0), (320, 0.7), (330, 0.5), (360, 1.2), (440, 0)], 0.2),  # falls by 0.2, rises by 0.7
+        ([(300, 0), (320, 1.2), (330, 0.5), (360, 0.6), (440, 0)], 0.1),  # falls by 0.7, rises by 0.1
+        ([(300, 0), (345, 0.7), (355, 0.5), (380, 1.2), (440, 0)], 0.0),  # behind the first 40 ms
+    ],
+)
+def test_r_falls_and_rises_again(points, expected):
+    assert measured(lambda t: ramp(points, t), qrs_off=440)["r_reversal_mv"] == pytest.approx(expected, abs=0.02)
+
+
 def test_waves_that_cross_zero_are_no_notches():
     m = measured(q_r_s)
     assert m["qrs_notches"] == 0 and m["qrs_notches_all"] == 0
