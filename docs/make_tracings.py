@@ -11,10 +11,11 @@ import numpy as np
 import ecg_engine as ee
 from ecg_engine.leads import STANDARD_LEADS
 
-#: Record of PTB-XL (CC BY 4.0) and the leads that prove it.
-SHOWN: Final = {"287": ("V1", "V2", "I", "V6"), "255": ("V1", "V2", "I", "V6")}
+#: The leads that prove or refute a block; records of PTB-XL (CC BY 4.0) and LUDB (ODC-By 1.0) that are shown in them.
+PROVING: Final = ("V1", "V2", "I", "V6")
+SHOWN: Final = ("ptbxl_188", "ptbxl_255", "ptbxl_282", "ptbxl_287", "ptbxl_482", "ludb_22", "ludb_127")
 #: Record and lead whose rhythm is shown whole, at 12.5 mm/s.
-STRIPS: Final = {"181": "V1", "423": "V1"}
+STRIPS: Final = {"ptbxl_181": "V1", "ptbxl_423": "V1"}
 #: Pixels of a millimetre of paper; 25 mm/s and 10 mm/mV.
 MM: Final = 4
 WIDTH_MM, HEIGHT_MM, MIDDLE_MM = 20, 32, 20
@@ -28,9 +29,13 @@ def tracing(signal: np.ndarray, fs: float, left_mm: float) -> str:
     return f'<polyline fill="none" stroke="#000" stroke-width="1.2" points="{points}"/>'
 
 
-def signal_of(record: str) -> np.ndarray:
+def signal_of(name: str) -> np.ndarray:
     """Return the leads of a record, mV at 500 Hz."""
-    folder = Path(os.environ["ECG_ENGINE_DATA"]) / "ecg" / "ptbxl"
+    source, record = name.split("_")
+    folder = Path(os.environ["ECG_ENGINE_DATA"]) / "ecg" / source
+    if source == "ludb":
+        recording = ee.read_ecg(folder / f"{record}.hea")
+        return np.stack([recording.signal[recording.leads.index(lead)] for lead in STANDARD_LEADS])
     packed = np.load(folder / "raw_500hz.npz")
     names = [line.split(",")[0] for line in (folder / "raw_500hz.csv").read_text(encoding="utf-8").splitlines()[1:]]
     return np.asarray(packed["x"][names.index(record)] / float(packed["gain_per_mV"]))
@@ -71,10 +76,10 @@ def picture(record: str, leads: tuple[str, ...]) -> str:
 
 def main() -> None:
     """Write a picture of each record beside this file."""
-    for record, leads in SHOWN.items():
-        Path(__file__).with_name(f"ptbxl_{record}.svg").write_text(picture(record, leads), encoding="utf-8")
-    for record, lead in STRIPS.items():
-        Path(__file__).with_name(f"ptbxl_{record}.svg").write_text(strip(record, lead), encoding="utf-8")
+    pictures = {name: picture(name, PROVING) for name in SHOWN}
+    pictures |= {name: strip(name, lead) for name, lead in STRIPS.items()}
+    for name, drawn in pictures.items():
+        (Path(__file__).parent / "pictures" / f"{name}.svg").write_text(drawn, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -84,11 +84,11 @@ def is_ventricular_shape(c: Context) -> bool:
 
 @remembered
 def is_rbbb_shape(c: Context) -> bool:
-    """Return whether V1 points up with rsR' or a late R, and I and V6 end in a long S."""
+    """Return whether V1 points up with an R' taller or wider than R, or one late R, and I and V6 end in a long S."""
     if not is_measured(c, "V1", "I", "V6") or net(c, "V1") <= 0:
         return False
-    late = (c.get("intrinsicoid_ms", "V1") or 0.0) > RBBB_PEAK_MS
-    return (late or _has_tall_r2(c)) and all(_has_long_s(c, lead) for lead in ("I", "V6"))
+    late = c.get("r2_mv", "V1") is None and (c.get("intrinsicoid_ms", "V1") or 0.0) > RBBB_PEAK_MS
+    return (late or _has_tall_r2(c) or _has_long_r2(c)) and all(_has_long_s(c, lead) for lead in ("I", "V6"))
 
 
 def is_rsr_shape(c: Context) -> bool:

@@ -82,6 +82,21 @@ def test_flutter_waves_behind_a_narrow_qrs_are_no_r2(qrs_ms, holds):
     assert ("rbbb_incomplete" in said(c)) is holds
 
 
+@pytest.mark.parametrize(
+    ("v1", "code"),
+    [
+        ({"r_mv": 0.5, "r2_mv": 0.06, "r2_ms": 60.0}, "ivcd"),  # lower than a small square, however late
+        ({"r_mv": 0.5, "r2_mv": 0.2, "r2_ms": 20.0}, "ivcd"),  # lower and narrower than R
+        ({"r_mv": 0.5, "r2_mv": 0.2, "r2_ms": 60.0}, "rbbb_complete"),  # rsr' of the guideline: wider than R
+        ({"r_mv": 0.1, "r2_mv": 0.4, "r2_ms": 20.0}, "rbbb_complete"),  # taller
+    ],
+)
+def test_a_late_peak_alone_speaks_for_a_single_r_only(v1, code):
+    """AHA/ACCF/HRS 2009, part III: rsr', rsR' or rSR', R' usually wider than R; the R peak time asks for a pure R."""
+    c = context(by_lead=leads(RIGHT, {"V1": v1 | {"s_mv": -0.3, "intrinsicoid_ms": 96.0}}), qrs_ms=130.0)
+    assert said(c) & SHAPES == {code}
+
+
 @pytest.mark.parametrize("lead", ["I", "V6"])
 def test_right_bundle_branch_block_needs_an_s_longer_than_40_ms_or_than_r(lead):
     short = leads(RIGHT, {lead: {"s_ms": 40.0, "r_ms": 50.0}})
