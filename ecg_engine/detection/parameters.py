@@ -83,6 +83,10 @@ class QrsParameters:
     margin_s: float = 0.300  #: search back keeps away from its neighbours
     t_window_s: float = 0.35  #: Pan and Tompkins 1985: a T wave falls within it
     t_share: float = 0.471  #: a T wave is lower than this share of its QRS (Pan and Tompkins)
+    slope_window_s: float = 0.40  #: what follows a QRS within it is its T wave (Pan and Tompkins 1985: 0.36),
+    slope_share: float = 0.35  #: where it is so much less steep (they: half, but so can an aberrant QRS be)
+    slow_share: float = 0.15  #: nor is a low beat so much less steep than both beside it (of MIT-BIH's 59,782 none is)
+    slope_s: float = 0.012  #: steepness is the largest step over so long, within `locate_s` of the energy's peak
     p_window_s: float = 0.271  #: * a deflection so shortly before a QRS is its P wave
     p_share: float = (
         0.879  #: * if lower than this share of it: no two beats follow so fast with the first so much lower
