@@ -14,6 +14,7 @@ from ecg_engine.detection.parameters import CLASSES
 from ecg_engine.kernels.beat_groups import group_beats_into, join_groups_into, likeness_into
 from ecg_engine.kernels.beat_windows import (
     cut_beats_into,
+    lead_widths_into,
     leads_alike_into,
     neighbours_into,
     running_median_into,
@@ -93,6 +94,7 @@ def beat_features(signal: _Floats, r_peaks: NDArray[np.int64], fs: float) -> Bea
     own = group == dominant
     values = {"like": like, "norm": _against(length, own)}
     values |= _shape(rows, n_leads, shift, own) | _timing(rr, own) | _neighbours(rows, n_leads, shift)
+    values["lead_wide"] = _narrower_leads(rows, n_leads, shift, own, values["wide_r"])
     for name in CLASSES.weights:
         if name.startswith("group_"):
             values[name] = _group_median(values[name.removeprefix("group_")], group)
@@ -156,6 +158,22 @@ def _shape(rows: _Floats, n_leads: int, shift: NDArray[np.int64], own: NDArray[n
         "p_like": alike[:, 1],
         "noise": np.log(noise / max(middle(sharp[own]), _TINY) + 1e-3),
     }
+
+
+def _narrower_leads(
+    rows: _Floats, n_leads: int, shift: NDArray[np.int64], own: NDArray[np.bool_], wider_all: _Floats
+) -> _Floats:
+    """Return how much less each beat is wider than usual, in s, in the narrower half of the leads than in all together.
+
+    An impulse that spreads without the bundles is late in every lead; what is wide in one lead only is its noise. In
+    one lead 0.
+    """
+    if n_leads == 1:
+        return np.zeros(len(rows))
+    wide = np.empty((len(rows), n_leads))
+    lead_widths_into(rows, n_leads, _CENTRE, shift, wide)
+    wider = np.sort((wide - middles(wide[own].T)) / _FS, axis=1)[:, : (n_leads + 1) // 2]
+    return np.asarray(wider.mean(axis=1) - wider_all)
 
 
 def _timing(rr: _Floats, own: NDArray[np.bool_]) -> dict[str, _Floats]:

@@ -83,6 +83,10 @@ class QrsParameters:
     margin_s: float = 0.300  #: search back keeps away from its neighbours
     t_window_s: float = 0.35  #: Pan and Tompkins 1985: a T wave falls within it
     t_share: float = 0.471  #: a T wave is lower than this share of its QRS (Pan and Tompkins)
+    slope_window_s: float = 0.40  #: what follows a QRS within it is its T wave (Pan and Tompkins 1985: 0.36),
+    slope_share: float = 0.35  #: where it is so much less steep (they: half, but so can an aberrant QRS be)
+    slow_share: float = 0.15  #: nor is a low beat so much less steep than both beside it (of MIT-BIH's 59,782 none is)
+    slope_s: float = 0.012  #: steepness is the largest step over so long, within `locate_s` of the energy's peak
     p_window_s: float = 0.271  #: * a deflection so shortly before a QRS is its P wave
     p_share: float = (
         0.879  #: * if lower than this share of it: no two beats follow so fast with the first so much lower
@@ -375,7 +379,7 @@ class ClassParameters:
     open_end: float = 0.20  #: * a run that the recording's end cuts off is so deep
     late: float = 0.26  #: a pause raises the level by no more
     heart: float = 0.6  #: a beat less like the patient's own (correlation) takes no part in this
-    offset: float = -2.750  #: of the score
+    offset: float = -2.700  #: of the score
     weights: Mapping[str, float] = field(default_factory=lambda: dict(_CLASS_WEIGHTS))
 
     def runs(self) -> tuple[float, ...]:
@@ -388,23 +392,24 @@ class ClassParameters:
 
 #: Log odds of V for one unit of each feature of ``_beat_features``; those of a beat's group begin with ``group_``.
 _CLASS_WEIGHTS: Final[dict[str, float]] = {
-    "like": -1.128,
-    "near_like": -0.534,
-    "norm": 2.511,
-    "wide": 38.171,
-    "wide_r": 12.381,
-    "discordance": -0.917,
-    "t_like": -1.203,
-    "p_like": -1.330,
-    "early": -5.331,
-    "both": 2.989,
-    "irregular": 2.841,
-    "noise": -0.630,
-    "group_like": -0.417,
-    "group_last_like": -1.759,
-    "group_discordance": -0.989,
-    "group_early": -1.219,
-    "group_pause": 1.863,
+    "like": -0.602,
+    "near_like": -0.594,
+    "norm": 2.575,
+    "wide": 37.630,
+    "wide_r": 15.532,
+    "lead_wide": 16.316,
+    "discordance": -0.935,
+    "t_like": -1.199,
+    "p_like": -1.309,
+    "early": -5.658,
+    "both": 3.245,
+    "irregular": 2.924,
+    "noise": -0.593,
+    "group_like": -0.972,
+    "group_last_like": -1.671,
+    "group_discordance": -0.995,
+    "group_early": -0.855,
+    "group_pause": 1.572,
 }
 
 CLASSES: Final = ClassParameters()

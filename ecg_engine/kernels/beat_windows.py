@@ -186,6 +186,25 @@ def shapes_into(
         out[b, 3] = np.sqrt(sharp / (28 * n_leads))
 
 
+@kernel((f8_2d_read, i8, i8, i8_read, f8_2d_write))
+def lead_widths_into(
+    beats: NDArray[np.float64], n_leads: int, centre: int, shift: NDArray[np.int64], out: NDArray[np.float64]
+) -> None:
+    """Write each lead's width of each beat, in samples, as `shapes_into` does that of all leads together.
+
+    Caller guarantees: as `shapes_into`; ``out.shape == (n_beats, n_leads)``.
+    """
+    full = beats.shape[1] // n_leads
+    height = np.empty(30)
+    for b in range(len(beats)):
+        for lead in range(n_leads):
+            at = lead * full + centre + shift[b]
+            level = _mean(beats[b], at - 16, at - 8)
+            for k in range(30):
+                height[k] = (beats[b, at - 12 + k] - level) ** 2
+            out[b, lead] = _wide(height, 30)
+
+
 @helper
 def _level_part(row: NDArray[np.float64], at: int, out: NDArray[np.float64]) -> None:
     """Write a lead's T wave, from 18 samples after R, around the level before the QRS."""

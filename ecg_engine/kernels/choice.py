@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ecg_engine.kernels._jit import helper
 from ecg_engine.kernels.bend import PLACE, move
 from ecg_engine.kernels.candidates import level
-from ecg_engine.kernels.locate import locate
+from ecg_engine.kernels.locate import locate, steepness
 from ecg_engine.kernels.rules import (
     BEAT_ROWS,
     BEATS,
@@ -228,9 +228,58 @@ def _splits(
 
 
 @helper
+def _is_t_wave(
+    x: NDArray[np.float64],
+    base: int,
+    stop: int,
+    beats: NDArray[np.float64],
+    q: int,
+    stats: NDArray[np.float64],
+    rules: BeatRules,
+) -> bool:
+    """Return whether beat `q` is the T wave of the one before: soon behind it, and by far less steep.
+
+    That beat may be steep by noise, so it must also be less steep than the steeper one of the two before that.
+    """
+    if q < 1 or not 0.0 < beats[RR, q] < rules.slope_window:
+        return False
+    steep = steepness(x, base, stop, beats[TIME, q], stats, rules)
+    if steep >= rules.slope_share * steepness(x, base, stop, beats[TIME, q - 1], stats, rules):
+        return False
+    before = 0.0
+    k = q - 1
+    while k > max(0, q - 3) and 0.0 < beats[RR, k] < rules.split:
+        before = max(before, steepness(x, base, stop, beats[TIME, k - 1], stats, rules))
+        k -= 1
+    return k == q - 1 or steep < rules.slope_share * before
+
+
+@helper
+def _is_slow(
+    x: NDArray[np.float64],
+    base: int,
+    stop: int,
+    beats: NDArray[np.float64],
+    n: int,
+    q: int,
+    stats: NDArray[np.float64],
+    rules: BeatRules,
+) -> bool:
+    """Return whether beat `q` is low and hardly steep against both beside it: a P or T wave in a long RR, or drift."""
+    if q < 1 or q > n - 2 or not 0.0 < beats[RR, q] < rules.split or not 0.0 < beats[RR, q + 1] < rules.split:
+        return False
+    if beats[HEIGHT, q] >= rules.low_share * min(beats[HEIGHT, q - 1], beats[HEIGHT, q + 1]):
+        return False
+    limit = rules.slow_share * steepness(x, base, stop, beats[TIME, q - 1], stats, rules)
+    limit = min(limit, rules.slow_share * steepness(x, base, stop, beats[TIME, q + 1], stats, rules))
+    return steepness(x, base, stop, beats[TIME, q], stats, rules) < limit
+
+
+@helper
 def _take_out(beats: NDArray[np.float64], state: NDArray[np.int64], q: int) -> None:
     """Take beat `q` out, so that its two RR become one."""
-    beats[RR, q + 1] += beats[RR, q]
+    if q + 1 < state[N_BEATS]:
+        beats[RR, q + 1] += beats[RR, q]
     for row in range(BEAT_ROWS):
         for k in range(q, state[N_BEATS] - 1):
             beats[row, k] = beats[row, k + 1]
@@ -330,7 +379,11 @@ def give_out(
         n = state[N_BEATS]
         low_after = q > 0 and beats[HEIGHT, q] < rules.low_share * beats[HEIGHT, q - 1]
         noisy = _noise_share(cands, state) > rules.noisy
-        if _splits(beats, state, q, noisy, rules, work):
+        if (
+            _is_t_wave(x, base, stop, beats, q, stats, rules)
+            or _is_slow(x, base, stop, beats, n, q, stats, rules)
+            or _splits(beats, state, q, noisy, rules, work)
+        ):
             _take_out(beats, state, q)
             continue
         waits = q == n - 1 and not final and state[END] - beats[TIME, q] < rules.hold

@@ -76,6 +76,32 @@ def _swing(line: NDArray[np.float64], first: float, tilt: float, over: NDArray[n
 
 
 @helper
+def _around(n: int, base: int, time: float, rules: BeatRules) -> tuple[int, int, int]:
+    """Return the sample in the middle of thinned sample `time`, counted from `base`, and the window in which R lies."""
+    thin, half = int(rules.thin), int(rules.locate)
+    centre = min(int(time) * thin + thin // 2 - base, n - 1)
+    return centre, max(0, centre - half), min(n, centre + half + 1)
+
+
+@helper
+def steepness(
+    x: NDArray[np.float64], base: int, stop: int, time: float, stats: NDArray[np.float64], rules: BeatRules
+) -> float:
+    """Return the largest step over ``rules.slope`` near thinned sample `time`, in usual swings, all leads together."""
+    n, by = stop - base, int(rules.slope)
+    _, start, end = _around(n, base, time, rules)
+    total = 0.0
+    for lead in range(x.shape[0]):
+        most = 0.0
+        for k in range(start, end - by):
+            step = abs(x[lead, k + by] - x[lead, k])
+            most = step if step > most else most  # a gap, NaN, is no step
+        usual = stats[lead, PLACE]
+        total += most / usual if usual > 0.0 else most
+    return total
+
+
+@helper
 def locate(
     x: NDArray[np.float64],
     base: int,
@@ -91,11 +117,9 @@ def locate(
     smoothed by a short mean; so it keeps its place from beat to beat. `stats` holds the usual swings. The
     swing is taken over the line from end to end of the window: drift is no QRS. `work` has room for three windows.
     """
-    thin = int(rules.thin)
     n = stop - base
-    half, smooth, around = int(rules.locate), int(rules.locate_smooth), int(rules.level)
-    centre = min(int(time) * thin + thin // 2 - base, n - 1)
-    start, end = max(0, centre - half), min(n, centre + half + 1)
+    smooth, around = int(rules.locate_smooth), int(rules.level)
+    centre, start, end = _around(n, base, time, rules)
     m = end - start
     far, line, over = work[:m], work[m : 2 * m], work[2 * m : 3 * m]
     far[:] = 0.0

@@ -47,10 +47,12 @@ class BeatRules(NamedTuple):
     margin: float
     t_window: float
     p_window: float
+    slope_window: float
     back_reach: float
     split: float
     hold: float
     locate: float  # samples as recorded, down to `twice`
+    slope: float
     locate_smooth: float
     level: float
     twice: float
@@ -60,6 +62,8 @@ class BeatRules(NamedTuple):
     noise_pace: float
     late: float
     t_share: float
+    slope_share: float
+    slow_share: float
     p_share: float
     low_share: float
     usual_share: float

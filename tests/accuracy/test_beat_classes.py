@@ -1,4 +1,4 @@
-"""Floors of the classes of beats: they only rise. V is learnt from these records; by folds it has 98.0 / 93.4."""
+"""Floors of the classes of beats: they only rise. V is learnt from these records; by folds it has 97.9 / 93.2."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def scored(folder, leads):
 def test_mit_bih_both_leads(data):
     totals = scored(data / "ecg" / "mitdb", slice(0, 2))
     assert totals["V"].hits + totals["V"].missed > 3_600
-    assert totals["V"].sensitivity_percent >= 98.0 and totals["V"].ppv_percent >= 92.6
+    assert totals["V"].sensitivity_percent >= 98.0 and totals["V"].ppv_percent >= 93.5
     assert totals["S"].sensitivity_percent >= 75.0 and totals["S"].ppv_percent >= 83.0
 
 

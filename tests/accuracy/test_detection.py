@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pytest
 
@@ -34,12 +36,12 @@ def test_mit_bih_first_channel(data):
 
 def test_mit_bih_both_channels(data):
     score = scored(data / "ecg" / "mitdb", 2)
-    assert score.error_percent <= 0.25
-    assert score.sensitivity_percent >= 99.90 and score.ppv_percent >= 99.84
+    assert score.error_percent <= 0.23
+    assert score.sensitivity_percent >= 99.90 and score.ppv_percent >= 99.86
 
 
 @pytest.mark.parametrize(
-    ("record", "leads", "se", "ppv"), [("118e24", 1, 99.9, 99.9), ("118e12", 1, 99.9, 99.1), ("118e12", 2, 99.9, 99.5)]
+    ("record", "leads", "se", "ppv"), [("118e24", 1, 99.9, 99.9), ("118e12", 1, 99.9, 99.2), ("118e12", 2, 99.9, 99.5)]
 )
 def test_noise_stress(data, record, leads, se, ppv):
     recording = ee.read_ecg(data / "ecg" / "nstdb" / f"{record}.hea")
@@ -57,4 +59,26 @@ def test_cpsc_2019_sample(data):
         # Marks are missing in the first and last half second.
         inner = [r[(r >= 250) & (r < len(strip) - 250)] for r in (marks[a:b].astype(np.int64), found)]
         total += score_beats(*inner, fs=500.0)
-    assert total.error_percent <= 8.0
+    assert total.error_percent <= 7.0
+
+
+def test_slow_and_fast_bedside_alarms(data):
+    """As a monitor counts: five beats below 42 per minute (or hardly any beat), 17 beats above 125, of the last 28 s.
+
+    The two true ones that are not called have 45.4 and 124.4 per minute by beats that all stand on a QRS.
+    """
+    folder = data / "ecg" / "alarms2015"
+    called = {True: [], False: []}
+    with (folder / "labels.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["alarm"] in ("Bradycardia", "Tachycardia")]
+    for row in rows:
+        recording = ee.read_ecg(folder / f"{row['record']}.hea")
+        fs, n = recording.fs, recording.signal.shape[1]
+        r = ee.detect_r_peaks(np.asarray(recording.signal, float), fs=fs)
+        r = r[r >= n - 28 * fs] / fs
+        if row["alarm"] == "Bradycardia":
+            called[row["true"] == "1"].append(len(r) < 6 or bool((240 / (r[4:] - r[:-4]) < 42).any()))
+        else:
+            called[row["true"] == "1"].append(bool((960 / (r[16:] - r[:-16]) > 125).any()))
+    assert len(called[True]) - sum(called[True]) <= 2
+    assert len(called[False]) == 30 and sum(called[False]) <= 4

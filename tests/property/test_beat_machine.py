@@ -68,6 +68,39 @@ def test_the_twin_in_noise_sees_the_rule_of_noise():
     assert with_rule < without
 
 
+def tall_t_waves(seed, n, fs):
+    """Return narrow beats, each with a broad T wave as tall as it is, pauses with a broad low wave, and where R is."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(n) / fs
+    x, at, beat = 0.002 * rng.standard_normal(n), [], 0.3
+    while beat < t[-1]:
+        at.append(beat)
+        x += 0.4 * np.exp(-(((t - beat) / 0.008) ** 2))
+        x += rng.uniform(0.35, 0.45) * np.exp(-(((t - beat - 0.28) / 0.05) ** 2))
+        pause = rng.random() < 0.2
+        if pause:
+            x += 0.25 * np.exp(-(((t - beat - 1.1) / 0.07) ** 2))
+        beat += rng.normal(1.7 if pause else 0.9, 0.02)
+    return x, np.array(at)
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 10_000), st.integers(2000, 9000), st.sampled_from([250.0, 360.0, 500.0]))
+def test_twin_with_tall_t_waves(seed, n, fs):
+    x, _ = tall_t_waves(seed, n, fs)
+    rules, _ = rules_for(fs, 0.1)
+    found = Machine(1, fs, 0.1).feed(x[np.newaxis], 0, n, final=True)
+    assert found.tolist() == twin.find_beats(x, rules, bend_taps(fs / rules.thin))
+
+
+@pytest.mark.parametrize("fs", [250.0, 500.0])
+def test_tall_t_waves_and_waves_in_pauses_are_no_beats(fs):
+    x, at = tall_t_waves(1, round(30 * fs), fs)
+    found = detect_r_peaks(x, fs=fs) / fs
+    assert len(found) == len(at)
+    np.testing.assert_allclose(found, at, atol=0.01)
+
+
 def in_pieces(x, fs, rng, longest):
     detector = RPeakDetector(fs=fs)
     found, at = [], 0

@@ -92,6 +92,16 @@ def test_shapes(moved):
 
 
 @given(moved_beats())
+def test_lead_widths(moved):
+    beats, shift = moved
+    out = np.empty(beats.shape[:2])
+    beat_windows.lead_widths_into(flat(beats), beats.shape[1], CENTRE, shift, out)
+    part = twin.centred(beats, CENTRE, shift)
+    high = np.abs(part[:, :, 26:56] - part[:, :, 22:30].mean(axis=2, keepdims=True)).max(axis=2)
+    close_where_large(out, twin.lead_widths(part), high)
+
+
+@given(moved_beats())
 def test_t_and_p(moved):
     beats, shift = moved
     n, n_leads, _ = beats.shape

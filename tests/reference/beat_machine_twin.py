@@ -21,8 +21,8 @@ def bend_energy(x, thin, taps, width):
 class Choice:
     """The beats among candidates, decided block by block."""
 
-    def __init__(self, at, height, rules):
-        self.at, self.height, self.rules = at, height, rules
+    def __init__(self, at, height, steepness, rules):
+        self.at, self.height, self.steepness, self.rules = at, height, steepness, rules
         self.top = [
             all(height[j] < height[i] for j in range(i) if at[i] - at[j] <= rules.top)
             and all(height[j] <= height[i] for j in range(i + 1, len(at)) if at[j] - at[i] <= rules.top)
@@ -117,6 +117,24 @@ class Choice:
             return False
         return rr + end - self.beats[q][0] - r.p_window < r.usual_share * self.usual_rr()
 
+    def is_t_wave(self, q):
+        """Pan and Tompkins: soon after a beat, and by far less steep; here also than the steeper of two more."""
+        if q < 1 or not 0 < self.beats[q][2] < self.rules.slope_window:
+            return False
+        steep, last, *earlier = (self.steepness(t) for t, _, _ in self.beats[q::-1][:4])
+        near = [0 < rr < self.rules.split for _, _, rr in self.beats[q - 1 :: -1][:2]]
+        earlier = earlier[: 0 if not near[0] else 1 if not all(near) else 2]
+        return steep < self.rules.slope_share * min([last, max(earlier)] if earlier else [last])
+
+    def is_slow(self, q):
+        """A low beat hardly steep against both beside it."""
+        r, beats = self.rules, self.beats
+        if q < 1 or q > len(beats) - 2 or not all(0 < beats[k][2] < r.split for k in (q, q + 1)):
+            return False
+        steep = [self.steepness(beats[k][0]) for k in (q - 1, q, q + 1)]
+        low = beats[q][1] < r.low_share * min(beats[q - 1][1], beats[q + 1][1])
+        return low and steep[1] < r.slow_share * min(steep[0], steep[2])
+
     def splits(self, q, noisy):
         r, beats = self.rules, self.beats
         if q < 1 or q > len(beats) - 2 or beats[q][2] == 0 or beats[q + 1][2] == 0:
@@ -144,8 +162,9 @@ class Choice:
             q = self.emitted
             low = q > 0 and beats[q][1] < r.low_share * beats[q - 1][1]
             noisy = self.noise_share() > r.noisy
-            if self.splits(q, noisy):
-                beats[q + 1] = (*beats[q + 1][:2], beats[q][2] + beats[q + 1][2])
+            if self.is_t_wave(q) or self.is_slow(q) or self.splits(q, noisy):
+                if q + 1 < len(beats):
+                    beats[q + 1] = (*beats[q + 1][:2], beats[q][2] + beats[q + 1][2])
                 del beats[q]
                 continue
             waits = q == len(beats) - 1 and not final and end - beats[q][0] < r.hold
@@ -184,7 +203,16 @@ def find_beats(x, rules, taps):
     """Return the R peaks of one lead without gaps."""
     energy = bend_energy(x, int(rules.thin), taps, int(rules.width))
     at = local_maxima(energy, int(rules.apart))
-    choice = Choice(at.tolist(), np.sqrt(energy[at]).tolist(), rules)
+
+    def centre(t):
+        return min(int(t) * int(rules.thin) + int(rules.thin) // 2, len(x) - 1)
+
+    def steepness(t):
+        part = x[max(0, centre(t) - int(rules.locate)) : centre(t) + int(rules.locate) + 1]
+        by = int(rules.slope)
+        return np.abs(part[by:] - part[:-by]).max(initial=0.0)
+
+    choice = Choice(at.tolist(), np.sqrt(energy[at]).tolist(), steepness, rules)
     delay = len(taps) + int(rules.width) // 2
     raw, end = 0, 0
     while True:
@@ -196,9 +224,9 @@ def find_beats(x, rules, taps):
         choice.block(energy, begin, end, final)
         if final:
             break
-    centres = [int(t) * int(rules.thin) + int(rules.thin) // 2 for t in choice.given]
+    centres = [centre(t) for t in choice.given]
     args = (int(rules.locate), int(rules.locate_smooth), int(rules.level))
-    found, swing = locate_r(x[np.newaxis], np.ones(1), np.minimum(centres, len(x) - 1).astype(int), *args)
+    found, swing = locate_r(x[np.newaxis], np.ones(1), np.array(centres, int), *args)
     r_peaks, usual = [], 0.0
     for r, height in zip(found.tolist(), swing, strict=True):
         usual += (height - usual) * (0.1 if usual > 0 else 1.0)

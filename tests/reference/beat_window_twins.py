@@ -58,6 +58,11 @@ def shapes(beats):
     )
 
 
+def lead_widths(beats):
+    qrs = beats[:, :, 26:56] - beats[:, :, 22:30].mean(axis=2, keepdims=True)
+    return np.array([width_of(qrs[:, [lead]]) for lead in range(qrs.shape[1])]).T
+
+
 def alike(a, b):
     return np.sum(a * b, axis=-1) / np.maximum(np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1), 1e-12)
 
