@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from training.chest_findings import Plan
 
 CODES = tuple(FINDINGS)
-VERSION, SEED, DRAWS = "1.1", 20260115, 400
+VERSION, SEED, DRAWS = "1.2", 20260115, 400
 #: A finding is listed as seen above this share of those who do not have it.
 SPECIFICITY = 0.9
 #: A score whose interval reaches below it orders nothing.
@@ -25,7 +25,7 @@ LEAST_AUC = 0.7
 #: Drains in the treated confound it (Oakden-Rayner et al. 2020, doi:10.1145/3368555.3384468).
 NEVER_DEFAULT = ("pneumothorax",)
 #: The measurement that a finding's logit is joined with, and the value that its weight counts from.
-JOINED = {"cardiomegaly": ("cardiothoracic_ratio", 0.5)}
+JOINED = {"cardiomegaly": ("cardiothoracic_ratio_expected", 0.5)}
 DATA = [
     {"name": "ChestX-ray14, 3,180 images of adults", "licence": "NIH Clinical Center, no restriction",
      "cite": "Wang et al. 2017, doi:10.1109/CVPR.2017.369"},
@@ -115,15 +115,15 @@ def measured(
 
 
 def cardiothoracic_ratios(table: Table, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return what the product measures on each picture; NaN where it measures none."""
-    from ecg_engine.radiograph.anatomy import measure_anatomy, segment
+    """Return the ratio that the product expects on each picture; NaN where it has none."""
+    from ecg_engine.radiograph.anatomy import expected_ratio, segment
 
     out = np.full(len(rows), np.nan)
     for k, row in enumerate(rows):
         inside = tuple(int(v) for v in table.inside[row])
         anatomy = segment(table.squares[row].astype(np.float32) / 255, inside=inside)  # type: ignore[arg-type]
-        found = measure_anatomy(anatomy, inside=inside, shape=inside[2:], spacing_mm=None)  # type: ignore[arg-type]
-        out[k] = found.get("cardiothoracic_ratio", np.nan)
+        ratio = expected_ratio(anatomy, inside, view=str(table.view[row]))  # type: ignore[arg-type]
+        out[k] = np.nan if ratio is None else ratio
     return out
 
 

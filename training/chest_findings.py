@@ -2,6 +2,7 @@
 
     python -m training.chest_findings --out ecg_engine/models/weights     # figures, then the weight and its card
     python -m training.chest_findings --minutes 10                        # as many models as begin within it
+    python -m training.chest_findings --out ... --card-only               # a new card for the weight that is there
     python -m training.chest_findings --smoke                             # seconds, nothing kept
 
 EfficientNet-Lite0 at 224 px, inside a network that takes 256 and smooths them first, so that the noise of a detector
@@ -35,7 +36,9 @@ from torch.nn import functional as F
 
 from training import pictures as pic
 from training.backbone import MEAN, STD, Conv, Lite0, pretrained
+from training.brief_layers import through
 from training.chest_images import FINDINGS, NIH_SETS, Table, folds_by_patient, load
+from training.export import session_of
 
 #: Side of what the network takes and of what its convolutions see, pixels.
 INPUT, SIZE, SEED = 256, 224, 20260115
@@ -49,6 +52,8 @@ SHIPPED = ("most", "fold_0", "fold_1")
 MOST_OF, NEVER_OF = 5, 10
 #: Steps of the network of most patients, of a fold's, and of one that leaves a set out.
 STEPS, STEPS_FOLD, STEPS_ACROSS, BATCH = 480, 400, 240, 48
+#: Pictures that pass the early layers at once.
+AT_ONCE = 8
 #: Weights of the early layers are stored as float16 from this size on: they move no logit by more than 0.005.
 MIN_HALVED = 5_000
 #: Binomial weights of standard deviation 1 pixel.
@@ -73,7 +78,8 @@ class Findings(nn.Module):
         return y
 
     def decode(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        maps = self.head(self.drop(self.late(y)))
+        late = through(self.late, y) if Conv.is_brief else self.late(y)
+        maps = self.head(self.drop(late))
         return maps.mean((2, 3)), maps
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,6 +95,17 @@ def smoothed(x: Tensor) -> Tensor:
 def reduced(x: Tensor) -> Tensor:
     """Return smoothed pictures at the size that the convolutions see."""
     return F.interpolate(smoothed(x), (SIZE, SIZE), mode="bilinear", align_corners=False)
+
+
+class Early(nn.Module):
+    """The early layers alone."""
+
+    def __init__(self, net: Findings) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, small: Tensor) -> Tensor:
+        return self.net.encode(small)
 
 
 @dataclass(slots=True)
@@ -149,15 +166,13 @@ def encode(
     adapt(net, table, rows, rng)
     values = np.empty((versions, len(rows), FROZEN_CHANNELS, FROZEN_SIDE, FROZEN_SIDE), np.float16)
     started = time.monotonic()
-    with torch.no_grad():
-        for version in range(versions):
-            for i in range(0, len(rows), 32):
-                part = rows[i : i + 32]
-                x = reduced(plain(table, part)) if version == 0 else _varied(table, part, rng)
-                with torch.autocast("cpu", torch.bfloat16, enabled=version > 0):
-                    y = net.encode(x)
-                values[version, i : i + 32] = y.float().numpy()
-            print(f"features {version + 1}/{versions} {time.monotonic() - started:.0f} s", flush=True)
+    session = session_of(Early(net), torch.zeros(2, 1, SIZE, SIZE))
+    for version in range(versions):
+        for i in range(0, len(rows), AT_ONCE):
+            part = rows[i : i + AT_ONCE]
+            x = reduced(plain(table, part)) if version == 0 else _varied(table, part, rng)
+            values[version, i : i + AT_ONCE] = session.run(None, {"x": x.numpy()})[0]
+        print(f"features {version + 1}/{versions} {time.monotonic() - started:.0f} s", flush=True)
     if kept is not None:
         torch.save(net.early.state_dict(), kept.with_suffix(".pt"))
         np.savez(kept, values=values, rows=rows)
@@ -306,8 +321,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=np.inf, help="begin no further network after that many")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cache", type=Path, default=Path(".cache/training"))
+    parser.add_argument("--card-only", action="store_true", help="keep the weight in --out: its join and figures anew")
     parser.add_argument("--smoke", action="store_true")
     said = parser.parse_args()
+    if said.card_only and said.out is None:
+        parser.error("--card-only: name the folder of the weight by --out")
     torch.set_num_threads(said.threads)
     started = time.monotonic()
     table = load(cache=said.cache)
@@ -321,6 +339,8 @@ def main() -> None:
     features = encode(fresh(), table, rows, versions=VERSIONS, seed=SEED, cache=said.cache)
     found: dict[str, Any] = {}
     for plan in plans(table, rows):
+        if said.card_only and plan.name == "most":
+            continue
         kept = said.cache / f"chest_findings_{plan.name}.npz"
         if not kept.exists():
             if time.monotonic() - started > 60 * said.minutes:
@@ -331,7 +351,40 @@ def main() -> None:
             np.savez(kept, logits=logits_of(net, features, np.flatnonzero(plan.ask)))
         with np.load(kept) as held:
             found[plan.name] = held["logits"]
-    finish(table, features, found, said.cache, said.out)
+    if said.card_only:
+        renew_card(table, rows, found, said.cache, said.out)
+    else:
+        finish(table, features, found, said.cache, said.out)
+
+
+def ratios_of(table: Table, rows: NDArray[np.int64], cache: Path) -> NDArray[np.float64]:
+    """Return the cardiothoracic ratios, from the cache where they are there."""
+    from training import chest_figures
+
+    kept = cache / "chest_ratios.npy"
+    if not kept.exists():
+        np.save(kept, chest_figures.cardiothoracic_ratios(table, rows))
+    ratios: NDArray[np.float64] = np.load(kept)
+    return ratios
+
+
+def renew_card(table: Table, rows: NDArray[np.int64], found: dict[str, Any], cache: Path, out: Path) -> None:
+    """Write the card of the weight in `out` anew: calibration, join and figures by networks made again."""
+    from ecg_engine.models import load_model
+    from training import chest_figures
+    from training.export import write_card
+
+    model = load_model(str(out / "chest_findings.toml"))
+    every = np.full((len(rows), len(CODES)), np.nan, np.float32)
+    for at in np.flatnonzero(folds_by_patient(table, NEVER_OF, SEED)[rows] == 0):
+        every[at] = model.run(plain(table, rows[at : at + 1]).numpy())["logits"][0]
+    card = chest_figures.card_of(table, rows, plans(table, rows), found, every, ratios_of(table, rows, cache))
+    card["training"]["figures"] = (
+        "out of fold and by unseen set: of networks made again by the same recipe, which differ from those in the "
+        "weight by rounding and by how pictures were varied"
+    )
+    outputs = {name: list(shape) for name, shape in model.card.outputs.items()}
+    write_card(out / "chest_findings.toml", card | {"outputs": outputs})
 
 
 def finish(table: Table, features: Features, found: dict[str, Any], cache: Path, out: Path | None) -> None:
@@ -348,10 +401,8 @@ def finish(table: Table, features: Features, found: dict[str, Any], cache: Path,
     every = np.full((len(features.rows), len(CODES)), np.nan, np.float32)
     never = np.flatnonzero(folds_by_patient(table, NEVER_OF, SEED)[features.rows] == 0)
     every[never] = np.mean([logits_of(net, features, never) for net in nets], 0)
-    kept = cache / "chest_ratios.npy"
-    if not kept.exists():
-        np.save(kept, chest_figures.cardiothoracic_ratios(table, features.rows))
-    card = chest_figures.card_of(table, features.rows, plans(table, features.rows), found, every, np.load(kept))
+    ratios = ratios_of(table, features.rows, cache)
+    card = chest_figures.card_of(table, features.rows, plans(table, features.rows), found, every, ratios)
     if out is None:
         return
     panel = Panel(nets).eval()

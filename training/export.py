@@ -61,6 +61,25 @@ def export(
     return {name: tuple(value.shape) for name, value in zip(outputs, _given(net, examples), strict=True)}
 
 
+def session_of(net: nn.Module, example: Tensor) -> Any:
+    """Return `net`, of one input ``x`` and one output, as a session of one thread for any number of examples.
+
+    On a processor ONNX Runtime computes frozen convolutions several times as fast as PyTorch: the early layers of
+    EfficientNet-Lite0 at 224 px in 8 ms for 40.
+    """
+    import onnxruntime as ort
+
+    buffer = io.BytesIO()
+    torch.onnx.export(
+        net.eval(), (example,), buffer, input_names=["x"], output_names=["y"], opset_version=OPSET, dynamo=False,
+        dynamic_axes={"x": {0: "batch"}, "y": {0: "batch"}},
+    )  # fmt: skip
+    whole = compact(onnx.load_from_string(buffer.getvalue()), halved_from=2**62)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    return ort.InferenceSession(whole.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
 def compact(model: onnx.ModelProto, halved_from: int = MIN_HALVED) -> onnx.ModelProto:
     """Return a graph with the same results that runs faster and takes less room.
 

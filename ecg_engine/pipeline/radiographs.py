@@ -16,7 +16,7 @@ from ecg_engine.interpretation.draft import draft_phrases
 from ecg_engine.interpretation.triage import judge_radiograph, judge_study
 from ecg_engine.pipeline._plain import plain_patient
 from ecg_engine.radiograph.anatomy import MODEL as OUTLINES_MODEL
-from ecg_engine.radiograph.anatomy import measure_anatomy, segment
+from ecg_engine.radiograph.anatomy import expected_ratio, measure_anatomy, segment
 from ecg_engine.radiograph.findings import find, models_for_findings
 from ecg_engine.radiograph.gate import MODEL as GATE_MODEL
 from ecg_engine.radiograph.gate import judge_gate, look
@@ -82,8 +82,8 @@ def analyze_radiograph(radiograph: Radiograph) -> RadiographReport:
         square, inside=inside, anatomy=anatomy, shape=radiograph.full_shape, burned_in=radiograph.burned_in
     )
     findings, maps, said = find(
-        stretched, inside, shape=radiograph.full_shape, gate=gate, age_years=radiograph.age_years, measured=measured,
-        radiograph=radiograph,
+        stretched, inside, shape=radiograph.full_shape, gate=gate, age_years=radiograph.age_years,
+        measured={**measured, **_expected(anatomy, inside, gate.view)}, radiograph=radiograph,
     )  # fmt: skip
     return RadiographReport(
         image=_plain_image(radiograph),
@@ -119,6 +119,12 @@ def _measured(anatomy: Anatomy | None, inside: tuple[int, int, int, int], radiog
     if anatomy is None:
         return {}
     return measure_anatomy(anatomy, inside=inside, shape=radiograph.shape, spacing_mm=radiograph.spacing_mm)
+
+
+def _expected(anatomy: Anatomy | None, inside: tuple[int, int, int, int], view: str | None) -> dict[str, float]:
+    """Return what no report tells but a card may join with a score."""
+    ratio = None if anatomy is None else expected_ratio(anatomy, inside, view=view)
+    return {} if ratio is None else {"cardiothoracic_ratio_expected": ratio}
 
 
 def _quality_notes(reasons: Sequence[str], numbers: Mapping[str, float]) -> tuple[Note, ...]:

@@ -68,9 +68,11 @@ class Trust:
         odds = float(np.dot(self.lungs, signs)) + self.lungs_offset
         return float(1 / (1 + np.exp(-np.clip(odds, -30, 30))))
 
+    def ratio_bound(self, signs: NDArray[np.float32] | None) -> float | None:
+        """Return how far the ratio may be off, from `anatomy.ratio_signs`; None where there is none."""
+        return None if signs is None else float(np.exp(np.dot(self.ratio, signs) + self.ratio_offset))
+
     def ratio_error(self, signs: NDArray[np.float32] | None) -> float | None:
-        """Return how far the ratio may be off, from `anatomy.ratio_signs`; None where it is not to be believed."""
-        if signs is None:
-            return None
-        error = float(np.exp(np.dot(self.ratio, signs) + self.ratio_offset))
-        return error if error <= self.ratio_most else None
+        """Return `ratio_bound`, but None where the ratio is not to be believed."""
+        error = self.ratio_bound(signs)
+        return None if error is None or error > self.ratio_most else error

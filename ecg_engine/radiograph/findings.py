@@ -62,7 +62,8 @@ def find(
     gate : Gate
     age_years : float, optional
     measured : mapping of str to float, optional
-        Quantities of the picture, that a card may join with a score: the cardiothoracic ratio with cardiomegaly's.
+        Quantities of the picture, that a card may join with a score: the cardiothoracic ratio that is to be expected
+        with cardiomegaly's.
     radiograph : Radiograph, optional
         Which picture it is: some cards have their input made of stored pixels.
 

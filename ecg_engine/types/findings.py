@@ -73,6 +73,9 @@ class Anatomy:
         What found them.
     ratio_error : float, optional
         How far the cardiothoracic ratio taken from them may be off: of held-out images 9 of 10 were closer.
+    doubtful_ratio : (float, float), optional
+        The cardiothoracic ratio by the network's heart, believed or not, and how far it may be off: never reported, for
+        those who weigh one by the other.
     """
 
     right_lung: NDArray[np.bool_]
@@ -81,6 +84,7 @@ class Anatomy:
     confidence: float
     method: str
     ratio_error: float | None = None
+    doubtful_ratio: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         for name in ("right_lung", "left_lung", "heart"):

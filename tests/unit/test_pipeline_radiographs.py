@@ -49,6 +49,28 @@ def test_an_adult_chest_is_scored_and_its_report_is_what_the_schema_says() -> No
         jsonschema.validate(json.loads(json.dumps(report.to_dict(lang))), radiograph_schema())
 
 
+def test_a_ratio_that_is_not_reported_still_moves_the_score_of_a_large_heart(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ecg_engine.pipeline import radiographs
+    from ecg_engine.types import Anatomy
+
+    def scored(ratio: float, error: float) -> float:
+        def outlined(square: np.ndarray, **_: Any) -> Anatomy:
+            right, left, nothing = np.zeros((3, *square.shape), np.bool_)
+            right[100:400, 100:220], left[100:400, 280:400] = True, True
+            return Anatomy(
+                right_lung=right, left_lung=left, heart=nothing, confidence=0.9, method="drawn",
+                doubtful_ratio=(ratio, error),
+            )  # fmt: skip
+
+        monkeypatch.setattr(radiographs, "segment", outlined)
+        report = ee.analyze_radiograph(frontal())
+        assert "cardiothoracic_ratio" not in report.measurements.overall
+        return next(f.score for f in report.findings if f.code == "cardiomegaly")
+
+    narrow, wide, blurred = scored(0.40, 0.16), scored(0.65, 0.16), scored(0.65, 0.6)
+    assert narrow < blurred < wide
+
+
 def test_a_child_gets_no_score_of_a_model_for_adults() -> None:
     report = ee.analyze_radiograph(frontal(age_years=4))
     assert report.gate.child is True

@@ -176,6 +176,44 @@ def test_a_join_finds_the_weights_that_made_the_truth() -> None:
     assert (np.argsort(alone) == np.argsort(logits[:20_000:2])).all()
 
 
+def test_a_card_made_anew_keeps_its_weight(
+    data: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its figures rest on what that weight, and no other, says of those whom it never saw."""
+    import hashlib
+    import shutil
+    import tomllib
+
+    from ecg_engine.models import load_model
+    from training import chest_figures
+    from training import chest_findings as cf
+    from training.chest_images import folds_by_patient, load
+
+    shipped = Path(load_model("chest_findings").card.weights)
+    for file in (shipped, shipped.with_suffix(".toml")):
+        shutil.copy(file, tmp_path)
+    table = load(data, cache=cache)
+    rows = cf.adult_rows(table)[::100]
+    given = {}
+
+    def card_of(table: object, rows: object, plans: object, found: object, logits: object, ratios: object) -> dict:
+        given["logits"] = logits
+        return {"weights": shipped.name, "training": {}}
+
+    monkeypatch.setattr(chest_figures, "card_of", card_of)
+    monkeypatch.setattr(chest_figures, "cardiothoracic_ratios", lambda table, rows: np.full(len(rows), 0.5))
+    cf.renew_card(table, rows, {}, tmp_path, tmp_path)
+    card = tomllib.loads((tmp_path / "chest_findings.toml").read_text(encoding="utf-8"))
+    assert card["sha256"] == hashlib.sha256(shipped.read_bytes()).hexdigest()
+    assert card["outputs"]["logits"] == [1, len(cf.CODES)]
+    never = folds_by_patient(table, cf.NEVER_OF, cf.SEED)[rows] == 0
+    assert never.any()
+    assert (np.isfinite(given["logits"]).all(1) == never).all()
+    first = int(np.flatnonzero(never)[0])
+    expected = load_model("chest_findings").run(cf.plain(table, rows[[first]]).numpy())["logits"][0]
+    assert given["logits"][first] == pytest.approx(expected, abs=1e-5)
+
+
 def test_gate_batches_hold_the_truth_about_themselves(data: Path, cache: Path) -> None:
     """An upright frontal picture must come out as it went in; turned and inverted ones turned and inverted."""
     from training import chest_gate as cg
