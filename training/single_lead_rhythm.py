@@ -4,9 +4,10 @@
     python -m training.single_lead_rhythm --smoke                           # seconds, nothing kept
 
 A residual network over 100 Hz, pooled over what is known of the strip, and boosted trees over numbers about it (RR, the
-usual beat, what is between the beats, noise) learn from the strips of the PhysioNet/CinC Challenge 2017, each by
-itself; a weighted sum of both is what is said. Every figure on the card is of strips that neither had seen. Finished
-parts stay in the cache: the script goes on where it was stopped (`--minutes` stops it between two parts).
+usual beat, waves, kinds of beats, what is between the beats, noise) learn from the strips of the PhysioNet/CinC
+Challenge 2017, each by itself; a weighted sum of both is what is said. Every figure on the card is of strips that
+neither had seen. Finished parts stay in the cache: the script goes on where it was stopped (`--minutes` stops it
+between two parts).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecg_engine.measurement import single_lead_input, single_lead_numbers
+from ecg_engine.measurement import single_lead_input, single_lead_numbers, single_lead_rr, single_lead_waves
 from ecg_engine.measurement.single_lead_input import LENGTH, beats_of, strip_of
 from ecg_engine.measurement.single_lead_numbers import FS, NUMBERS, RR_NUMBERS, strip_numbers
 from training.single_lead_elsewhere import elsewhere
@@ -180,7 +181,8 @@ def load(data: Path, cache: Path, every: int = 1) -> Strips:
     with open(folder / "single_lead_100hz.csv", newline="") as file:
         rows = list(csv.DictReader(file))[::every]
     y = np.array([LETTERS.index(row["label_v3"]) for row in rows])
-    source = b"".join(Path(str(module.__file__)).read_bytes() for module in (single_lead_input, single_lead_numbers))
+    modules = (single_lead_input, single_lead_numbers, single_lead_rr, single_lead_waves)
+    source = b"".join(Path(str(module.__file__)).read_bytes() for module in modules)
     kept = cache / f"strips_{hashlib.sha256(source).hexdigest()[:10]}_{every}.npz"
     if not kept.exists():
         packed = np.load(folder / "single_lead_100hz.npz")

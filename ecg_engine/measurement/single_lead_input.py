@@ -51,7 +51,7 @@ def single_lead_input(
     dict of str to array
         ``strip``: (1, 1, 6144) float32, the lead in units of its usual peak-to-peak height, 0 where it is unknown.
         ``known``: (1, 1, 6144) float32, 1 where it is known, else 0. A shorter recording stands at the beginning; of
-        a longer one the middle is taken. ``numbers``: (1, 155) float32, those of `strip_numbers`.
+        a longer one the middle is taken. ``numbers``: (1, 221) float32, those of `strip_numbers`.
     """
     longest = int(LENGTH / FS * fs)
     start = max(0, (signal.shape[1] - longest) // 2)

@@ -1,4 +1,4 @@
-"""Numbers about one lead, for the rhythm model: RR intervals, the usual beat, what is between beats, noise."""
+"""Numbers about one lead, for the rhythm model: RR intervals, the usual beat, what is between beats, noise, waves."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ecg_engine.measurement.single_lead_rr import CHANGE_NUMBERS, change_numbers
+from ecg_engine.measurement.single_lead_waves import WAVE_NUMBERS, wave_numbers
 
 __all__ = ["FS", "NUMBERS", "RR_NUMBERS", "rr_numbers", "strip_numbers"]
 
@@ -26,7 +29,7 @@ RR_BINS: Final = (0.3, 0.6, 0.8, 0.9, 0.97, 1.03, 1.1, 1.2, 1.4, 2.01)
 LAGS: Final = (1, 2, 3)
 #: How many `rr_numbers` and `strip_numbers` give.
 RR_NUMBERS: Final = 33
-NUMBERS: Final = 155
+NUMBERS: Final = 155 + CHANGE_NUMBERS + WAVE_NUMBERS
 #: A beat is looked at from 350 ms before R to 500 ms after; samples.
 BEFORE, AFTER = 35, 50
 #: Where QRS and P stand in it.
@@ -120,8 +123,8 @@ def strip_numbers(strip: NDArray[np.float32], r_peaks: NDArray[np.int64]) -> NDA
 
     Returns
     -------
-    (155,) float32 array
-        First those of `rr_numbers`. What cannot be said is 0.
+    (221,) float32 array
+        First those of `rr_numbers`, last those of `change_numbers` and `wave_numbers`. What cannot be said is 0.
     """
     x, known = strip[0].astype(np.float64), strip[1] > 0
     # What is slower than half a second is not between two beats.
@@ -136,6 +139,8 @@ def strip_numbers(strip: NDArray[np.float32], r_peaks: NDArray[np.int64]) -> NDA
             noise_numbers(x, quick, known),
             rest_numbers(x, quick, known, whole, beats),
             event_numbers(r_peaks, whole, alike),
+            change_numbers(r_peaks, fs=FS),
+            wave_numbers(x, r_peaks, fs=FS),
         ]
     )
     return np.nan_to_num(found.astype(np.float32), posinf=0.0, neginf=0.0)

@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 
 from ecg_engine.measurement.single_lead_input import LENGTH, beats_of, single_lead_input, strip_of
 from ecg_engine.measurement.single_lead_numbers import NUMBERS, RR_NUMBERS, rr_numbers, strip_numbers
+from ecg_engine.measurement.single_lead_rr import CHANGE_NUMBERS, change_numbers
+from ecg_engine.measurement.single_lead_waves import WAVE_NUMBERS, wave_numbers
 
 SECONDS = 20.0
 #: Beside the ends, where nobody knows what came before.
 INSIDE = slice(200, -200)
+#: Behind the numbers about events stand those about changes of RR and about waves.
+BEHIND = CHANGE_NUMBERS + WAVE_NUMBERS
 
 
 def heart(t: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -166,6 +170,13 @@ def test_numbers_about_a_strip_do_not_depend_on_unit_rate_or_polarity() -> None:
     assert first[RR_NUMBERS + 88] > 0.95
 
 
+def test_numbers_about_changes_and_waves_stand_last() -> None:
+    strip = strip_of(sampled(250.0), 250.0)
+    r_peaks = beats_of(strip)
+    expected = [change_numbers(r_peaks, fs=100.0), wave_numbers(strip[0].astype(np.float64), r_peaks, fs=100.0)]
+    np.testing.assert_array_equal(strip_numbers(strip, r_peaks)[-BEHIND:], np.concatenate(expected).astype(np.float32))
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 3000), kind=st.sampled_from(["noise", "flat", "heart", "steps"]))
 def test_numbers_are_finite_whatever_the_strip(seed: int, n: int, kind: str) -> None:
@@ -191,7 +202,7 @@ def test_early_beats_are_counted(n_early: int) -> None:
     r_peaks[5 : 5 + 5 * n_early : 5] -= 30
     strip = np.zeros((2, 3000), np.float32)
     strip[1] = 1
-    found = strip_numbers(strip, r_peaks)[-12:]
+    found = strip_numbers(strip, r_peaks)[-BEHIND - 12 : -BEHIND]
     assert found[1] == found[2] == found[5] == n_early
     assert found[4] == pytest.approx(0.5 if n_early else 0.8, abs=1e-6)
     assert found[3] == pytest.approx(1.1 if n_early else 0.8, abs=1e-6)
@@ -204,6 +215,6 @@ def test_waves_between_the_beats_are_found_in_their_band() -> None:
     for f in (5.5, 9.0, 20.0):
         strip = np.stack([0.1 * np.sin(2 * np.pi * f * t), np.ones_like(t)]).astype(np.float32)
         strip[0, r_peaks] += 1
-        shares[f] = strip_numbers(strip, r_peaks)[-17:-14]
+        shares[f] = strip_numbers(strip, r_peaks)[-BEHIND - 17 : -BEHIND - 14]
     assert [int(np.argmax(share)) for share in shares.values()] == [0, 1, 2]
     assert all(share.max() > 0.6 for share in shares.values())

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecg_engine.measurement.single_lead_numbers import NUMBERS
+
 torch = pytest.importorskip("torch", reason="PyTorch is absent: install the extra train to test training/")
 pytest.importorskip("onnx", reason="onnx is absent: install the extra train")
 
@@ -114,7 +116,7 @@ def test_altered_strips_keep_their_place_and_know_what_is_known() -> None:
     from training.single_lead_rhythm import Recipe, Strips, augmented
 
     x = np.random.default_rng(5).standard_normal(900 + 3000).astype(np.float16)
-    strips = Strips(x, np.array([0, 900, 3900]), np.array([0, 1]), np.ones((2, 155), np.float32))
+    strips = Strips(x, np.array([0, 900, 3900]), np.array([0, 1]), np.ones((2, NUMBERS), np.float32))
     plain = replace(Recipe(), noisy=0.0, flipped=0.0, slowed=0.0)
     out = augmented(strips, np.array([0, 1]), plain, np.random.default_rng(6)).numpy()
     assert out.shape == (2, 2, 3072)
@@ -134,7 +136,7 @@ def test_same_seed_same_network() -> None:
 
     rng = np.random.default_rng(9)
     ends = np.arange(0, 13 * 1000, 1000)
-    numbers = rng.standard_normal((12, 155)).astype(np.float32)
+    numbers = rng.standard_normal((12, NUMBERS)).astype(np.float32)
     strips = Strips(rng.standard_normal(12_000).astype(np.float16), ends, np.arange(12) % 4, numbers)
     small = replace(Recipe(), epochs=1, batch=4, stem=8, plan=((8, 5, 2, 1),))
     one, two, other = (fit(strips, np.arange(12), small, seed).state_dict() for seed in (5, 5, 6))
@@ -197,6 +199,6 @@ def test_the_page_shows_the_figures_of_the_shipped_card() -> None:
     assert pooled[:3].mean() == pytest.approx(figures["f1_mean_n_a_o"][0], abs=0.01)
     assert pooled[1] == pytest.approx(figures["f1"]["atrial_fibrillation"][0], abs=0.015)
     # What was once reached; these may only rise.
-    assert figures["f1_mean_n_a_o"][0] >= 0.855
-    assert figures["f1"]["atrial_fibrillation"][0] >= 0.846
+    assert figures["f1_mean_n_a_o"][0] >= 0.86
+    assert figures["f1"]["atrial_fibrillation"][0] >= 0.855
     assert max(figures["calibration_error"].values()) <= 0.05
