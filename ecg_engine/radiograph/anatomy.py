@@ -280,7 +280,7 @@ def measure_anatomy(
 
 
 def expected_ratio(anatomy: Anatomy, inside: _Inside, *, view: str | None) -> float | None:
-    """Return the cardiothoracic ratio to be expected of a PA view, for a score to be joined with; never reported.
+    """Return the cardiothoracic ratio to be expected halfway between PA and AP, to join a score with; never reported.
 
     Parameters
     ----------
@@ -289,12 +289,14 @@ def expected_ratio(anatomy: Anatomy, inside: _Inside, *, view: str | None) -> fl
     inside : (top, left, rows, columns)
         Where the picture lies in the square.
     view : {"PA", "AP"}, optional
-        From the header; another or None: unknown, half of what AP adds is taken off.
+        From the header. Half of what AP adds is added to a PA ratio and taken off an AP one; of another view or None
+        the ratio stays.
 
     Returns
     -------
     float, optional
-        None where no heart was outlined or a side of the picture cuts the chest wall off.
+        Heart's width over the chest's, without a unit. None where no heart was outlined or a side of the picture cuts
+        the chest wall off.
 
     Notes
     -----
