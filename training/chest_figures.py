@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +18,16 @@ if TYPE_CHECKING:
     from training.chest_findings import Plan
 
 CODES = tuple(FINDINGS)
-VERSION, SEED, DRAWS = "1.2", 20260115, 400
+VERSION, SEED, DRAWS = "1.3", 20260115, 400
 #: A finding is listed as seen above this share of those who do not have it.
 SPECIFICITY = 0.9
 #: A score whose interval reaches below it orders nothing.
 LEAST_AUC = 0.7
 #: Drains in the treated confound it (Oakden-Rayner et al. 2020, doi:10.1145/3368555.3384468).
 NEVER_DEFAULT = ("pneumothorax",)
-#: The measurement that a finding's logit is joined with, and the value that its weight counts from.
-JOINED = {"cardiomegaly": ("cardiothoracic_ratio_expected", 0.5)}
+#: Findings whose logit is joined with the heart's numbers by its outline, and the regression's inverse penalty.
+JOINED = ("cardiomegaly",)
+JOIN_STRENGTH = 0.03
 DATA = [
     {"name": "ChestX-ray14, 3,180 images of adults", "licence": "NIH Clinical Center, no restriction",
      "cite": "Wang et al. 2017, doi:10.1109/CVPR.2017.369"},
@@ -114,60 +116,63 @@ def measured(
     return out
 
 
-def cardiothoracic_ratios(table: Table, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the ratio that the product expects on each picture; NaN where it has none."""
-    from ecg_engine.radiograph.anatomy import expected_ratio, segment
+def expected_hearts(table: Table, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the numbers of `radiograph.heart.EXPECTED` on each picture, (n, numbers); NaN where it has none."""
+    from ecg_engine.radiograph.anatomy import segment
+    from ecg_engine.radiograph.heart import EXPECTED, expected_heart
 
-    out = np.full(len(rows), np.nan)
+    out = np.full((len(rows), len(EXPECTED)), np.nan)
     for k, row in enumerate(rows):
         inside = tuple(int(v) for v in table.inside[row])
         anatomy = segment(table.squares[row].astype(np.float32) / 255, inside=inside)  # type: ignore[arg-type]
-        ratio = expected_ratio(anatomy, inside, view=str(table.view[row]))  # type: ignore[arg-type]
-        out[k] = np.nan if ratio is None else ratio
+        found = expected_heart(anatomy, inside, view=str(table.view[row]))  # type: ignore[arg-type]
+        out[k] = [found.get(code, np.nan) for code in EXPECTED]
     return out
 
 
-def fit_join(
-    truth: NDArray[np.bool_], logits: NDArray[np.float64], ratios: NDArray[np.float64], centre: float
-) -> NDArray[np.float64]:
-    """Return slope of the logit, weight of the ratio and intercept of a logistic regression, barely regularised."""
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A logistic regression on a logit and on the heart's numbers, beside one on the logit alone."""
+
+    alone: tuple[float, float]  # slope, intercept
+    slope: float
+    weights: NDArray[np.float64]
+    centres: NDArray[np.float64]
+    intercept: float
+
+    def apply(self, logits: NDArray[np.float64], hearts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return log odds, by the logit alone where a number is missing."""
+        more = (np.nan_to_num(hearts) - self.centres) @ self.weights
+        joined = self.slope * logits + more + self.intercept
+        out: NDArray[np.float64] = np.where(np.isfinite(hearts).all(1), joined, self.alone[0] * logits + self.alone[1])
+        return out
+
+
+def fit_join(truth: NDArray[np.bool_], logits: NDArray[np.float64], hearts: NDArray[np.float64]) -> Fit:
+    """Return the regressions, of numbers in standard deviations, regularised by `JOIN_STRENGTH`."""
     from sklearn.linear_model import LogisticRegression
 
-    x = np.stack([logits, (ratios - centre) * 10], 1)
-    fitted = LogisticRegression(C=100.0, max_iter=2000).fit(x, truth)
-    return np.array([fitted.coef_[0, 0], fitted.coef_[0, 1] * 10, fitted.intercept_[0]])
-
-
-def joined_with(
-    learnt: tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]],
-    logits: NDArray[np.float64],
-    ratios: NDArray[np.float64],
-    centre: float,
-) -> NDArray[np.float64]:
-    """Return logits calibrated alone, or with the ratio where there is one, by `learnt`: truth, logits, ratios."""
     from ecg_engine.evaluation.ranking import fit_platt
 
-    there = np.isfinite(learnt[2])
-    slope, intercept = fit_platt(learnt[0], learnt[1])
-    a, b, c = fit_join(learnt[0][there], learnt[1][there], learnt[2][there], centre)
-    with_ratio = a * logits + b * (np.nan_to_num(ratios, nan=centre) - centre) + c
-    out: NDArray[np.float64] = np.where(np.isfinite(ratios), with_ratio, slope * logits + intercept)
-    return out
+    there = np.isfinite(hearts).all(1)
+    x = np.column_stack([logits, hearts])[there]
+    mean, sd = x.mean(0), x.std(0)
+    fitted = LogisticRegression(C=JOIN_STRENGTH, max_iter=2000).fit((x - mean) / sd, truth[there])
+    weights = fitted.coef_[0] / sd
+    slope, intercept = fit_platt(truth, logits)
+    return Fit(
+        (slope, intercept), float(weights[0]), weights[1:], mean[1:], float(fitted.intercept_[0] - weights[0] * mean[0])
+    )
 
 
-def joined_scores(
-    truth: NDArray[np.bool_],
-    logits: NDArray[np.float64],
-    ratios: NDArray[np.float64],
-    folds: NDArray[np.int64],
-    centre: float,
-) -> NDArray[np.float64]:
-    """Return `joined_with` of each fold by what the others teach."""
-    out = np.empty(len(truth))
-    for fold in np.unique(folds):
-        ours, others = folds == fold, folds != fold
-        learnt = (truth[others], logits[others], ratios[others])
-        out[ours] = joined_with(learnt, logits[ours], ratios[ours], centre)
+def teaches(table: Table, rows: NDArray[np.int64], i: int) -> NDArray[np.bool_]:
+    """Return which rows teach a join with finding `i`: of sets that hold some with it, some without.
+
+    Of another set it would learn how the set's pictures are made.
+    """
+    labels, source = table.labels[rows, i], table.source[rows]
+    both = [name for name in NIH_SETS if {0.0, 1.0} <= set(np.unique(np.round(labels[source == name])).tolist())]
+    out: NDArray[np.bool_] = np.isfinite(labels) & np.isin(source, both)
     return out
 
 
@@ -179,6 +184,30 @@ def _logistic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1.0 / (1.0 + np.exp(-x))
 
 
+@dataclass(frozen=True, slots=True)
+class Join:
+    """What a label's logit is joined with: the regression, the numbers, and log odds cross-fitted with them."""
+
+    fit: Fit
+    hearts: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+    def on_card(
+        self, truth: NDArray[np.bool_], logits: NDArray[np.float64], scale: tuple[float, float]
+    ) -> dict[str, Any]:
+        """Return the card's table, of the shipped network's logit."""
+        from ecg_engine.radiograph.heart import EXPECTED
+
+        fit, there = self.fit, np.isfinite(self.hearts).all(1)
+        p = _logistic(fit.apply(logits, self.hearts))[there]
+        terms = zip(EXPECTED, fit.weights, fit.centres, strict=True)
+        return {
+            "slope": fit.slope * scale[0], "intercept": fit.intercept + fit.slope * scale[1],
+            "threshold": _threshold(p, truth[there]), "measured_share": float(there.mean()),
+            "terms": [{"quantity": code, "weight": weight, "centre": centre} for code, weight, centre in terms],
+        }  # fmt: skip
+
+
 def label_of(
     code: str,
     truth: NDArray[np.bool_],
@@ -186,12 +215,11 @@ def label_of(
     scale: tuple[float, float],
     found: dict[str, Any],
     across: Sequence[dict[str, Any]],
-    join: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+    join: Join | None,
 ) -> dict[str, Any]:
     """Return the card's label: calibration, operating point, and whether the finding may raise urgency.
 
-    `scale` takes the shipped network's logit to that of the networks that gave `logits`; `join` is the measurement and
-    the cross-fitted scores with it.
+    `scale` takes the shipped network's logit to that of the networks that gave `logits`.
     """
     from ecg_engine.evaluation.ranking import calibration_error, fit_platt
 
@@ -210,16 +238,8 @@ def label_of(
         "calibration": {"slope": slope * scale[0], "intercept": intercept + slope * scale[1]},
     }
     if join is not None:
-        quantity, centre = JOINED[code]
-        there = np.isfinite(join[0])
-        a, b, c = fit_join(truth[there], logits[there], join[0][there], centre)
-        q = _logistic(a * logits[there] + b * (join[0][there] - centre) + c)
-        out["join"] = {
-            "quantity": quantity, "slope": a * scale[0], "weight": b, "centre": centre,
-            "intercept": c + a * scale[1], "threshold": _threshold(q, truth[there]),
-            "measured_share": float(there.mean()),
-        }  # fmt: skip
-        p = _logistic(join[1])
+        out["join"] = join.on_card(truth, logits, scale)
+        p = _logistic(join.scores)
     seen = p >= _threshold(p, truth)
     out["figures"] = found | {
         "sensitivity": float(seen[truth].mean()),
@@ -289,12 +309,12 @@ def card_of(
     plans: Sequence[Plan],
     found: dict[str, NDArray[np.float32]],
     shipped: NDArray[np.float32],
-    ratios: NDArray[np.float64],
+    hearts: NDArray[np.float64],
 ) -> dict[str, Any]:
     """Return the card but for its outputs, and print its figures.
 
     `found` holds each plan's logits of the pictures that it asks about, `shipped` those of the weight that ships, on
-    the tenth that is never trained on, and `ratios` the cardiothoracic ratios.
+    the tenth that is never trained on, and `hearts` the numbers of `expected_hearts`.
     """
     from ecg_engine.evaluation.ranking import auc, auc_interval, calibration_error
 
@@ -313,11 +333,12 @@ def card_of(
             shortcut[own, i] = shortcut_scores(numbers, table.labels[rows, i], plan.use, own)
     is_out = fold_of >= 0
     scores = logits.copy()
-    for code, (_, centre) in JOINED.items():
-        i = CODES.index(code)
-        known = is_out & np.isfinite(table.labels[rows, i])
-        truth = table.labels[rows, i] > 0.5
-        scores[known, i] = joined_scores(truth[known], logits[known, i], ratios[known], fold_of[known], centre)
+    for i in map(CODES.index, JOINED):
+        truth, taught = table.labels[rows, i] > 0.5, is_out & teaches(table, rows, i)
+        for k in range(len(folds)):
+            ours, others = fold_of == k, taught & (fold_of != k)
+            fit = fit_join(truth[others], logits[others, i], hearts[others])
+            scores[ours, i] = fit.apply(logits[ours, i], hearts[ours])
     out_rows = rows[is_out]
     pooled = measured(table, out_rows, scores[is_out], shortcut[is_out])
     alone = measured(table, out_rows, logits[is_out], None)
@@ -331,11 +352,10 @@ def card_of(
         plain = np.stack([shortcut_scores(numbers, table.labels[rows, i], plan.use, plan.ask) for i in range(wide)], 1)
         name = plan.name.removeprefix("without_")
         given = found[plan.name].astype(np.float64)
-        for code, (_, centre) in JOINED.items():
-            i = CODES.index(code)
-            others = is_out & np.isfinite(table.labels[rows, i]) & ~plan.ask
-            learnt = (table.labels[rows[others], i] > 0.5, logits[others, i], ratios[others])
-            given[:, i] = joined_with(learnt, given[:, i], ratios[plan.ask], centre)
+        for i in map(CODES.index, JOINED):
+            others = is_out & teaches(table, rows, i) & plan.use
+            fit = fit_join(table.labels[rows[others], i] > 0.5, logits[others, i], hearts[others])
+            given[:, i] = fit.apply(given[:, i], hearts[plan.ask])
         across[name] = measured(table, rows[plan.ask], given, plain)
     labels = []
     singles = np.mean(on_never, 0)
@@ -343,7 +363,11 @@ def card_of(
     for i, code in enumerate(CODES):
         known = is_out & np.isfinite(table.labels[rows, i])
         scale = tuple(float(v) for v in np.polyfit(kept[:, i], singles[:, i], 1))
-        join = (ratios[known], scores[known, i]) if code in JOINED else None
+        join = None
+        if code in JOINED:
+            taught = is_out & teaches(table, rows, i)
+            fit = fit_join(table.labels[rows[taught], i] > 0.5, logits[taught, i], hearts[taught])
+            join = Join(fit, hearts[known], scores[known, i])
         sets = [one[code] for one in across.values() if code in one]
         labels.append(
             label_of(
@@ -364,9 +388,9 @@ def card_of(
         seen = p >= label["threshold"]
         if "join" in label:
             held[label["code"]]["auc_without_the_measurement"] = held[label["code"]]["auc"]
-            join, ratio = label["join"], ratios[known]
-            q = _logistic(join["slope"] * x + join["weight"] * (ratio - join["centre"]) + join["intercept"])
-            there = np.isfinite(ratio)
+            join, there = label["join"], np.isfinite(hearts[known]).all(1)
+            weights, centres = (np.array([term[key] for term in join["terms"]]) for key in ("weight", "centre"))
+            q = _logistic(join["slope"] * x + (hearts[known] - centres) @ weights + join["intercept"])
             p, seen = np.where(there, q, p), np.where(there, q >= join["threshold"], seen)
             held[label["code"]] |= {
                 "auc": auc(truth, p),

@@ -357,15 +357,15 @@ def main() -> None:
         finish(table, features, found, said.cache, said.out)
 
 
-def ratios_of(table: Table, rows: NDArray[np.int64], cache: Path) -> NDArray[np.float64]:
-    """Return the cardiothoracic ratios, from the cache where they are there."""
+def hearts_of(table: Table, rows: NDArray[np.int64], cache: Path) -> NDArray[np.float64]:
+    """Return what the outlines tell of the hearts, from the cache where it is there."""
     from training import chest_figures
 
-    kept = cache / "chest_ratios.npy"
+    kept = cache / "chest_hearts.npy"
     if not kept.exists():
-        np.save(kept, chest_figures.cardiothoracic_ratios(table, rows))
-    ratios: NDArray[np.float64] = np.load(kept)
-    return ratios
+        np.save(kept, chest_figures.expected_hearts(table, rows))
+    hearts: NDArray[np.float64] = np.load(kept)
+    return hearts
 
 
 def renew_card(table: Table, rows: NDArray[np.int64], found: dict[str, Any], cache: Path, out: Path) -> None:
@@ -378,7 +378,7 @@ def renew_card(table: Table, rows: NDArray[np.int64], found: dict[str, Any], cac
     every = np.full((len(rows), len(CODES)), np.nan, np.float32)
     for at in np.flatnonzero(folds_by_patient(table, NEVER_OF, SEED)[rows] == 0):
         every[at] = model.run(plain(table, rows[at : at + 1]).numpy())["logits"][0]
-    card = chest_figures.card_of(table, rows, plans(table, rows), found, every, ratios_of(table, rows, cache))
+    card = chest_figures.card_of(table, rows, plans(table, rows), found, every, hearts_of(table, rows, cache))
     card["training"]["figures"] = (
         "out of fold and by unseen set: of networks made again by the same recipe, which differ from those in the "
         "weight by rounding and by how pictures were varied"
@@ -401,8 +401,8 @@ def finish(table: Table, features: Features, found: dict[str, Any], cache: Path,
     every = np.full((len(features.rows), len(CODES)), np.nan, np.float32)
     never = np.flatnonzero(folds_by_patient(table, NEVER_OF, SEED)[features.rows] == 0)
     every[never] = np.mean([logits_of(net, features, never) for net in nets], 0)
-    ratios = ratios_of(table, features.rows, cache)
-    card = chest_figures.card_of(table, features.rows, plans(table, features.rows), found, every, ratios)
+    hearts = hearts_of(table, features.rows, cache)
+    card = chest_figures.card_of(table, features.rows, plans(table, features.rows), found, every, hearts)
     if out is None:
         return
     panel = Panel(nets).eval()

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ecg_engine.errors import ModelError
 
-__all__ = ["Calibration", "Join", "Label", "ModelCard", "read_card"]
+__all__ = ["Calibration", "Join", "Label", "ModelCard", "Term", "read_card"]
 
 TASKS: Final = ("radiograph_gate", "radiograph_findings", "radiograph_outlines", "ecg_scores")
 #: Tasks whose `labels` are what the model says.
@@ -37,34 +37,40 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """A measurement and how much it weighs, in its unit, from `centre`; `quantity` is its code."""
+
+    quantity: str
+    weight: float
+    centre: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Join:
-    """A measurement that a logit is joined with, where it was taken, by a logistic regression.
+    """Measurements that a logit is joined with, where all of them were taken, by a logistic regression.
 
     Parameters
     ----------
-    quantity : str
-        Code of the measurement in `vocabulary`.
+    terms : tuple of Term
+        One at least.
     slope : float
         Of the logit.
-    weight : float
-        Of the measurement, in its unit, from `centre`.
-    centre, intercept : float
+    intercept : float
     threshold : float
         Operating point on the joined probability.
     """
 
-    quantity: str
+    terms: tuple[Term, ...]
     slope: float
-    weight: float
-    centre: float
     intercept: float
     threshold: float
 
-    def apply(self, logit: float, measured: float) -> float:
-        """Return the probability from both."""
-        return Calibration(intercept=self.intercept + self.weight * (measured - self.centre), slope=self.slope).apply(
-            logit
-        )
+    def apply(self, logit: float, measured: Mapping[str, float]) -> float | None:
+        """Return the probability from all of them; None where one was not taken."""
+        if not all(term.quantity in measured for term in self.terms):
+            return None
+        more = sum(term.weight * (measured[term.quantity] - term.centre) for term in self.terms)
+        return Calibration(intercept=self.intercept + more, slope=self.slope).apply(logit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +91,7 @@ class Label:
     figures : mapping
         What was measured, with intervals.
     join : Join, optional
-        Takes the place of calibration and threshold where its measurement is there.
+        Takes the place of calibration and threshold where its measurements are there.
     """
 
     code: str
@@ -263,11 +269,15 @@ def _label(entry: dict[str, Any]) -> Label:
 
 
 def _join(code: str, given: Mapping[str, Any]) -> Join:
-    join = Join(
-        quantity=str(given["quantity"]),
-        **{key: float(given[key]) for key in ("slope", "weight", "centre", "intercept", "threshold")},
+    # A single quantity may stand in the table itself.
+    entries = [given] if "quantity" in given else given["terms"]
+    terms = tuple(
+        Term(quantity=str(one["quantity"]), weight=float(one["weight"]), centre=float(one["centre"])) for one in entries
     )
-    numbers = (join.slope, join.weight, join.centre, join.intercept)
+    join = Join(terms=terms, **{key: float(given[key]) for key in ("slope", "intercept", "threshold")})
+    numbers = (join.slope, join.intercept, *(value for term in terms for value in (term.weight, term.centre)))
     if not all(map(math.isfinite, numbers)) or not 0.0 <= join.threshold <= 1.0:
         raise ValueError(f"join of {code}: give finite numbers, and a threshold in 0 to 1")
+    if not terms:
+        raise ValueError(f"join of {code}: terms has none; name the quantities, or leave the join out")
     return join

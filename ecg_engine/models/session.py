@@ -166,16 +166,15 @@ class Model:
         ----------
         logits : (n_labels,) array
         measured : mapping of str to float, optional
-            Quantities of the same picture: a label that its card joins with one of them is joined where it is there.
+            Quantities of the same picture: a label that its card joins with some of them is joined where all are there.
         """
         known: Mapping[str, float] = measured or {}
         out = []
         for label, logit in zip(self.card.labels, logits.ravel().tolist(), strict=True):
-            value, threshold = Calibration().apply(logit), label.threshold
-            if label.join is not None and label.join.quantity in known:
-                value, threshold = label.join.apply(logit, known[label.join.quantity]), label.join.threshold
-            elif label.calibration is not None:
-                value = label.calibration.apply(logit)
+            value, threshold = (label.calibration or Calibration()).apply(logit), label.threshold
+            joined = None if label.join is None else label.join.apply(logit, known)
+            if label.join is not None and joined is not None:
+                value, threshold = joined, label.join.threshold
             out.append(Score(code=label.code, value=value, threshold=threshold, report=label.report))
         return tuple(out)
 

@@ -16,10 +16,11 @@ from ecg_engine.interpretation.draft import draft_phrases
 from ecg_engine.interpretation.triage import judge_radiograph, judge_study
 from ecg_engine.pipeline._plain import plain_patient
 from ecg_engine.radiograph.anatomy import MODEL as OUTLINES_MODEL
-from ecg_engine.radiograph.anatomy import expected_ratio, measure_anatomy, segment
+from ecg_engine.radiograph.anatomy import measure_anatomy, segment
 from ecg_engine.radiograph.findings import find, models_for_findings
 from ecg_engine.radiograph.gate import MODEL as GATE_MODEL
 from ecg_engine.radiograph.gate import judge_gate, look
+from ecg_engine.radiograph.heart import expected_heart
 from ecg_engine.radiograph.inputs import stretch
 from ecg_engine.radiograph.preparation import fit, prepare
 from ecg_engine.radiograph.quality import judge_quality
@@ -123,8 +124,7 @@ def _measured(anatomy: Anatomy | None, inside: tuple[int, int, int, int], radiog
 
 def _expected(anatomy: Anatomy | None, inside: tuple[int, int, int, int], view: str | None) -> dict[str, float]:
     """Return what no report tells but a card may join with a score."""
-    ratio = None if anatomy is None else expected_ratio(anatomy, inside, view=view)
-    return {} if ratio is None else {"cardiothoracic_ratio_expected": ratio}
+    return {} if anatomy is None else expected_heart(anatomy, inside, view=view)
 
 
 def _quality_notes(reasons: Sequence[str], numbers: Mapping[str, float]) -> tuple[Note, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -10,13 +11,16 @@ from numpy.typing import NDArray
 
 from ecg_engine.kernels.outlines import enlarge_into, row_ends_into
 
-__all__ = ["PARTS", "hearts_of", "lungs_of", "masks_of", "row_ends", "shortfall", "signs_of_lungs", "whole",
-           "without_tongues"]  # fmt: skip
+__all__ = ["HEART_TENTHS", "PARTS", "heart_widths", "hearts_of", "lungs_of", "masks_of", "row_ends", "shortfall",
+           "signs_of_lungs", "whole", "without_tongues"]  # fmt: skip
 
 #: Parts in the order of the network's outputs; the patient's right lung lies on the left of the picture.
 PARTS: Final = ("right_lung", "left_lung", "heart")
 #: Width of what may stick out of the heart, of the width of both lungs; 0.06 left the smallest errors of the ratio.
 _TONGUE: Final = 0.06
+#: First and last tenth of the lungs' height, from the apices down, in which the heart's width is taken: above lies the
+#: arch of the aorta, below the diaphragm.
+HEART_TENTHS: Final = (4, 9)
 #: Added to shares before their logarithm is taken.
 _LEAST: Final = 1e-3
 
@@ -111,6 +115,22 @@ def hearts_of(
     lungs = lungs_of(logits) if lungs is None else lungs
     hearts = [without_tongues(whole(logits[2] + np.float32(shift)), lungs) for shift in shifts]
     return _drawn(np.stack(hearts), inside, size)
+
+
+def heart_widths(masks: NDArray[np.bool_]) -> tuple[float, ...] | None:
+    """Return the heart's mean widths in the tenths of the lungs' height that `HEART_TENTHS` names, over the lungs'.
+
+    Both are counted along the rows, so that neither a picture's size nor sides drawn out unequally matter. None where
+    a lung is missing, or both together are less than ten rows high.
+    """
+    lungs = masks[0] | masks[1]
+    rows, columns = np.flatnonzero(lungs.any(1)), np.flatnonzero(lungs.any(0))
+    if not (masks[0].any() and masks[1].any()) or rows[-1] - rows[0] < 9:
+        return None
+    heart = masks[2].sum(1)[rows[0] : rows[-1] + 1] / (columns[-1] - columns[0] + 1)
+    first, last = HEART_TENTHS
+    ends = np.rint(np.arange(first - 1, last + 1) * len(heart) / 10).astype(int)
+    return tuple(float(heart[low:high].mean()) for low, high in pairwise(ends))
 
 
 def _drawn(logits: _Floats, inside: tuple[int, int, int, int], size: int) -> NDArray[np.bool_]:

@@ -11,12 +11,20 @@ from numpy.typing import NDArray
 
 from ecg_engine.errors import InputError
 from ecg_engine.models import load_model
-from ecg_engine.radiograph._outlines import hearts_of, lungs_of, masks_of, row_ends, shortfall, signs_of_lungs
+from ecg_engine.radiograph._outlines import (
+    heart_widths,
+    hearts_of,
+    lungs_of,
+    masks_of,
+    row_ends,
+    shortfall,
+    signs_of_lungs,
+)
 from ecg_engine.radiograph._trust import Trust
 from ecg_engine.radiograph.inputs import network_input, stretch
-from ecg_engine.types import Anatomy
+from ecg_engine.types import Anatomy, HeartOutline
 
-__all__ = ["CONFIDENT", "Diameters", "ctr_lines", "expected_ratio", "measure_anatomy", "segment"]
+__all__ = ["CONFIDENT", "Diameters", "chest_wall_cut", "ctr_lines", "measure_anatomy", "segment"]
 
 #: Side of the least square that is taken, pixels.
 LEAST_PX: Final = 256
@@ -33,14 +41,6 @@ _QUARTER: Final = float(np.log(3.0))
 _CARDIAC_FROM: Final = 0.35
 #: A side of the picture cuts a lung that lies along it for more than this share of the lung's height.
 _CUT_SHARE: Final = 0.05
-#: Mean and standard deviation of adults' cardiothoracic ratio, and how much larger it is where the X-rays come from the
-#: front, the heart far from the detector: of 1,671 adults of ChestX-ray14 whose ratio is believed 0.484 PA, 0.525 AP.
-_USUAL: Final = 0.5
-_RATIO_SD: Final = 0.07
-_AP_LARGER: Final = 0.04
-#: What 9 of 10 errors stay within, in standard deviations of a normal distribution.
-_NINE_OF_TEN: Final = 1.645
-
 _Inside = tuple[int, int, int, int]
 
 
@@ -129,7 +129,7 @@ def segment(square: NDArray[np.float32], *, inside: _Inside, stretched: bool = F
     masks = masks_of(logits, inside, size, lungs=lungs)
     signs = ratio_signs(logits, masks, inside, lungs=lungs)
     error, bound = trust.ratio_error(signs), trust.ratio_bound(signs)
-    ratio = _ratio(*masks)
+    ratio, widths = _ratio(*masks), heart_widths(masks)
     return Anatomy(
         right_lung=masks[0],
         left_lung=masks[1],
@@ -137,7 +137,11 @@ def segment(square: NDArray[np.float32], *, inside: _Inside, stretched: bool = F
         confidence=trust.confidence(signs_of_lungs(logits, inside, size)),
         method=model.card.title,
         ratio_error=error,
-        doubtful_ratio=None if ratio is None or bound is None else (ratio, bound),
+        outlined=(
+            None
+            if ratio is None or bound is None or widths is None
+            else HeartOutline(ratio=ratio, error=bound, widths=widths)
+        ),
     )
 
 
@@ -277,47 +281,6 @@ def measure_anatomy(
         mm = spacing_mm[1] * shape[1] / inside[3]
         out["heart_width_mm"], out["thorax_width_mm"] = lines.heart_width * mm, lines.thorax_width * mm
     return out
-
-
-def expected_ratio(anatomy: Anatomy, inside: _Inside, *, view: str | None) -> float | None:
-    """Return the cardiothoracic ratio to be expected halfway between PA and AP, to join a score with; never reported.
-
-    Parameters
-    ----------
-    anatomy : Anatomy
-        Of `segment`; its `doubtful_ratio` counts whether it is believed or not.
-    inside : (top, left, rows, columns)
-        Where the picture lies in the square.
-    view : {"PA", "AP"}, optional
-        From the header. Half of what AP adds is added to a PA ratio and taken off an AP one; of another view or None
-        the ratio stays.
-
-    Returns
-    -------
-    float, optional
-        Heart's width over the chest's, without a unit. None where no heart was outlined or a side of the picture cuts
-        the chest wall off.
-
-    Notes
-    -----
-    The mean of the posterior where ratios are normally distributed and so are errors (Gelman et al., Bayesian Data
-    Analysis, 3rd ed., 2.11): a ratio that may be far off says little, so it comes out near the usual one.
-
-    Examples
-    --------
-    >>> nothing = np.zeros((256, 256), np.bool_)
-    >>> seen = Anatomy(
-    ...     right_lung=nothing, left_lung=nothing, heart=nothing, confidence=0.4, method="", doubtful_ratio=(0.62, 0.2)
-    ... )
-    >>> round(expected_ratio(seen, (0, 0, 256, 256), view="AP"), 3)
-    0.525
-    """
-    if anatomy.doubtful_ratio is None or chest_wall_cut(anatomy, inside):
-        return None
-    ratio, error = anatomy.doubtful_ratio
-    larger = _AP_LARGER * {"PA": -0.5, "AP": 0.5}.get(view or "", 0.0)
-    sd = error / _NINE_OF_TEN
-    return _USUAL + (ratio - _USUAL - larger) * _RATIO_SD**2 / (_RATIO_SD**2 + sd**2)
 
 
 def _areas(

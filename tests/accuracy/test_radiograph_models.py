@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from ecg_engine.evaluation.ranking import auc
 from ecg_engine.models import load_model
+from ecg_engine.radiograph.anatomy import segment
 from ecg_engine.radiograph.gate import look
+from ecg_engine.radiograph.heart import expected_heart
 from ecg_engine.radiograph.inputs import network_input, stretch
 from training import chest_images
 
@@ -45,6 +47,26 @@ def test_findings_of_adults_never_seen(table: Any) -> None:
         "atelectasis": 0.71, "pneumothorax": 0.81,
     }  # fmt: skip
     assert not {code: found[code] for code, floor in floors.items() if found[code] < floor}
+
+
+def test_the_hearts_outline_finds_more_large_hearts_of_adults_never_seen(table: Any) -> None:
+    rows = np.flatnonzero(np.isin(table.source, chest_images.NIH_SETS) & ~(table.age < 18))
+    rows = rows[chest_images.folds_by_patient(table, 10, SEED)[rows] == 0]
+    at = list(chest_images.FINDINGS).index("cardiomegaly")
+    rows = rows[np.isfinite(table.labels[rows, at])]
+    model = load_model("chest_findings")
+    size = model.card.input_shape[-1]
+    joined, alone = [], []
+    for row in rows:
+        square, inside = stretched(table, row)
+        heart = expected_heart(segment(square, inside=inside, stretched=True), inside, view=str(table.view[row]))
+        logits = model.run(network_input(square, size=size))["logits"][0]
+        joined.append(model.scores(logits, heart)[at].value)
+        alone.append(model.scores(logits)[at].value)
+    truth = table.labels[rows, at] > 0.5
+    print(f"{truth.sum()} of {len(rows)}: {auc(truth, np.array(joined)):.3f}, alone {auc(truth, np.array(alone)):.3f}")
+    assert auc(truth, np.array(joined)) >= 0.86
+    assert auc(truth, np.array(joined)) > auc(truth, np.array(alone))
 
 
 @pytest.mark.slow

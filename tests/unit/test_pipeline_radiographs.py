@@ -49,9 +49,13 @@ def test_an_adult_chest_is_scored_and_its_report_is_what_the_schema_says() -> No
         jsonschema.validate(json.loads(json.dumps(report.to_dict(lang))), radiograph_schema())
 
 
-def test_a_ratio_that_is_not_reported_still_moves_the_score_of_a_large_heart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outline_that_is_not_reported_still_moves_the_score_of_a_large_heart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from ecg_engine.pipeline import radiographs
-    from ecg_engine.types import Anatomy
+    from ecg_engine.types import Anatomy, HeartOutline
+
+    usual = np.array([0.20, 0.25, 0.30, 0.38, 0.44, 0.40])
 
     def scored(ratio: float, error: float) -> float:
         def outlined(square: np.ndarray, **_: Any) -> Anatomy:
@@ -59,7 +63,7 @@ def test_a_ratio_that_is_not_reported_still_moves_the_score_of_a_large_heart(mon
             right[100:400, 100:220], left[100:400, 280:400] = True, True
             return Anatomy(
                 right_lung=right, left_lung=left, heart=nothing, confidence=0.9, method="drawn",
-                doubtful_ratio=(ratio, error),
+                outlined=HeartOutline(ratio=ratio, error=error, widths=tuple(usual * ratio / 0.5)),
             )  # fmt: skip
 
         monkeypatch.setattr(radiographs, "segment", outlined)

@@ -77,7 +77,7 @@ def test_show_says_what_the_card_says(run: Run) -> None:
     text = run("show", "chest_findings").stdout
     for word in ("radiograph_findings", "rules nothing out", "Drains confound", "effusion", "ChestX-ray14"):
         assert word in text
-    document = json.loads(run("show", "chest_findings 1.2", "--json").stdout)
+    document = json.loads(run("show", "chest_findings 1.3", "--json").stdout)
     assert document["card"]["labels"][0]["code"] == "abnormal"
     missing = run("show", "nothing")
     assert missing.exit_code == 1 and "no card of it" in missing.stderr

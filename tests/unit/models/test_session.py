@@ -71,6 +71,34 @@ def test_a_measurement_that_was_taken_is_joined_with_the_logit(tmp_path: Path) -
     assert score.threshold == 0.25
 
 
+SEVERAL = """[labels.join]
+slope = 0.5
+intercept = -2.0
+threshold = 0.25
+terms = [
+    {quantity = "cardiothoracic_ratio", weight = 20.0, centre = 0.5},
+    {quantity = "heart_width_mm", weight = 0.01, centre = 130.0},
+]
+"""
+
+
+def test_several_measurements_are_joined_where_all_of_them_were_taken(tmp_path: Path) -> None:
+    model = load_model(str(joined(tmp_path, SEVERAL)))
+    logits = model.run(PICTURE)["logits"]
+    (score,) = model.scores(logits, {"cardiothoracic_ratio": 0.6, "heart_width_mm": 150.0})
+    # 0.5 * 0.5 + 20 * (0.6 - 0.5) + 0.01 * (150 - 130) - 2 = 0.45
+    assert (score.value, score.threshold) == (pytest.approx(1 / (1 + math.exp(-0.45)), abs=1e-7), 0.25)
+    (alone,) = model.scores(logits, {"cardiothoracic_ratio": 0.6})
+    assert (alone.value, alone.threshold) == (pytest.approx(0.5), 0.6)
+
+
+def test_a_join_of_nothing_is_refused(tmp_path: Path) -> None:
+    head, _, _ = SEVERAL.partition("terms")
+    for tail in ("terms = []\n", ""):
+        with pytest.raises(ModelError, match="terms"):
+            read_card(joined(tmp_path, head + tail))
+
+
 @pytest.mark.parametrize("measured", [None, {}, {"heart_width_mm": 150.0}])
 def test_without_the_measurement_the_logit_stands_alone(tmp_path: Path, measured: dict[str, float] | None) -> None:
     model = load_model(str(joined(tmp_path)))

@@ -13,7 +13,7 @@ from ecg_engine.errors import InputError, ModelError
 from ecg_engine.models import load_model
 from ecg_engine.radiograph import _outlines
 from ecg_engine.radiograph._trust import Trust
-from ecg_engine.radiograph.anatomy import MODEL, ctr_lines, expected_ratio, measure_anatomy, ratio_signs, segment
+from ecg_engine.radiograph.anatomy import MODEL, ctr_lines, measure_anatomy, ratio_signs, segment
 from ecg_engine.types import Anatomy
 
 SIZE = 512
@@ -283,27 +283,6 @@ def test_the_ratio_comes_with_its_error():
     one = replace(chest(), ratio_error=0.03)
     assert measured(one)["cardiothoracic_ratio_error"] == 0.03
     assert "cardiothoracic_ratio_error" not in measured(chest())
-
-
-@pytest.mark.parametrize(("view", "usual"), [("PA", 0.48), ("AP", 0.52), (None, 0.50), ("FRONTAL", 0.50)])
-@pytest.mark.parametrize(("ratio", "error"), [(0.6, 0.02), (0.6, 0.3), (0.4, 0.1)])
-def test_the_expected_ratio_is_the_mean_of_the_posterior(view, usual, ratio, error):
-    """By sums over a grid: ratios of a view spread by 0.07 around the usual one, 9 of 10 errors in the bound."""
-    true = np.linspace(-1, 2, 30001)
-    sd = error / 1.6449
-    weight = np.exp(-(((true - usual) / 0.07) ** 2) / 2 - (((ratio - true) / sd) ** 2) / 2)
-    posterior = (weight * true).sum() / weight.sum()
-    one = replace(chest(), doubtful_ratio=(ratio, error))
-    # What AP adds is taken off again.
-    assert expected_ratio(one, WHOLE, view=view) == pytest.approx(posterior - usual + 0.5, abs=1e-3)
-
-
-def test_no_ratio_is_expected_without_a_heart_or_with_a_lung_cut_off():
-    assert expected_ratio(chest(), WHOLE, view="PA") is None
-    cut = replace(chest(), doubtful_ratio=(0.5, 0.1))
-    columns = np.flatnonzero(cut.right_lung.any(0))
-    inside = (0, int(columns[0] + len(columns) // 2), SIZE, SIZE - int(columns[0] + len(columns) // 2))
-    assert expected_ratio(cut, inside, view="PA") is None
 
 
 def test_a_damaged_network_is_named(tmp_path, monkeypatch):

@@ -163,17 +163,36 @@ def test_no_network_is_asked_about_a_patient_that_it_saw(data: Path, cache: Path
 
 
 def test_a_join_finds_the_weights_that_made_the_truth() -> None:
-    from training.chest_figures import fit_join, joined_scores
+    from training.chest_figures import fit_join
 
     rng = np.random.default_rng(8)
-    logits, ratios = rng.normal(-1, 1.5, 40_000), rng.normal(0.5, 0.06, 40_000)
-    truth = rng.random(40_000) < 1 / (1 + np.exp(-(0.7 * logits + 15 * (ratios - 0.5) - 0.4)))
-    assert fit_join(truth, logits, ratios, 0.5) == pytest.approx([0.7, 15, -0.4], rel=0.1)
-    # Where the ratio is missing the logit stands alone, and the order of the pictures is the logits'.
-    ratios[::2] = np.nan
-    folds = np.arange(40_000) // 20_000
-    alone = joined_scores(truth, logits, ratios, folds, 0.5)[:20_000:2]
-    assert (np.argsort(alone) == np.argsort(logits[:20_000:2])).all()
+    logits, ratios, widths = (rng.normal(*one, 40_000) for one in ((-1, 1.5), (0.5, 0.06), (0.4, 0.1)))
+    odds = 0.7 * logits + 15 * (ratios - 0.5) - 4 * (widths - 0.4) - 0.4
+    truth = rng.random(40_000) < 1 / (1 + np.exp(-odds))
+    hearts = np.stack([ratios, widths], 1)
+    fit = fit_join(truth, logits, hearts)
+    assert [fit.slope, *fit.weights] == pytest.approx([0.7, 15, -4], rel=0.1)
+    assert fit.centres == pytest.approx([0.5, 0.4], abs=0.01)
+    assert fit.apply(logits, hearts) == pytest.approx(odds, abs=0.3)
+    # Where a number is missing the logit stands alone, calibrated as if there had never been any.
+    hearts[::2, 1] = np.nan
+    alone = fit_join(truth, logits, hearts).apply(logits, hearts)[::2]
+    assert (np.argsort(alone) == np.argsort(logits[::2])).all()
+    assert (1 / (1 + np.exp(-alone))).mean() == pytest.approx(truth[::2].mean(), abs=0.01)
+
+
+def test_only_sets_with_both_kinds_teach_a_join(data: Path, cache: Path) -> None:
+    from training import chest_findings as cf
+    from training.chest_figures import teaches
+    from training.chest_images import load
+
+    table = load(data, cache=cache)
+    rows = cf.adult_rows(table)
+    source = table.source[rows]
+    taught = teaches(table, rows, cf.CODES.index("cardiomegaly"))
+    # nih_effusion knows effusion alone: whoever has none there is healthy, the others' hearts are unknown.
+    assert set(source[taught]) == {"nih_adult", "nih_multi", "nih_adult_64px"}
+    assert set(source[teaches(table, rows, cf.CODES.index("effusion"))]) == set(cf.NIH_SETS)
 
 
 def test_a_card_made_anew_keeps_its_weight(
@@ -196,12 +215,12 @@ def test_a_card_made_anew_keeps_its_weight(
     rows = cf.adult_rows(table)[::100]
     given = {}
 
-    def card_of(table: object, rows: object, plans: object, found: object, logits: object, ratios: object) -> dict:
+    def card_of(table: object, rows: object, plans: object, found: object, logits: object, hearts: object) -> dict:
         given["logits"] = logits
         return {"weights": shipped.name, "training": {}}
 
     monkeypatch.setattr(chest_figures, "card_of", card_of)
-    monkeypatch.setattr(chest_figures, "cardiothoracic_ratios", lambda table, rows: np.full(len(rows), 0.5))
+    monkeypatch.setattr(chest_figures, "expected_hearts", lambda table, rows: np.full((len(rows), 7), 0.5))
     cf.renew_card(table, rows, {}, tmp_path, tmp_path)
     card = tomllib.loads((tmp_path / "chest_findings.toml").read_text(encoding="utf-8"))
     assert card["sha256"] == hashlib.sha256(shipped.read_bytes()).hexdigest()
