@@ -12,6 +12,9 @@ several varied versions, is kept, and the later stages are trained on that. The 
 map, averaged, is the logit: the map says where (class activation mapping, Zhou et al. 2016,
 doi:10.1109/CVPR.2016.319).
 
+The networks average their maps; where things lie, and how large a heart is, a linear map beside them tells
+(`chest_places`).
+
 The sets know different things (`chest_images`): what a set does not know is masked, small sets are drawn more often.
 A tenth of the patients is never trained on. One network for each fold of the others gives the figures out of fold and
 the calibration; one for each set that it never saw those of that set. What ships is the mean of three (`SHIPPED`), the
@@ -38,6 +41,7 @@ from training import pictures as pic
 from training.backbone import MEAN, STD, Conv, Lite0, pretrained
 from training.brief_layers import through
 from training.chest_images import FINDINGS, NIH_SETS, Table, folds_by_patient, load
+from training.chest_places import Places, add_places, fit_places, without_places
 from training.export import session_of
 
 #: Side of what the network takes and of what its convolutions see, pixels.
@@ -351,10 +355,17 @@ def main() -> None:
             np.savez(kept, logits=logits_of(net, features, np.flatnonzero(plan.ask)))
         with np.load(kept) as held:
             found[plan.name] = held["logits"]
-    if said.card_only:
-        renew_card(table, rows, found, said.cache, said.out)
-    else:
-        finish(table, features, found, said.cache, said.out)
+        if plan.name != "most":
+            places = places_for(table, features, plan.use, said.cache / f"chest_places_{plan.name}.npz")
+            own = places.logits(features.values[0, plan.ask])
+            found[plan.name] = found[plan.name] + places.beside(found[plan.name], own).logits(
+                features.values[0, plan.ask]
+            )
+    if said.out is None:
+        return
+    path = said.out / "chest_findings.onnx"
+    outputs = outputs_of(path) if said.card_only else assemble(table, said.cache, path)
+    finish(table, features, found, said.cache, path, outputs, is_new=not said.card_only)
 
 
 def hearts_of(table: Table, rows: NDArray[np.int64], cache: Path) -> NDArray[np.float64]:
@@ -368,29 +379,28 @@ def hearts_of(table: Table, rows: NDArray[np.int64], cache: Path) -> NDArray[np.
     return hearts
 
 
-def renew_card(table: Table, rows: NDArray[np.int64], found: dict[str, Any], cache: Path, out: Path) -> None:
-    """Write the card of the weight in `out` anew: calibration, join and figures by networks made again."""
+def places_for(table: Table, features: Features, use: NDArray[np.bool_], kept: Path) -> Places:
+    """Return the map of places learnt from the rows that `use` names, from the cache where it is there."""
+    if not kept.exists():
+        wanted = np.full((len(use), len(CODES)), np.nan, np.float32)
+        wanted[use] = targets(table, features.rows[use])
+        _, which, counts = np.unique(table.source[features.rows], return_inverse=True, return_counts=True)
+        found = fit_places(features.values, wanted, use, 1.0 / np.sqrt(counts[which]))
+        np.savez(kept, weights=found.weights, offsets=found.offsets)
+    with np.load(kept) as held:
+        return Places(held["weights"], held["offsets"])
+
+
+def outputs_of(path: Path) -> dict[str, list[int]]:
+    """Return the shapes that the card beside a weight names."""
     from ecg_engine.models import load_model
-    from training import chest_figures
-    from training.export import write_card
 
-    model = load_model(str(out / "chest_findings.toml"))
-    every = np.full((len(rows), len(CODES)), np.nan, np.float32)
-    for at in np.flatnonzero(folds_by_patient(table, NEVER_OF, SEED)[rows] == 0):
-        every[at] = model.run(plain(table, rows[at : at + 1]).numpy())["logits"][0]
-    card = chest_figures.card_of(table, rows, plans(table, rows), found, every, hearts_of(table, rows, cache))
-    card["training"]["figures"] = (
-        "out of fold and by unseen set: of networks made again by the same recipe, which differ from those in the "
-        "weight by rounding and by how pictures were varied"
-    )
-    outputs = {name: list(shape) for name, shape in model.card.outputs.items()}
-    write_card(out / "chest_findings.toml", card | {"outputs": outputs})
+    return {name: list(shape) for name, shape in load_model(str(path.with_suffix(".toml"))).card.outputs.items()}
 
 
-def finish(table: Table, features: Features, found: dict[str, Any], cache: Path, out: Path | None) -> None:
-    """Join the networks that ship, tell the figures, write weight and card."""
-    from training import chest_figures
-    from training.export import check, export, rounded, write_card
+def assemble(table: Table, cache: Path, path: Path) -> dict[str, list[int]]:
+    """Write the networks that ship as one; return the shapes of its outputs."""
+    from training.export import check_file, export, rounded
 
     nets = []
     for name in SHIPPED:
@@ -398,19 +408,77 @@ def finish(table: Table, features: Features, found: dict[str, Any], cache: Path,
         nets[-1].load_state_dict(torch.load(cache / f"chest_findings_{name}.pt", weights_only=True))
         rounded(nets[-1].late)
         rounded(nets[-1].head)
-    every = np.full((len(features.rows), len(CODES)), np.nan, np.float32)
-    never = np.flatnonzero(folds_by_patient(table, NEVER_OF, SEED)[features.rows] == 0)
-    every[never] = np.mean([logits_of(net, features, never) for net in nets], 0)
-    hearts = hearts_of(table, features.rows, cache)
-    card = chest_figures.card_of(table, features.rows, plans(table, features.rows), found, every, hearts)
-    if out is None:
-        return
     panel = Panel(nets).eval()
-    picture = {"picture": torch.zeros(1, 1, INPUT, INPUT)}
-    shapes = export(panel, picture, ("logits", "maps"), out / "chest_findings.onnx", halved_from=MIN_HALVED)
-    write_card(out / "chest_findings.toml", card | {"outputs": {name: list(shape) for name, shape in shapes.items()}})
-    some = np.random.default_rng(SEED).choice(len(table), 32, replace=False)
-    print("largest difference", check(out / "chest_findings.toml", panel, plain(table, some).numpy()))
+    names = ("logits", "maps")
+    shapes = export(panel, {"picture": torch.zeros(1, 1, INPUT, INPUT)}, names, path, halved_from=MIN_HALVED)
+    for row in np.random.default_rng(SEED).choice(len(table), 32, replace=False):
+        check_file(path, panel, {"picture": plain(table, np.array([row])).numpy()}, names)
+    return {name: list(shape) for name, shape in shapes.items()}
+
+
+def finish(
+    table: Table,
+    features: Features,
+    found: dict[str, Any],
+    cache: Path,
+    path: Path,
+    outputs: dict[str, list[int]],
+    *,
+    is_new: bool,
+) -> None:
+    """Add the map of places to the networks in the file, tell the figures, write the card.
+
+    Without `is_new` the figures of single networks are of others than those in the file, made by the same recipe.
+    """
+    from training import chest_figures
+    from training.export import write_card
+
+    rows = features.rows
+    never = folds_by_patient(table, NEVER_OF, SEED)[rows] == 0
+    nets = networks_of(path)
+    said = np.array([nets.run(["logits"], {"picture": plain(table, rows[[at]]).numpy()})[0][0] for at in
+                     np.flatnonzero(never)])  # fmt: skip
+    values = features.values[0, never]
+    places = places_for(table, features, ~never, cache / "chest_places_shipped.npz")
+    beside = places.beside(said, places.logits(values))
+    add_places(path, beside)
+    every = np.full((len(rows), len(CODES)), np.nan, np.float32)
+    every[never] = said + beside.logits(values)
+    card = chest_figures.card_of(table, rows, plans(table, rows), found, every, hearts_of(table, rows, cache))
+    if not is_new:
+        card["training"]["figures"] = (
+            "out of fold and by unseen set: of networks made again by the same recipe, which differ from those in the "
+            "weight by rounding and by how pictures were varied"
+        )
+    write_card(path.with_suffix(".toml"), card | {"outputs": outputs})
+    check_places(path, table, rows[never], every[never])
+
+
+def networks_of(path: Path) -> Any:
+    """Return a session of the networks alone."""
+    import onnx
+    import onnxruntime as ort
+
+    alone = without_places(onnx.load_from_string(path.read_bytes()))
+    return ort.InferenceSession(alone.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def check_places(path: Path, table: Table, rows: NDArray[np.int64], wanted: NDArray[np.float32]) -> None:
+    """Refuse a file that says otherwise than the figures on its card rest on.
+
+    Raises
+    ------
+    ValueError
+        More than the rounding of the early layers' features to float16.
+    """
+    from ecg_engine.models import load_model
+
+    model = load_model(str(path.with_suffix(".toml")))
+    given = np.array([model.run(plain(table, rows[i : i + 1]).numpy())["logits"][0] for i in range(0, len(rows), 8)])
+    worst = float(np.abs(given - wanted[::8]).max())
+    print(f"largest difference {worst:.4f}")
+    if not worst <= 0.1:
+        raise ValueError(f"{path}: a logit differs by {worst:g} from what its card tells")
 
 
 if __name__ == "__main__":

@@ -90,6 +90,8 @@ def outlines(cache: Path, data: Path, out: Path) -> list[str]:
 def findings(cache: Path, data: Path, out: Path) -> list[str]:
     """Draw, of each finding that counts, the surest miss and the surest false alarm; return a line about each."""
     from ecg_engine.models import load_model
+    from ecg_engine.radiograph.anatomy import segment
+    from ecg_engine.radiograph.heart import expected_heart
     from ecg_engine.radiograph.inputs import network_input, stretch
     from training import chest_images
     from training.chest_figures import SEED
@@ -102,8 +104,11 @@ def findings(cache: Path, data: Path, out: Path) -> list[str]:
     codes = [label.code for label in model.card.labels]
     scores = []
     for row in rows:
-        square = stretch(table.squares[row].astype(np.float32) / 255, tuple(int(v) for v in table.inside[row]))
-        said = model.scores(model.run(network_input(square, size=size))["logits"])
+        inside = tuple(int(v) for v in table.inside[row])
+        square = stretch(table.squares[row].astype(np.float32) / 255, inside)  # type: ignore[arg-type]
+        anatomy = segment(square, inside=inside, stretched=True)  # type: ignore[arg-type]
+        heart = expected_heart(anatomy, inside, view=str(table.view[row]))  # type: ignore[arg-type]
+        said = model.scores(model.run(network_input(square, size=size))["logits"], heart)
         scores.append([score.value for score in said])
     values = np.array(scores)
     pictures, lines, used = [], [], set[int]()

@@ -43,13 +43,13 @@ def test_findings_of_adults_never_seen(table: Any) -> None:
         found[code] = auc(table.labels[rows[known], i] > 0.5, logits[known, i])
     print(f"{len(rows)} pictures:", {code: round(value, 3) for code, value in found.items()})
     floors = {
-        "abnormal": 0.86, "effusion": 0.83, "edema": 0.89, "opacity": 0.81, "cardiomegaly": 0.81,
-        "atelectasis": 0.71, "pneumothorax": 0.81,
+        "abnormal": 0.86, "effusion": 0.83, "edema": 0.89, "opacity": 0.81, "cardiomegaly": 0.87,
+        "atelectasis": 0.71, "pneumothorax": 0.83,
     }  # fmt: skip
     assert not {code: found[code] for code, floor in floors.items() if found[code] < floor}
 
 
-def test_the_hearts_outline_finds_more_large_hearts_of_adults_never_seen(table: Any) -> None:
+def test_large_hearts_of_adults_never_seen_by_score_and_outline(table: Any) -> None:
     rows = np.flatnonzero(np.isin(table.source, chest_images.NIH_SETS) & ~(table.age < 18))
     rows = rows[chest_images.folds_by_patient(table, 10, SEED)[rows] == 0]
     at = list(chest_images.FINDINGS).index("cardiomegaly")
@@ -65,8 +65,7 @@ def test_the_hearts_outline_finds_more_large_hearts_of_adults_never_seen(table: 
         alone.append(model.scores(logits)[at].value)
     truth = table.labels[rows, at] > 0.5
     print(f"{truth.sum()} of {len(rows)}: {auc(truth, np.array(joined)):.3f}, alone {auc(truth, np.array(alone)):.3f}")
-    assert auc(truth, np.array(joined)) >= 0.86
-    assert auc(truth, np.array(joined)) > auc(truth, np.array(alone))
+    assert auc(truth, np.array(joined)) >= 0.87
 
 
 @pytest.mark.slow

@@ -195,10 +195,10 @@ def test_only_sets_with_both_kinds_teach_a_join(data: Path, cache: Path) -> None
     assert set(source[teaches(table, rows, cf.CODES.index("effusion"))]) == set(cf.NIH_SETS)
 
 
-def test_a_card_made_anew_keeps_its_weight(
+def test_a_card_made_anew_keeps_the_networks(
     data: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its figures rest on what that weight, and no other, says of those whom it never saw."""
+    """Its figures rest on what they and the new map of places, and no other, say of those whom they never saw."""
     import hashlib
     import shutil
     import tomllib
@@ -211,26 +211,38 @@ def test_a_card_made_anew_keeps_its_weight(
     shipped = Path(load_model("chest_findings").card.weights)
     for file in (shipped, shipped.with_suffix(".toml")):
         shutil.copy(file, tmp_path)
+    path = tmp_path / shipped.name
+    before = cf.networks_of(shipped)
     table = load(data, cache=cache)
-    rows = cf.adult_rows(table)[::100]
+    rows = cf.adult_rows(table)[::60]
+    features = cf.Features(np.zeros((3, len(rows), cf.FROZEN_CHANNELS, 14, 14), np.float16), rows)
+    early = cf.session_of(cf.Early(cf.fresh().eval()), torch.zeros(2, 1, cf.SIZE, cf.SIZE))
+    for i in range(len(rows)):
+        features.values[:, i] = early.run(None, {"x": cf.reduced(cf.plain(table, rows[[i]])).numpy()})[0]
     given = {}
 
     def card_of(table: object, rows: object, plans: object, found: object, logits: object, hearts: object) -> dict:
         given["logits"] = logits
-        return {"weights": shipped.name, "training": {}}
+        return {"weights": shipped.name, "training": {}} | {
+            key: value for key, value in tomllib.loads(shipped.with_suffix(".toml").read_text()).items()
+            if key not in ("weights", "training", "outputs")
+        }  # fmt: skip
 
     monkeypatch.setattr(chest_figures, "card_of", card_of)
     monkeypatch.setattr(chest_figures, "expected_hearts", lambda table, rows: np.full((len(rows), 7), 0.5))
-    cf.renew_card(table, rows, {}, tmp_path, tmp_path)
-    card = tomllib.loads((tmp_path / "chest_findings.toml").read_text(encoding="utf-8"))
-    assert card["sha256"] == hashlib.sha256(shipped.read_bytes()).hexdigest()
+    monkeypatch.setattr(cf, "check_places", lambda *given: None)  # these features are of other early layers
+    cf.finish(table, features, {}, tmp_path, path, cf.outputs_of(path), is_new=False)
+    card = tomllib.loads(path.with_suffix(".toml").read_text(encoding="utf-8"))
+    assert card["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert card["outputs"]["logits"] == [1, len(cf.CODES)]
+    assert "same recipe" in card["training"]["figures"]
     never = folds_by_patient(table, cf.NEVER_OF, cf.SEED)[rows] == 0
     assert never.any()
     assert (np.isfinite(given["logits"]).all(1) == never).all()
-    first = int(np.flatnonzero(never)[0])
-    expected = load_model("chest_findings").run(cf.plain(table, rows[[first]]).numpy())["logits"][0]
-    assert given["logits"][first] == pytest.approx(expected, abs=1e-5)
+    picture = {"picture": cf.plain(table, rows[never][:1]).numpy()}
+    nets = before.run(["logits"], picture)[0]
+    assert cf.networks_of(path).run(["logits"], picture)[0] == pytest.approx(nets, abs=1e-5)
+    assert given["logits"][never].std(0).min() > 0
 
 
 def test_gate_batches_hold_the_truth_about_themselves(data: Path, cache: Path) -> None:
