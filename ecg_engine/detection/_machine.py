@@ -14,7 +14,7 @@ from ecg_engine.kernels.rules import (
     BEATS,
     CANDIDATES,
     LAST_R,
-    QUIET,
+    SHARP_QUIET,
     STATE_SIZE,
     TENT,
     BeatRules,
@@ -49,6 +49,7 @@ def rules_for(fs: float, floor_mv: float | None) -> tuple[BeatRules, NDArray[np.
         hold=within(QRS.hold_s),
         locate=float(samples(QRS.locate_s, fs)),
         slope=float(samples(QRS.slope_s, fs)),
+        sharp=float(samples(QRS.sharp_s, fs)),
         locate_smooth=float(round(QRS.locate_smooth_s * fs)),
         level=float(samples(QRS.level_s, fs)),
         twice=float(samples(QRS.twice_s, fs)),
@@ -66,6 +67,9 @@ def rules_for(fs: float, floor_mv: float | None) -> tuple[BeatRules, NDArray[np.
         soon_share=QRS.soon_share,
         noisy=QRS.noisy,
         noisy_share=QRS.noisy_share,
+        sharp_quiet=QRS.sharp_quiet,
+        sharp_most=QRS.sharp_most,
+        sharp_noise=QRS.sharp_noise,
         no_vote=QRS.no_vote,
         floor=0.0 if floor_mv is None else float(floor_mv),
         most=MAX_MV,
@@ -112,11 +116,12 @@ class Machine:
         self._arrays = (
             np.zeros((n_leads, room)),
             np.zeros((n_leads + 2, room)),
-            np.zeros((n_leads + 1, room)),
+            np.zeros((n_leads + 2, room)),
             np.ones(n_leads),
             np.zeros((n_leads, PLACE + 1)),
-            np.zeros((QUIET + 1, CANDIDATES)),
+            np.zeros((SHARP_QUIET + 1, CANDIDATES)),
             np.empty(max(CANDIDATES, 3 * (2 * int(rules.locate) + 1))),
+            np.empty((5, int(rules.thin) * (int(rules.block) + 2 * int(rules.width) + reach) + 2 * int(rules.sharp))),
         )
         self._twice = int(rules.twice)
 

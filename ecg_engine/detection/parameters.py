@@ -58,10 +58,10 @@ class QrsParameters:
     doi:10.1109/CIC.2002.1166717). In place of the slope stands the bend (a second difference), which weakens T and P
     waves and wander with the square of their frequency. The figures marked * were chosen together, once, by random
     search over the AAMI DS1 and paced records of the MIT-BIH Arrhythmia Database, its noise stress test and the CPSC
-    2019 sample; two halves of the records were watched apart, and the optimum is flat, so that none is critical. Those
-    marked + were not chosen on records with marked beats: nine in ten limb leads of PTB-XL's ordinary resting ECGs have
-    a floor below `noisy`, and over simulated hearts in noise (``benchmarks/accuracy/noise_rule.py``) neither is
-    critical.
+    2019 sample; two halves of the records were watched apart, and none is critical. Those marked + stand by PTB-XL,
+    simulated hearts (``benchmarks/accuracy/noise_rule.py``), LUDB in noise of bedside leads (PhysioNet/CinC 2015),
+    and what MIT-BIH and bedside alarms allow; the sharper bend has the band of Kalidas and Tamil 2017 (IEEE BIBE).
+    `sharp_noise` and `sharp_most` decide where pacing spikes are left in a noisy lead (``docs/benchmarks.md``).
     """
 
     grid_hz: float = 180.0  #: signals are thinned to about this rate: a QRS has little above 40 Hz
@@ -88,15 +88,17 @@ class QrsParameters:
     slow_share: float = 0.15  #: nor is a low beat so much less steep than both beside it (of MIT-BIH's 59,782 none is)
     slope_s: float = 0.012  #: steepness is the largest step over so long, within `locate_s` of the energy's peak
     p_window_s: float = 0.271  #: * a deflection so shortly before a QRS is its P wave
-    p_share: float = (
-        0.879  #: * if lower than this share of it: no two beats follow so fast with the first so much lower
-    )
+    p_share: float = 0.879  #: * if lower than this share of it: no beat is so soon followed by one so much higher
     low_share: float = 0.54  #: * lower than this share of both neighbours is suspect
     usual_share: float = 1.12  #: * both halves together are no more than so many usual RR
     hold_s: float = 2.0  #: a low beat waits so long at most for the next one to tell
     soon_share: float = 0.65  #: the first or last beat, if low, must not come sooner than this share of the usual RR
     noisy: float = 0.10  #: + a floor of the energy at such a share of a beat's height is noise
     noisy_share: float = 0.90  #: + there, lower than this share of both neighbours is suspect where RR is even
+    sharp_s: float = 0.016  #: + arm of the sharper bend: the response is greatest at 1 / (2 * sharp) = 31 Hz
+    sharp_noise: float = 0.22  #: + from such a floor on no beat is higher than it is sharp; below, so much more
+    sharp_most: float = 2.5  #: + no QRS is held to be sharper (energies): few in LUDB are, and pacing spikes
+    sharp_quiet: float = 1.3  #: + unless the floor of the sharper energy is so much higher than the other: muscles
     split_s: float = 2.0  #: a gap so long splits the rhythm, a shorter one is bridged
     no_vote: float = 1.5  #: a lead whose beats stand out less than this over its own noise has no vote
     locate_s: float = 0.075  #: R lies within so much of the energy's peak

@@ -243,8 +243,8 @@ def weigh(
     no_vote: float,
     whole: bool,
     work: NDArray[np.float64],
-) -> float:
-    """Weigh the leads by how far their beats stand out over their noise of late; return the sum of squared votes.
+) -> None:
+    """Weigh the leads by how far their beats stand out over their noise of late, so that their squared votes add to 1.
 
     `stats` holds the greatest and the least energy of each lead in its last blocks; `blocks` are those before this one.
     """
@@ -273,17 +273,18 @@ def weigh(
             vote = min(max(contrast - no_vote, LEAST_VOTE), MOST_VOTE)
             weights[lead] = vote / usual
             votes += vote * vote
-    return votes
+    for lead in range(len(weights)):
+        weights[lead] /= np.sqrt(max(votes, 1e-300))
 
 
 @helper
 def fuse_into(
-    energies: NDArray[np.float64], at: int, n: int, weights: NDArray[np.float64], votes: float, out: NDArray[np.float64]
+    energies: NDArray[np.float64], at: int, n: int, weights: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None:
-    """Write the weighted mean of the leads' energies into ``out[at : at + n]``."""
+    """Write the leads' energies, each with the square of its weight, added into ``out[at : at + n]``."""
     for i in range(at, at + n):
         out[i] = 0.0
     for lead in range(len(weights)):
-        share = weights[lead] * weights[lead] / max(votes, 1e-300)
+        share = weights[lead] * weights[lead]
         for i in range(at, at + n):
             out[i] += share * energies[lead, i]

@@ -17,6 +17,7 @@ from ecg_engine.kernels.rules import (
     LOW,
     N_CANDS,
     N_RANKS,
+    PLAIN,
     RANKS,
     SPARE,
     TENT,
@@ -62,7 +63,7 @@ def seek(
         i = until
         if alone:
             cands[TIME, count] = p + first
-            cands[HEIGHT, count] = np.sqrt(value)
+            cands[HEIGHT, count] = cands[PLAIN, count] = np.sqrt(value)
             cands[TOP, count] = 0.0
             cands[CLOCK, count] = p + first - silent
             count += 1

@@ -21,10 +21,9 @@ from ecg_engine.kernels.rules import (
     LOOKS,
     N_BEATS,
     N_CANDS,
-    N_QUIET,
     NOISE,
-    QUIET,
-    QUIETS,
+    PLAIN,
+    PLAIN_HEIGHT,
     RR,
     SEEK,
     SPLIT,
@@ -39,8 +38,6 @@ from ecg_engine.kernels.smoothing import median_of
 #: Beats are tall whose usual swing is so many times the floor: then the floor is half as high again (0.15 mV, which
 #: IEC 60601-2-27 lets be none).
 TALL = 5.0
-#: The least energy is sought at every so many samples: a mean over a tenth of a second has no sharper hollows.
-_SPARSE = 4
 
 
 @helper
@@ -71,8 +68,9 @@ def _is_soon(beats: NDArray[np.float64], stop: int, gap: float, late: float) -> 
 
 
 @helper
-def _add_beat(beats: NDArray[np.float64], state: NDArray[np.int64], time: float, height: float) -> None:
-    """Add a beat behind the last; where the room is full, the older half goes."""
+def _add_beat(cands: NDArray[np.float64], i: int, beats: NDArray[np.float64], state: NDArray[np.int64]) -> None:
+    """Add candidate `i` as a beat behind the last; where the room is full, the older half goes."""
+    time = cands[TIME, i]
     n = state[N_BEATS]
     if n == BEATS:
         keep = BEATS // 2
@@ -81,7 +79,8 @@ def _add_beat(beats: NDArray[np.float64], state: NDArray[np.int64], time: float,
         state[EMIT] = max(0, state[EMIT] - (n - keep))
         n = keep
     beats[TIME, n] = time
-    beats[HEIGHT, n] = height
+    beats[HEIGHT, n] = cands[HEIGHT, i]
+    beats[PLAIN_HEIGHT, n] = cands[PLAIN, i]
     broken = n == 0 or (beats[TIME, n - 1] < state[SPLIT] <= time)
     beats[RR, n] = 0.0 if broken else time - beats[TIME, n - 1]
     state[N_BEATS] = n + 1
@@ -129,7 +128,7 @@ def _search_back(
                     right - cands[TIME, j] >= rules.margin
                     and after >= margin
                     and not (after < rules.t_window and cands[HEIGHT, j] < rules.t_share * left_height)
-                    and cands[HEIGHT, j] >= rules.back_share * cands[LEVEL, j] + rules.noise_share * cands[NOISE, j]
+                    and cands[PLAIN, j] >= rules.back_share * cands[LEVEL, j] + rules.noise_share * cands[NOISE, j]
                     and (best < 0 or cands[HEIGHT, j] > cands[HEIGHT, best])
                 ):
                     best = j
@@ -140,38 +139,11 @@ def _search_back(
             right = cands[TIME, best]
         if chosen < 0:
             return
-        _add_beat(beats, state, cands[TIME, chosen], cands[HEIGHT, chosen])
+        _add_beat(cands, chosen, beats, state)
         left = cands[TIME, chosen]
         left_height = cands[HEIGHT, chosen]
         margin = rules.margin
         found += 1
-
-
-@helper
-def note_quiet(
-    fused: NDArray[np.float64], at: int, n: int, piece: int, quiet: NDArray[np.float64], state: NDArray[np.int64]
-) -> None:
-    """Note the root of the least energy in each `piece` of ``at : at + n``: what is left of a shorter one is not."""
-    k = at
-    while k + piece <= at + n:
-        least = fused[k]
-        for i in range(k, k + piece, _SPARSE):
-            least = min(least, fused[i])
-        quiet[state[N_QUIET] % QUIETS] = np.sqrt(least)
-        state[N_QUIET] += 1
-        k += piece
-
-
-@helper
-def _noise_share(cands: NDArray[np.float64], state: NDArray[np.int64]) -> float:
-    """Return how high the energy stands between beats of late, as a share of the usual height of a beat."""
-    count = min(state[N_QUIET], QUIETS)
-    if count == 0 or state[DECIDE] == 0:
-        return 0.0
-    total = 0.0
-    for k in range(count):
-        total += cands[QUIET, k]
-    return total / (count * max(cands[LEVEL, state[DECIDE] - 1], 1e-300))
 
 
 @helper
@@ -298,7 +270,7 @@ def _confirm(
     i = state[TENT]
     state[TENT] = -1
     _search_back(cands, beats, state, i, rules, work)
-    _add_beat(beats, state, cands[TIME, i], cands[HEIGHT, i])
+    _add_beat(cands, i, beats, state)
 
 
 @helper
@@ -368,6 +340,7 @@ def give_out(
     beats: NDArray[np.float64],
     stats: NDArray[np.float64],
     rules: BeatRules,
+    noisy: bool,
     state: NDArray[np.int64],
     work: NDArray[np.float64],
     out: NDArray[np.int64],
@@ -378,7 +351,6 @@ def give_out(
         q = state[EMIT]
         n = state[N_BEATS]
         low_after = q > 0 and beats[HEIGHT, q] < rules.low_share * beats[HEIGHT, q - 1]
-        noisy = _noise_share(cands, state) > rules.noisy
         if (
             _is_t_wave(x, base, stop, beats, q, stats, rules)
             or _is_slow(x, base, stop, beats, n, q, stats, rules)

@@ -42,7 +42,7 @@ def _level(row: NDArray[np.float64], start: int, stop: int) -> tuple[float, bool
 
 
 @helper
-def _smoothed_into(row: NDArray[np.float64], start: int, smooth: int, out: NDArray[np.float64]) -> None:
+def smoothed_into(row: NDArray[np.float64], start: int, smooth: int, out: NDArray[np.float64]) -> None:
     """Write the mean over `smooth` samples either side of each from `start` on; at the ends of `row` over fewer."""
     n = len(row)
     m = len(out)
@@ -131,7 +131,7 @@ def locate(
             continue
         first = row[start] if row[start] == row[start] else level
         last = row[end - 1] if row[end - 1] == row[end - 1] else level
-        _smoothed_into(row, start, smooth, line)
+        smoothed_into(row, start, smooth, line)
         largest = _swing(line, first, (last - first) / max(1, m - 1), over)
         usual = stats[lead, PLACE]
         weight = 1.0 / (usual * usual) if usual > 0.0 else 1.0

@@ -24,7 +24,8 @@ from ecg_engine.kernels.bend import (
     weigh,
 )
 from ecg_engine.kernels.candidates import forget, judge_tops, seek
-from ecg_engine.kernels.choice import decide, give_out, note_quiet
+from ecg_engine.kernels.choice import decide, give_out
+from ecg_engine.kernels.noise import first_noise_share, hold_to_sharp, noise_share, note_quiet, note_sharp
 from ecg_engine.kernels.rules import (
     BEATS,
     CANDIDATE_ROWS,
@@ -32,7 +33,11 @@ from ecg_engine.kernels.rules import (
     END,
     GAP,
     HEARD,
+    KEPT,
     N_CANDS,
+    N_QUIET,
+    N_SHARP_QUIET,
+    PLAIN,
     QUIET,
     RAW,
     SEEK,
@@ -41,6 +46,7 @@ from ecg_engine.kernels.rules import (
     SPARE,
     SPLIT,
     STATE_SIZE,
+    TIME,
     BeatRules,
 )
 
@@ -123,7 +129,7 @@ def _count_gap(state: NDArray[np.int64], empty: int, have: int, split: float) ->
 
 @kernel((
     f8_2d_read, i8, i8, i8, f8_named(BeatRules), f8_read, i8_write, f8_2d_write, f8_2d_write, f8_2d_write, f8_2d_write,
-    f8_write, f8_2d_write, f8_2d_write, f8_write, i8_write,
+    f8_write, f8_2d_write, f8_2d_write, f8_write, f8_2d_write, i8_write,
 ), allocates=False)  # fmt: skip
 def advance_into(
     x: NDArray[np.float64],
@@ -141,13 +147,15 @@ def advance_into(
     stats: NDArray[np.float64],
     cands: NDArray[np.float64],
     work: NDArray[np.float64],
+    room: NDArray[np.float64],
     out: NDArray[np.int64],
 ) -> int:
     """Go on as far as whole blocks of `x` reach, to the end if `final`; write the R peaks found, return how many.
 
-    ``x[:, 0]`` is sample `base` of the recording, `stop` the sample after the last. Rows of `energies`: one a lead, and
-    their fusion; the last two rows of `squares` are working room; `cands` holds the candidates in its first rows, the
-    beats in 3 more, and the heights that count. Return -1 where a sample is infinite or beyond ``rules.most``.
+    ``x[:, 0]`` is sample `base` of the recording, `stop` the sample after the last. Rows of `energies`: one a lead,
+    their fusion, and what it was where noise lowers it; the last two rows of `squares`, `work` and
+    `room` are working room; `cands` holds the candidates in its first rows, the beats in 4 more, and what counts for
+    the usual height, noise and sharpness. Return -1 where a sample is infinite or beyond ``rules.most``.
 
     What is decided is decided block by block; energies are made for as many blocks at once as there are, GROUP at
     most: that short loops end and begin so often costs half of all the time.
@@ -159,7 +167,7 @@ def advance_into(
     block = int(rules.block)
     group = max(1, min(GROUP, int(rules.begin) // block))
     beats = cands[CANDIDATE_ROWS:]
-    fused = energies[n_leads]
+    fused, plain = energies[n_leads], energies[n_leads + 1]
     empty = state[STATE_SIZE:]
     count = 0
     ends = False
@@ -185,29 +193,50 @@ def advance_into(
         begun = state[END]
         for b in range(blocks):
             at = history + b * n_energy
-            moved = moves(energies[1:] if n_leads == 1 else energies[:n_leads], at, n_energy)
+            moved = moves(energies[1:2] if n_leads == 1 else energies[:n_leads], at, n_energy)
             if not moved:
                 # Silence says nothing of the leads: after it they have the votes that they had.
                 state[SILENT] += n_energy
                 fused[at : at + n_energy] = 0.0
             elif n_leads > 1:
                 heard, whole = state[HEARD], n_energy >= rules.block
-                votes = weigh(energies, at, n_energy, stats, weights, heard, rules.no_vote, whole, work)
-                fuse_into(energies, at, n_energy, weights, votes, fused)
+                weigh(energies, at, n_energy, stats, weights, heard, rules.no_vote, whole, work)
+                fuse_into(energies, at, n_energy, weights, fused)
                 state[HEARD] += 1
             if moved:
-                note_quiet(fused, at, n_energy, block, cands[QUIET], state)
+                note_quiet(fused, at, n_energy, block, cands[QUIET], state, N_QUIET)
+            share = noise_share(cands, state)
+            now = fused[at : at + n_energy]
+            if first:
+                share = first_noise_share(x, base, stop, weights, cands, state, rules, work, room, now)
+            noisy = share > rules.noisy
+            if noisy or state[KEPT] > 0:
+                # What is a candidate next may lie in the block before.
+                for i in range(at if state[KEPT] > 0 else at - history, at + n_energy):
+                    plain[i] = fused[i]
+            if noisy and moved:
+                note_sharp(x, base, stop, beats, weights, cands, state, rules, room)
+                hold_to_sharp(x, base, stop, share, weights, cands, state, rules, work, room, now)
+            elif not noisy:
+                state[N_SHARP_QUIET] = 0
             _count_gap(state, empty[b], min(n, left), rules.split)
             state[END] += n_energy
             state[SEEN] += 1
+            known = state[N_CANDS]
             state[SEEK], state[N_CANDS] = seek(
                 fused, begun - history, state[SEEK], state[END], apart, ends, state[SILENT], cands, state[N_CANDS]
             )
+            if noisy or state[KEPT] > 0:
+                for i in range(known, state[N_CANDS]):
+                    cands[PLAIN, i] = np.sqrt(plain[int(cands[TIME, i]) - begun + history])
+                state[KEPT] = 2 if noisy else state[KEPT] - 1
             judge_tops(cands, state, float(state[END] - apart), rules.top, ends)
             decide(cands, beats, state, rules, ends, work)
-            count = give_out(x, base, stop, ends, cands, beats, stats, rules, state, work, out, count)
+            count = give_out(x, base, stop, ends, cands, beats, stats, rules, noisy, state, work, out, count)
             if state[N_CANDS] > CANDIDATES - SPARE:
                 until = state[END] - state[SILENT] - max(rules.span, rules.back_reach) - 2.0 * rules.top
                 forget(cands, state, until)
         move(fused, blocks * n_energy, history)
+        if state[KEPT] > 0:
+            move(plain, blocks * n_energy, history)
     return count

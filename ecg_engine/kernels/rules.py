@@ -18,19 +18,26 @@ USUAL_RR, USUAL_BEATS = 10, 12
 #: candidate; candidates; the next to be judged a top; the next to be decided; the tentative beat (-1: none); beats;
 #: the next to be given out; the last R (-1: none); end of the last gap that splits; length of the open gap; blocks
 #: seen; the first candidate that counts for the level, and the first after them; the tops among them; blocks in which
-#: a lead moved; thinned samples of the others; pieces whose least energy was noted.
+#: a lead moved; thinned samples of the others; pieces whose least energy was noted; beats whose
+#: sharpness was noted, and the time of the last of them; pieces of the sharper energy whose least was noted; blocks for
+#: which the energy is kept as it was before noise lowered it.
 RAW, END, SEEK, N_CANDS, TOPS, DECIDE, TENT, N_BEATS, EMIT, LAST_R, SPLIT, GAP, SEEN, LOW, HIGH = range(15)
-N_RANKS, HEARD, SILENT, N_QUIET, STATE_SIZE = range(15, 20)
-#: Rows of the table of candidates (the clock stands still in silence), and behind them of beats (RR to the beat before,
-#: 0: none).
-TIME, HEIGHT, TOP, LEVEL, NOISE, CLOCK = range(6)
-RR = 2
-CANDIDATE_ROWS, BEAT_ROWS = 6, 3
+N_RANKS, HEARD, SILENT, N_QUIET, N_SHARP, N_SHARP_QUIET, KEPT, NOTED, STATE_SIZE = range(15, 24)
+#: Rows of the table of candidates (the clock stands still in silence; plain is the height that noise does not lower),
+#: and behind them of beats (RR to the beat before, 0: none).
+TIME, HEIGHT, TOP, LEVEL, NOISE, CLOCK, PLAIN = range(7)
+RR, PLAIN_HEIGHT = 2, 3
+CANDIDATE_ROWS, BEAT_ROWS = 7, 4
 #: The row behind them: heights of the tops that count for the level, increasing.
 RANKS = CANDIDATE_ROWS + BEAT_ROWS
 #: And one with the roots of the least energies of the last pieces, each as long as a block, in a ring of so many: 4 s.
 QUIET = RANKS + 1
 QUIETS = 16
+#: And one with how sharp beats are, in a ring: of about a minute of noise.
+SHARP = QUIET + 1
+SHARPS = 64
+#: And one with the roots of the least sharper energies of the pieces since noise began, in a ring as the other.
+SHARP_QUIET = SHARP + 1
 
 
 class BeatRules(NamedTuple):
@@ -53,6 +60,7 @@ class BeatRules(NamedTuple):
     hold: float
     locate: float  # samples as recorded, down to `twice`
     slope: float
+    sharp: float
     locate_smooth: float
     level: float
     twice: float
@@ -70,6 +78,9 @@ class BeatRules(NamedTuple):
     soon_share: float
     noisy: float
     noisy_share: float
+    sharp_noise: float
+    sharp_most: float
+    sharp_quiet: float
     no_vote: float
     floor: float  # of a QRS, in the signal's unit
     most: float  # what is beyond it is no sample

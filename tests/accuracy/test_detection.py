@@ -30,7 +30,7 @@ def scored(folder, leads):
 def test_mit_bih_first_channel(data):
     score = scored(data / "ecg" / "mitdb", 1)
     assert score.hits + score.missed > 50_000
-    assert score.error_percent <= 0.27
+    assert score.error_percent <= 0.26
     assert score.sensitivity_percent >= 99.82 and score.ppv_percent >= 99.91
 
 
@@ -41,7 +41,14 @@ def test_mit_bih_both_channels(data):
 
 
 @pytest.mark.parametrize(
-    ("record", "leads", "se", "ppv"), [("118e24", 1, 99.9, 99.9), ("118e12", 1, 99.9, 99.2), ("118e12", 2, 99.9, 99.5)]
+    ("record", "leads", "se", "ppv"),
+    [
+        ("118e24", 1, 99.9, 99.9),
+        ("118e12", 1, 99.9, 99.2),
+        ("118e12", 2, 99.9, 99.5),
+        ("118e00", 1, 93.1, 77.1),
+        ("118e00", 2, 97.1, 80.5),
+    ],
 )
 def test_noise_stress(data, record, leads, se, ppv):
     recording = ee.read_ecg(data / "ecg" / "nstdb" / f"{record}.hea")
@@ -59,7 +66,7 @@ def test_cpsc_2019_sample(data):
         # Marks are missing in the first and last half second.
         inner = [r[(r >= 250) & (r < len(strip) - 250)] for r in (marks[a:b].astype(np.int64), found)]
         total += score_beats(*inner, fs=500.0)
-    assert total.error_percent <= 7.0
+    assert total.error_percent <= 6.7
 
 
 def test_slow_and_fast_bedside_alarms(data):

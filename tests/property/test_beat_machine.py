@@ -68,6 +68,54 @@ def test_the_twin_in_noise_sees_the_rule_of_noise():
     assert with_rule < without
 
 
+def in_motion(seed, n, fs):
+    """Return beats, narrow and wide, in noise like that of moving electrodes (its power falls with f^2) and muscles."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(n) / fs
+    hz = np.fft.rfftfreq(n, 1 / fs)
+    motion = np.fft.irfft(np.fft.rfft(rng.standard_normal(n)) / np.maximum(hz, 0.7), n)
+    x = rng.uniform(0.1, 1.0) * motion / motion.std() + rng.choice([0.01, 0.15]) * rng.standard_normal(n)
+    x[: n // 3] *= rng.choice([0.1, 1.0])  # noisy from the beginning, or later
+    for at in np.cumsum(rng.normal(0.8, 0.03, int(t[-1] / 0.8) + 1)):
+        wide = rng.choice([0.012, 0.012, 0.012, 0.03])
+        x += rng.choice([0.5, 1.0, 1.0]) * (1.0 + (wide > 0.02)) * np.exp(-(((t - at) / wide) ** 2))
+    return x
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10_000), st.integers(200, 9000), st.sampled_from([100.0, 250.0, 360.0, 500.0]))
+def test_twin_in_motion(seed, n, fs):
+    x = in_motion(seed, n, fs)
+    rules, _ = rules_for(fs, 0.1)
+    found = Machine(1, fs, 0.1).feed(x[np.newaxis], 0, n, final=True)
+    assert found.tolist() == twin.find_beats(x, rules, bend_taps(fs / rules.thin))
+
+
+@pytest.mark.parametrize(
+    ("change", "seed"),
+    [
+        ({"sharp_noise": 1e3}, 3),
+        ({"sharp_noise": 0.15}, 51),
+        ({"sharp_quiet": 1e-3}, 3),
+        ({"sharp_most": 1e-3}, 3),
+    ],
+)
+def test_twin_in_motion_where_each_rule_of_noise_counts(change, seed):
+    x = in_motion(seed, 9000, 250.0)
+    rules, _ = rules_for(250.0, 0.1)
+    found = Machine(1, 250.0, 0.1).feed(x[np.newaxis], 0, 9000, final=True).tolist()
+    assert found == twin.find_beats(x, rules, bend_taps(250.0 / rules.thin))
+    assert found != twin.find_beats(x, rules._replace(**change), bend_taps(250.0 / rules.thin))
+
+
+@pytest.mark.parametrize("n_leads", [1, 3])
+@pytest.mark.parametrize("longest", [30, 3000])
+def test_stream_in_motion_is_the_whole(n_leads, longest):
+    rng = np.random.default_rng(n_leads)
+    x = np.array([in_motion(7 + i, 20_000, 360.0) for i in range(n_leads)])
+    assert in_pieces(x, 360.0, rng, longest).tolist() == detect_r_peaks(x, fs=360.0).tolist()
+
+
 def tall_t_waves(seed, n, fs):
     """Return narrow beats, each with a broad T wave as tall as it is, pauses with a broad low wave, and where R is."""
     rng = np.random.default_rng(seed)

@@ -1,10 +1,10 @@
-"""Slow, obvious twin of the machine that finds beats in one lead without gaps: everything known first, then decided."""
+"""Slow, obvious twin of the machine that finds beats in one lead without gaps: whole lines first, then each block."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tests.reference.kernel_twins import local_maxima, locate_r
+from tests.reference.kernel_twins import locate_r
 
 
 def bend_energy(x, thin, taps, width):
@@ -18,20 +18,71 @@ def bend_energy(x, thin, taps, width):
     return np.convolve(bend**2, np.full(width, 1 / width), mode="valid")
 
 
-class Choice:
-    """The beats among candidates, decided block by block."""
+def sharp_energy(x, thin, by, smooth, width, n):
+    """Return the mean squared distance of samples, smoothed, from the middle of those `by` before and behind; `n`."""
+    box = np.ones(2 * smooth + 1)
+    line = np.convolve(x, box)[smooth : smooth + len(x)] / np.convolve(np.ones(len(x)), box)[smooth : smooth + len(x)]
+    square = np.zeros((n + width) * thin)
+    inner = np.arange(by, len(x) - by)
+    inner = inner[inner < len(square)]
+    square[inner] = (line[inner] - (line[inner - by] + line[inner + by]) / 2) ** 2
+    thinned = np.pad(square.reshape(-1, thin).mean(axis=1), width // 2)
+    return np.convolve(thinned, np.full(width, 1 / width), mode="valid")[:n]
 
-    def __init__(self, at, height, steepness, rules):
-        self.at, self.height, self.steepness, self.rules = at, height, steepness, rules
-        self.top = [
-            all(height[j] < height[i] for j in range(i) if at[i] - at[j] <= rules.top)
-            and all(height[j] <= height[i] for j in range(i + 1, len(at)) if at[j] - at[i] <= rules.top)
-            for i in range(len(at))
-        ]
-        self.level, self.noise = [0.0] * len(at), [0.0] * len(at)
+
+class Choice:
+    """The beats of one lead, decided block by block.
+
+    `plain` is the energy, `sharp` the sharper one; `energy` is what beats are sought in: in noise the lower of the two.
+    """
+
+    def __init__(self, plain, sharp, steepness, rules):
+        self.plain, self.sharp, self.energy = plain, sharp, plain.copy()
+        self.steepness, self.rules = steepness, rules
+        self.at, self.height, self.level, self.noise = [], [], [], []
         self.beats, self.tentative, self.decided, self.given = [], None, 0, []
         self.emitted = 0
-        self.hollows = []
+        self.hollows, self.sharp_hollows, self.ratios, self.noted = [], [], [], 0
+
+    def is_top(self, i):
+        at, height, reach = self.at, self.height, self.rules.top
+        return all(height[j] < height[i] for j in range(i) if at[i] - at[j] <= reach) and all(
+            height[j] <= height[i] for j in range(i + 1, len(at)) if at[j] - at[i] <= reach
+        )
+
+    def first_share(self, end):
+        """How noisy the first seconds are by themselves; if they are, how sharp their beats."""
+        second = 4 * int(self.rules.block)
+        if end < 2 * second or not self.hollows:
+            return 0.0
+        of = [
+            np.median([line[k * second : (k + 1) * second].max() for k in range(end // second)])
+            for line in (self.plain, self.sharp)
+        ]
+        share = float(np.mean(self.hollows[-16:])) / np.sqrt(of[0])
+        if share > self.rules.noisy:
+            self.ratios = [of[1] / of[0]]
+        return share
+
+    def hold_to_sharp(self, begin, end, share):
+        """Lower the energy to what the sharper one makes of it, unless that stands too high between beats."""
+        r, piece = self.rules, int(self.rules.block)
+        for t, _, _ in self.beats[: self.emitted]:
+            if t > self.noted and t >= begin - r.back_reach:
+                self.ratios.append(self.sharp[t] / self.plain[t])
+                self.noted = t
+        if not self.ratios:
+            return
+        usual = min(np.median(self.ratios[-64:]), r.sharp_most)
+        beat = np.mean(self.hollows[-16:]) / share * np.sqrt(usual)
+        for k in range(begin, end, piece):
+            if k + piece <= end:
+                self.sharp_hollows.append(float(np.sqrt(self.sharp[k : k + piece : 4].min())))
+            if self.sharp_hollows and np.mean(self.sharp_hollows[-16:]) / beat > r.sharp_quiet * share:
+                continue
+            to = slice(k, min(k + piece, end))
+            held = self.sharp[to] / usual * max(1, r.sharp_noise / share) ** 2
+            self.energy[to] = np.minimum(self.plain[to], held)
 
     def usual_rr(self):
         rr = [rr for _, _, rr in self.beats if rr > 0][-10:]
@@ -59,7 +110,7 @@ class Choice:
                     and right - at[j] >= r.margin
                     and at[j] - left >= r.margin
                     and not (at[j] - left < r.t_window and height[j] < r.t_share * left_height)
-                    and height[j] >= r.back_share * self.level[j] + r.noise_share * self.noise[j]
+                    and np.sqrt(self.plain[at[j]]) >= r.back_share * self.level[j] + r.noise_share * self.noise[j]
                 ]
                 if not fit:
                     break
@@ -78,10 +129,10 @@ class Choice:
     def decide(self, i, judged):
         r, at, height = self.rules, self.at, self.height
         until = max(at[i] - r.top, r.begin)
-        tops = [height[j] for j in range(judged) if self.top[j] and at[i] - r.span <= at[j] <= until]
-        self.level[i] = float(np.median(tops)) if tops else height[i]
+        tops = [height[j] for j in range(judged) if self.is_top(j) and at[i] - r.span <= at[j] <= until]
+        self.level.append(float(np.median(tops)) if tops else height[i])
         before = self.noise[i - 1] if i else 0.0
-        self.noise[i] = before
+        self.noise.append(before)
         last = self.tentative
         if last is not None and at[i] - at[last] >= max(r.p_window, r.refractory):
             self.confirm()
@@ -181,18 +232,29 @@ class Choice:
                     continue
             self.given.append(beats[q][0])
 
-    def block(self, energy, begin, end, final):
-        r = self.rules
-        if energy[begin:end].max() > 0:
-            piece = int(r.block)
+    def block(self, begin, end, final):
+        r, piece = self.rules, int(self.rules.block)
+        share = self.noise_share() if begin else 0.0
+        if self.plain[begin:end].max() > 0:
             for k in range(begin, end - piece + 1, piece):
-                self.hollows.append(float(np.sqrt(energy[k : k + piece : 4].min())))
-        known = [t for t in self.at if final or t < end - r.apart]
-        judged = sum(final or t + r.top < end - r.apart for t in known)
-        while self.decided < len(known):
+                self.hollows.append(float(np.sqrt(self.plain[k : k + piece : 4].min())))
+            share = self.noise_share() if begin else self.first_share(end)
+            if share > r.noisy:
+                self.hold_to_sharp(begin, end, share)
+        if share <= r.noisy:
+            self.sharp_hollows = []
+        known = end if final else end - int(r.apart)
+        first = self.at[-1] + int(r.apart) + 1 if self.at else 0
+        for t in range(max(first, begin - int(r.apart)), known):
+            around = self.energy[max(0, t - int(r.apart)) : min(end, t + int(r.apart) + 1)]
+            if self.energy[t] > 0 and np.argmax(around) == t - max(0, t - int(r.apart)):
+                self.at.append(t)
+                self.height.append(float(np.sqrt(self.energy[t])))
+        judged = sum(final or t + r.top < end - r.apart for t in self.at)
+        while self.decided < len(self.at):
             self.decide(self.decided, judged)
             self.decided += 1
-        seek = max([end - r.apart, *(t + r.apart + 1 for t in known)])
+        seek = max([end - r.apart, *(t + r.apart + 1 for t in self.at)])
         certain = seek - max(r.p_window, r.refractory)
         if self.tentative is not None and (final or self.at[self.tentative] <= certain):
             self.confirm()
@@ -201,8 +263,9 @@ class Choice:
 
 def find_beats(x, rules, taps):
     """Return the R peaks of one lead without gaps."""
-    energy = bend_energy(x, int(rules.thin), taps, int(rules.width))
-    at = local_maxima(energy, int(rules.apart))
+    thin, width = int(rules.thin), int(rules.width)
+    energy = bend_energy(x, thin, taps, width)
+    sharp = sharp_energy(x, thin, int(rules.sharp), int(rules.locate_smooth), width, len(energy))
 
     def centre(t):
         return min(int(t) * int(rules.thin) + int(rules.thin) // 2, len(x) - 1)
@@ -212,8 +275,8 @@ def find_beats(x, rules, taps):
         by = int(rules.slope)
         return np.abs(part[by:] - part[:-by]).max(initial=0.0)
 
-    choice = Choice(at.tolist(), np.sqrt(energy[at]).tolist(), steepness, rules)
-    delay = len(taps) + int(rules.width) // 2
+    choice = Choice(energy, sharp, steepness, rules)
+    delay = len(taps) + width // 2
     raw, end = 0, 0
     while True:
         left = len(energy) - raw
@@ -221,7 +284,7 @@ def find_beats(x, rules, taps):
         final = left <= n
         begin, end = end, len(energy) if final else end + n - (delay if raw == 0 else 0)
         raw += n
-        choice.block(energy, begin, end, final)
+        choice.block(begin, end, final)
         if final:
             break
     centres = [centre(t) for t in choice.given]
