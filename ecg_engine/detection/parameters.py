@@ -59,9 +59,8 @@ class QrsParameters:
     waves and wander with the square of their frequency. The figures marked * were chosen together, once, by random
     search over the AAMI DS1 and paced records of the MIT-BIH Arrhythmia Database, its noise stress test and the CPSC
     2019 sample; two halves of the records were watched apart, and none is critical. Those marked + stand by PTB-XL,
-    simulated hearts (``benchmarks/accuracy/noise_rule.py``), LUDB in noise of bedside leads (PhysioNet/CinC 2015),
-    and what MIT-BIH and bedside alarms allow; the sharper bend has the band of Kalidas and Tamil 2017 (IEEE BIBE).
-    `sharp_noise` and `sharp_most` decide where pacing spikes are left in a noisy lead (``docs/benchmarks.md``).
+    simulated hearts (``docs/benchmarks.md``: two matter in leads with spikes left in), LUDB in noise of bedside leads
+    (CinC 2015), MIT-BIH and bedside alarms; the sharper bend has the band of Kalidas and Tamil 2017 (IEEE BIBE).
     """
 
     grid_hz: float = 180.0  #: signals are thinned to about this rate: a QRS has little above 40 Hz
