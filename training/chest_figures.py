@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.chest_images import FINDINGS, NIH_SETS, Table
+from training.chest_shortcuts import plain_numbers, reproduced, shortcut_scores
 
 if TYPE_CHECKING:
     from training.chest_findings import Plan
@@ -43,42 +44,6 @@ FAILURES = [
     "Tuberculosis, fractures, foreign bodies, lines and tubes are not among what it looks for.",
     "Pictures of failures: docs/known_failures.md.",
 ]
-
-
-# ----------------------------------------------------------------------------------------------------------- shortcuts
-
-
-def plain_numbers(table: Table, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return what a shortcut could rest on, row by row: brightness, contrast, borders, shape, view."""
-    out = []
-    for row in rows:
-        top, left, height, width = table.inside[row]
-        picture = table.squares[row, top : top + height, left : left + width].astype(np.float64) / 255
-        edge = np.concatenate(
-            [picture[:8].ravel(), picture[-8:].ravel(), picture[:, :8].ravel(), picture[:, -8:].ravel()]
-        )
-        quantiles = np.percentile(picture, [5, 25, 50, 75, 95])
-        out.append(
-            [
-                picture.mean(), picture.std(), *quantiles, edge.mean(), edge.std(), height / width,
-                table.view[row] == "PA", table.view[row] == "AP",
-            ]
-        )  # fmt: skip
-    return np.array(out, np.float64)
-
-
-def shortcut_scores(
-    numbers: NDArray[np.float64], labels: NDArray[np.float32], use: NDArray[np.bool_], ask: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Return how a logistic regression on `plain_numbers` scores the rows of `ask`, learnt from those of `use`."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    known = use & np.isfinite(labels)
-    fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)).fit(numbers[known], labels[known] > 0.5)
-    scores: NDArray[np.float64] = fitted.decision_function(numbers[ask])
-    return scores
 
 
 # ------------------------------------------------------------------------------------------------------------- figures
@@ -425,6 +390,13 @@ def card_of(
         "figures_beside_a_densenet121": {
             "how": "Out of fold, on the pictures that a DenseNet121 trained on 78,000 others has scored.",
             **beside_teacher(table, out_rows, scores[is_out]),
+        },
+        "shortcuts": {
+            "how": (
+                "Out of fold: variance of a score that brightness, borders, shape, view and the set's name explain; "
+                "AUC among pictures of one set and one view."
+            ),
+            **reproduced(table, out_rows, numbers[is_out], scores[is_out], fold_of[is_out]),
         },
         "sets_told_apart": {
             "how": "AUC of the score of abnormal for each set's normal pictures against the others'; 0.5: not at all.",

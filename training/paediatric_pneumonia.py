@@ -146,7 +146,7 @@ def shortcuts(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from training.chest_figures import plain_numbers
+    from training.chest_shortcuts import plain_numbers
 
     x, out = plain_numbers(table, rows), np.zeros(len(rows))
     for k in np.unique(fold):
