@@ -115,8 +115,9 @@ lint: $(VENV)/.installed  ## ruff and the import contracts
 typecheck: $(VENV)/.installed
 	$(BIN)/mypy
 
+# In two processes, each with whole files: what a file prepares for its tests is prepared once.
 unit: $(VENV)/.installed peers data
-	ECG_ENGINE_CACHE_DIR=$(CACHES)/compiled $(BIN)/python -m pytest
+	ECG_ENGINE_CACHE_DIR=$(CACHES)/compiled OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --benchmark-disable
 
 # The kernels again as plain Python, then compiled with bounds checks.
 kernels: $(VENV)/.installed
