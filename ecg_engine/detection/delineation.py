@@ -81,7 +81,7 @@ def delineate_finely(ecg: Any, *, fs: float, r_peaks: Any) -> tuple[Delineation,
     at = marks_of(r_peaks, signal.shape[1])
     scores: list[LeadScores | None] = [None] * len(signal)
     if len(at):
-        rhythm = Rhythm.of(at, fs, of_one_lead=len(signal) == 1)
+        rhythm = Rhythm(at / fs)
         scores = shared([score_lead(row, at, fs, rhythm=rhythm) for row in signal])
     both = [_marks_of(s, row, at, fs) for s, row in zip(scores, signal, strict=True)]
     if len(both) == 1:

@@ -231,10 +231,6 @@ class WaveParameters:
         return values
 
 
-def _both(*values: int) -> tuple[int, ...]:
-    return tuple(sign * v for v in values for sign in (-1, 1))
-
-
 #: Differences that are looked at, in grid points: (half box, shift, other half box, other shift, gain). Near values
 #: against the one here, ever wider boxes farther off; slopes over 16, 48 and 112 ms; this point against those around.
 _SEEN: Final = (
@@ -255,22 +251,34 @@ _HALVES: Final = (0, 1, 3, 7)
 class ScoreParameters:
     """What the learnt wave scores look at, and how marks are read off them.
 
-    The weights are learnt (``wave_scores.toml``); what stands here was chosen by hand before: scales from the shortest
-    edge of a QRS to the distance between neighbouring waves, as the scales 2^1 to 2^5 of Martinez et al. 2004
-    (doi:10.1109/TBME.2003.821031). The least sums are where as many waves were missed as invented over records
-    that the weights had not been learnt from.
+    The weights are learnt (``wave_scores.toml``); what stands here was chosen by hand before: four levels see at 62 to
+    8 Hz, as the scales 2^1 to 2^5 of Martinez et al. 2004 (doi:10.1109/TBME.2003.821031). The least sums are where as
+    many waves were missed as invented over records that the weights had not been learnt from.
     """
 
     fine_s: float = 0.008  #: the grid on which the lead is seen
     finer: int = 2  #: so many of its points for one that is scored: edges lie between points, by interpolation
-    halves: tuple[int, ...] = _HALVES  #: half boxes of its smoothings, in points
+    smooth: int = 1  #: the peaks of P and T are looked for in this one of the smoothings
+    pad: int = 80  #: points beyond the ends: more than half of the moving mean, and than the farthest shift and its box
+    swing_s: float = 0.06  #: the QRS swing is taken within so much of R
+    swings: int = 200  #: of so many beats
+    wander_s: float = 1.0  #: the moving mean that is taken off: a usual RR
+    #: A value that counts half, in QRS swings: R, T and P waves, their edges; and of the slope from point to point.
+    gains: tuple[float, float, float, float] = (0.6, 0.15, 0.03, 0.03)
+    apart_s: float = 1.5  #: so far away is the beat before the first one and after the last
+    near_s: float = 0.05  #: R is near up to so far away
+    bend_s: float = 0.4  #: a time since or until R that counts half: T ends about there
+    near: int = 6  #: neighbouring beats on each side
+    alike_s: tuple[float, float] = (0.064, 0.096)  #: they are compared so much before and after R
+    unlike: float = 0.08  #: a mean difference of this share of the QRS swing makes a neighbour count a quarter
+    least_weight: float = 0.3  #: the sum of the neighbours' weights at least: fewer alike ones count less
+    uneven: float = 0.1  #: a median change of RR by this share counts half: respiration makes less, fibrillation more
+    few_uneven: float = 0.02  #: that of fewer than four beats
+    halves: tuple[int, ...] = _HALVES  #: half boxes of the smoothings that the dense network sees, in points
     table: tuple[tuple[int, int, int, int], ...] = tuple(
         (_HALVES.index(a), b, _HALVES.index(c), d) for a, b, c, d, _ in _SEEN
     )
-    gains: tuple[float, ...] = tuple(row[-1] for row in _SEEN)  #: a difference so great counts half
-    pad: int = 80  #: points beyond the ends: more than the farthest shift and its box
-    swing_s: float = 0.06  #: the QRS swing is taken within so much of R
-    swings: int = 200  #: of so many beats
+    table_gains: tuple[float, ...] = tuple(row[-1] for row in _SEEN)  #: a difference so great counts half
     usual_s: float = 0.8  #: RR of a single beat
     #: Knots of the time since R.
     since_s: tuple[float, ...] = (
@@ -282,24 +290,16 @@ class ScoreParameters:
     )  # fmt: skip
     share: tuple[float, ...] = tuple(k / 8 for k in range(9))  #: of the share of RR that is over
     interval_s: tuple[float, ...] = (0.35, 0.5, 0.65, 0.8, 1.0, 1.3, 1.8)  #: of RR
-    irregular: tuple[float, ...] = (0.0, 0.02, 0.05, 0.09, 0.14, 0.2, 0.3)  #: of RR's unevenness
-    bend: float = 3.0  #: log odds enter it as tanh of this share
-    shifts: tuple[int, ...] = (0, *_both(1, 2, 4, 6, 9, 13, 18, 26))  #: where, in scored points
-    near_shifts: tuple[int, ...] = (0, *_both(1, 3, 6, 10, 16))  #: and of the neighbours
-    near: int = 6  #: neighbouring beats on each side
-    alike_s: tuple[float, float] = (0.064, 0.096)  #: they are compared so much before and after R
-    unlike: float = 0.08  #: a mean difference of this share of the QRS swing makes a neighbour count a quarter
-    least_weight: float = 0.3
-    kept: tuple[int, ...] = (0, 2, 4, 5, 7, 9, 10, 12, 13, 15, 18, 19, 28, 29, 30, 31, 32, 45)  #: seen again
-    mixed: tuple[int, ...] = (0, 2)  #: P and T are the mean of both networks
-    closed: float = -4.0  #: but where the first says less of both: the second was never sure enough to outweigh it
+    channels: tuple[int, ...] = (8, 16, 24, 32)  #: of each level, every one at half the rate of the one above
+    reaches: tuple[int, ...] = (1, 2, 4)  #: of the layers of the lowest level, in its points (0.128 s)
+    dense_share: float = 0.6  #: of the QRS's log odds; the rest is the network of convolutions'
     qrs_before_s: float = 0.16  #: farthest QRS onset before R
     qrs_after_s: float = 0.224  #: farthest offset after R
     t_reach_s: float = 0.72  #: farthest T offset after R
     p_reach_s: float = 0.40  #: farthest P onset before R
     p_least: float = 2.0  #: least sum of log odds over a P wave's points
-    t_least: float = 2.0
-    t_sure: float = 1.1  #: least of the greatest log odds in a T wave
+    t_least: float = 1.0
+    t_sure: float = 0.5  #: least of the greatest log odds in a T wave
     least_swing: float = 0.003  #: a P or T lower than this share of its QRS is a flat line (5 µV at 1.7 mV)
     shared: tuple[float, float, float] = (0.3, 0.2, 0.3)  #: this share of P, QRS, T's log odds is the mean of all leads
 

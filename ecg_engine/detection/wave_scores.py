@@ -1,130 +1,160 @@
 """How likely each moment of a lead belongs to P, QRS or T: learnt from marks that cardiologists made.
 
-Two small networks look at the lead on an even grid. The first sees the shape around a moment and its place between
-the beats; the second sees what the first said around that moment and, at the same time from R, in the neighbouring
-beats that are alike: a P wave that is in all of them is one, a wiggle that is in one only is not. The numbers stand in
-``wave_scores.npz``, made by ``training/wave_scores.py``; ``wave_scores.toml`` beside it names the data and the figures.
+A small network of convolutions, a U-Net, looks at the lead on an even grid, told where the R peaks are and what the
+lead does at the same time from R in the neighbouring beats that are alike: a P wave that is in all of them is one, a
+wiggle that is in one only is not. P and T are what it says; the QRS is what it and a dense network say (`qrs_scores`).
+Their numbers stand in ``wave_scores.npz``, made by ``training/wave_scores.py``; ``wave_scores.toml`` beside it names
+the data and the figures.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.detection.parameters import SCORES, samples
+from ecg_engine.detection.qrs_scores import Network, Piece, boxes_of, pieces_of, write_qrs_odds
 from ecg_engine.errors import ModelError
-from ecg_engine.kernels.runs import columns_into, mix_runs_into, open_runs_into, rows_into
+from ecg_engine.kernels.beside import likeness_into, neighbours_into, own_into
 from ecg_engine.kernels.smoothing import median_in_place
 from ecg_engine.kernels.wave_net import (
-    add_rectify_into,
-    boxes_into,
-    features_into,
+    CONVOLVE,
+    CONVOLVE_AND_ADD,
+    DOUBLE,
+    EDGE,
+    HALVE,
+    LEVEL,
+    N_IN,
+    N_OUT,
+    OWN,
+    SEEN,
+    SeenShares,
     grid_into,
-    likeness_into,
     log_odds_into,
-    neighbours_into,
-    phases_into,
-    places_into,
-    rectify_into,
-    shifted_into,
+    run_plan_into,
+    seen_into,
     usual_swing,
 )
 
-__all__ = ["STEP_S", "LeadScores", "Rhythm", "WaveModel", "load_model", "scale_of", "score_lead", "shared"]
+__all__ = [
+    "STEP_S",
+    "LeadScores",
+    "Rhythm",
+    "WaveModel",
+    "layers_of",
+    "load_model",
+    "scale_of",
+    "score_lead",
+    "seen_of",
+    "shared",
+]
 
 _FILE: Final = "wave_scores.npz"
-#: Points are scored in pieces of so many, so that what is between stays in the cache.
-_PIECE: Final = 4096
+#: Points are scored in pieces of so many, so that what is between stays in the cache, each with so many more on both
+#: sides as the network sees.
+_PIECE: Final = 2048
+_BESIDE: Final = 128
+#: What leads may share is kept for as many points, 65 s.
+_KEPT: Final = 4096
 
 #: From one scored point to the next, s.
 STEP_S: Final = SCORES.finer * SCORES.fine_s
-HALVES, SHIFTS, NEAR_SHIFTS, KEPT, MIXED = (
-    np.array(v, np.int64) for v in (SCORES.halves, SCORES.shifts, SCORES.near_shifts, SCORES.kept, SCORES.mixed)
-)
-TABLE, GAINS = np.array(SCORES.table, np.int64), np.array(SCORES.gains, np.float32)
-KEPT_TABLE, KEPT_GAINS = TABLE[KEPT], GAINS[KEPT]
-#: Knots of the four numbers that say where a moment is between the beats.
-SINCE, UNTIL, SHARE, INTERVAL = (
-    np.array(v, np.float64) for v in (SCORES.since_s, SCORES.until_s, SCORES.share, SCORES.interval_s)
-)
+#: Pieces begin and end at a multiple of so many points: then each level's are whole vectors, which takes a quarter off
+#: the time, and what is thought beyond the end of a lead is the same for all pieces.
+_WHOLE: Final = 8 * 2 ** (len(SCORES.channels) - 1)
+_CLASSES: Final = 4
 
 _Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Network:
-    """Three layers; the first has a table of places beside its weights.
+class WaveModel:
+    """The network as `run_plan_into` takes it.
 
     Parameters
     ----------
-    first : (inputs, hidden) array
-    places : (knots, hidden) array
-    second, third : arrays
-    biases : tuple of three arrays
+    weights : (n,) float32 array
+        Weights and biases of each layer, one after the other.
+    plan : (steps, 8) int64 array
+    rows : tuple of int
+        How many rows each level has.
+    qrs : Network or None
+        The dense network of the QRS; None while it is being learnt.
     """
 
-    first: _Floats
-    places: _Floats
-    second: _Floats
-    third: _Floats
-    biases: tuple[_Floats, _Floats, _Floats]
+    weights: _Floats
+    plan: NDArray[np.int64]
+    rows: tuple[int, ...]
+    qrs: Network | None = None
 
-    def __call__(self, inputs: _Floats, places: _Floats) -> _Floats:
-        """Return the sums of the last layer, without its bias, (4, n), for (inputs, n) features.
-
-        `places` is what `of_places` gives for these points. Where `inputs` has fewer rows than `first`, the rest is in
-        `places` already.
-        """
-        hidden: _Floats = inputs.T @ self.first[: len(inputs)]
-        add_rectify_into(places, hidden)
-        hidden = hidden @ self.second
-        rectify_into(self.biases[1], hidden)
-        logits: _Floats = np.dot(self.third.T, hidden.T)
-        return logits
-
-    def of_places(
-        self, rhythm: Rhythm, start: int, stop: int, more: _Floats | None = None, runs: NDArray[np.int64] | None = None
-    ) -> _Floats:
-        """Return what the places of points ``start .. stop-1`` between the beats add to the first sums, and the bias.
-
-        `more` are the last inputs, where they are the same at every point. Only points of `runs` (first one and the one
-        after the last, from `start` on) have a row, where they are given. What a recording's leads share is kept.
-        """
-        key = (id(self), start, stop)
-        if key in rhythm.kept:
-            places = rhythm.kept[key]
-        else:
-            alone = runs is not None and rhythm.of_one_lead
-            every = runs if runs is not None and alone else np.array([[0, stop - start]])
-            bias = self.biases[0] if more is None else self.biases[0] + more @ self.first[-len(more) :]
-            places = np.empty((int((every[:, 1] - every[:, 0]).sum()), len(bias)), np.float32)
-            places_into(
-                rhythm.beats, rhythm.usual, STEP_S, start, every, len(every), SINCE, UNTIL, SHARE, INTERVAL,
-                self.places, bias, np.empty_like(bias), places,
-            )  # fmt: skip
-            if alone:
-                return places
-            if stop - start < _PIECE and not rhythm.of_one_lead:  # a short recording's only piece
-                rhythm.kept[key] = places
-        if runs is None:
-            return places
-        some = np.empty((int((runs[:, 1] - runs[:, 0]).sum()), places.shape[1]), np.float32)
-        rows_into(places, runs, len(runs), some)
-        return some
+    @classmethod
+    def of(cls, weights: _Floats, qrs: Network | None = None) -> WaveModel:
+        """Return the network with these weights; ModelError where they are not as many as it has."""
+        plan, rows = _plan()
+        expected = sum(n_out * (n_in * width + 1) for n_in, n_out, width, _ in layers_of())
+        if weights.shape != (expected,):
+            raise ModelError(f"{weights.size} weights where the network has {expected}")
+        return cls(np.ascontiguousarray(weights, np.float32), plan, rows, qrs)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WaveModel:
-    """Both networks; the second is None while it is being learnt."""
+def layers_of() -> list[tuple[int, int, int, int]]:
+    """Return rows read, rows written, values of each and how far apart they are, for each layer: down, through, up."""
+    c = SCORES.channels
+    down = [(SEEN, c[0], 3, 1)]
+    for a, b in pairwise(c):
+        down += [(a, b, 3, 1), (b, b, 3, 1)]
+    down.pop()  # through the lowest level go others
+    through = [(c[-1], c[-1], 3, reach) for reach in SCORES.reaches]
+    up = [(a + b, a, 3, 1) for a, b in reversed(list(pairwise(c)))]
+    return [*down, *through, *up, (c[0], _CLASSES, 1, 0)]
 
-    shape: Network
-    context: Network | None = None
+
+@cache
+def _plan() -> tuple[NDArray[np.int64], tuple[int, ...]]:
+    """Return what is done with which rows, and how many rows each level has.
+
+    Rows of a level: what comes from above (or is seen), what comes of it, what comes back from below, what is kept for
+    that moment, and what comes of both.
+    """
+    c = SCORES.channels
+    low = len(c) - 1
+    layers = layers_of()
+    sizes = [n_out * (n_in * width + 1) for n_in, n_out, width, _ in layers]
+    begins = np.concatenate([[0], np.cumsum(sizes)]).tolist()
+    steps: list[tuple[int, ...]] = []
+
+    def convolve(level: int, source: int, target: int, *, adds: bool = False) -> None:
+        k = sum(step[0] <= CONVOLVE_AND_ADD for step in steps)
+        n_in, n_out, _, reach = layers[k]
+        steps.append((CONVOLVE_AND_ADD if adds else CONVOLVE, level, source, n_in, target, n_out, reach, begins[k]))
+
+    above = [SEEN, *c[:-1]]
+    back = [above[level] + (c[level] if level else 0) for level in range(low)]
+    kept = [back[level] + c[level + 1] for level in range(low)]
+    both = [kept[level] + c[level] for level in range(low)]
+    convolve(0, 0, kept[0])
+    for level in range(1, low + 1):
+        steps.append((HALVE, level - 1, kept[level - 1], c[level - 1], 0, 0, 0, 0))
+        convolve(level, 0, above[level])
+        if level < low:
+            convolve(level, above[level], kept[level])
+    at = above[low]
+    for _ in SCORES.reaches:
+        convolve(low, at, at + c[low], adds=True)
+        at += c[low]
+    for level in range(low - 1, -1, -1):
+        source = at if level + 1 == low else both[level + 1]
+        steps.append((DOUBLE, level + 1, source, c[level + 1], back[level], 0, 0, 0))
+        convolve(level, back[level], both[level])
+    rows = (*(both[level] + c[level] for level in range(low)), at + c[low])
+    return np.array(steps, np.int64), rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,55 +175,34 @@ class LeadScores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rhythm:
-    """R peaks, s; the usual RR, s; how uneven RR is: its median change against its median; what is made of them.
-
-    `of_one_lead` says that no other lead will ask for the same.
-
-    `evenness` are the last inputs of the second network, the same at every point: how uneven RR is, by knots.
-    """
+    """R peaks, s, and what is made of them alone, which a short recording's leads share."""
 
     beats: NDArray[np.float64]
-    usual: float
-    uneven: float
-    of_one_lead: bool = False
-    evenness: _Floats = field(init=False)
-    kept: dict[tuple[int, int, int], _Floats] = field(default_factory=dict)
+    kept: dict[tuple[int, int], list[Piece]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        knots = SCORES.irregular
-        hats = np.zeros(len(knots), np.float32)
-        k = min(bisect_right(knots, self.uneven), len(knots) - 1)
-        share = min(max((self.uneven - knots[k - 1]) / (knots[k] - knots[k - 1]), 0.0), 1.0)
-        hats[k - 1], hats[k] = 1.0 - share, share
-        object.__setattr__(self, "evenness", hats)
-
-    @classmethod
-    def of(cls, r_peaks: NDArray[np.int64], fs: float, *, of_one_lead: bool = False) -> Rhythm:
-        """Return what the R peaks (samples, at least one) say."""
-        beats = r_peaks / fs
-        rr = beats[1:] - beats[:-1]
-        if not len(rr):
-            return cls(beats, SCORES.usual_s, SCORES.irregular[1], of_one_lead)
-        usual = float(median_in_place(rr.copy()))
-        if len(rr) < 3:
-            return cls(beats, usual, SCORES.irregular[1], of_one_lead)
-        uneven = float(median_in_place(np.abs(rr[1:] - rr[:-1]))) / max(usual, SCORES.fine_s)
-        return cls(beats, usual, uneven, of_one_lead)
+    def pieces(self, n: int, network: Network) -> Iterable[Piece]:
+        """Return what the dense network of the QRS looks at in a lead of `n` points."""
+        if n > _KEPT:
+            return pieces_of(self.beats, n, network)
+        key = (id(network), n)
+        if key not in self.kept:
+            self.kept[key] = list(pieces_of(self.beats, n, network))
+        return self.kept[key]
 
 
 @cache
 def load_model() -> WaveModel:
-    """Return the learnt networks; ModelError where the file is not what is expected."""
+    """Return the learnt network; ModelError where the file is not what is expected."""
     try:
         with files("ecg_engine.detection").joinpath(_FILE).open("rb") as file, np.load(file) as stored:
-            return WaveModel(*(_network(stored, name) for name in ("shape", "context")))
+            return WaveModel.of(stored["weights"], _dense(stored))
     except (OSError, KeyError, ValueError) as exc:
         raise ModelError(f"{_FILE}: cannot be read ({exc}); install the package again") from exc
 
 
-def _network(stored: np.lib.npyio.NpzFile, name: str) -> Network:
+def _dense(stored: np.lib.npyio.NpzFile) -> Network:
     first, places, second, third, *biases = (
-        np.ascontiguousarray(stored[f"{name}_{part}"], np.float32)
+        np.ascontiguousarray(stored[f"qrs_{part}"], np.float32)
         for part in ("first", "places", "second", "third", "bias1", "bias2", "bias3")
     )
     return Network(first, places, second, third, (biases[0], biases[1], biases[2]))
@@ -207,93 +216,104 @@ def scale_of(row: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float) ->
     return float(usual_swing(row, r_peaks, step, samples(SCORES.swing_s, fs), np.empty(len(r_peaks))))
 
 
-def boxes_of(row: NDArray[np.float64], scale: float, fs: float) -> _Floats:
-    """Return the lead on the fine grid, smoothed over each of the widths; `SCORES.pad` points more at both ends."""
+def grid_of(row: NDArray[np.float64], scale: float, fs: float) -> _Floats:
+    """Return the lead on the fine grid, in QRS swings, `SCORES.pad` points more at both ends."""
     n = int((len(row) - 1) / fs / SCORES.fine_s) + 1
     grid = np.empty(n + 2 * SCORES.pad, np.float32)
     grid_into(row, SCORES.fine_s * fs, float(row.mean()), scale, SCORES.pad, grid)
-    boxes = np.empty((len(HALVES), len(grid)), np.float32)
-    boxes_into(grid, HALVES, boxes)
-    return boxes
+    return grid
 
 
-def lead_of(boxes: _Floats, box: int) -> _Floats:
-    """Return one of the smoothed leads without what was added at its ends."""
-    return np.ascontiguousarray(boxes[box, SCORES.pad : boxes.shape[1] - SCORES.pad])
+def seen_of(grid: _Floats, beats: NDArray[np.float64], start: int, stop: int) -> _Floats:
+    """Return what the network sees of points ``start .. stop-1``, with `EDGE` zeros at both ends of each row.
 
-
-def points_of(boxes: _Floats, step: int) -> int:
-    """Return how many points of a lead there are when every `step`-th is taken."""
-    return (int(boxes.shape[1]) - 2 * SCORES.pad + step - 1) // step
-
-
-def phases_of(boxes: _Floats, step: int) -> _Floats:
-    """Return the smoothed leads dealt out for reading every `step`-th point."""
-    if step == 1:
-        return boxes
-    phases = np.empty((len(boxes) * step, -(-boxes.shape[1] // step)), np.float32)
-    phases_into(boxes, step, phases)
-    return phases
-
-
-def shape_features(phases: _Floats, start: int, stop: int, step: int) -> _Floats:
-    """Return what the first network sees of points ``start .. stop-1``, `step` fine ones apart: (features, points)."""
-    out = np.empty((len(TABLE), stop - start), np.float32)
-    features_into(phases, TABLE, GAINS, SCORES.pad + step * start, step, out)
+    `beats` are R peaks, s.
+    """
+    out = np.empty((SEEN, stop - start + 2 * EDGE), np.float32)
+    _see(grid, beats, beside_of(grid, beats), start, out)
     return out
 
 
-def shape_odds(phases: _Floats, n: int, rhythm: Rhythm, network: Network) -> _Floats:
-    """Return the log odds of `n` points by the first network, (3, n)."""
-    odds = np.empty((3, n), np.float32)
+def beside_of(grid: _Floats, beats: NDArray[np.float64]) -> _Floats:
+    """Return what the beats beside say of each point, (SEEN - OWN, n): the last rows of what is seen."""
+    n = (len(grid) - 2 * SCORES.pad + SCORES.finer - 1) // SCORES.finer
+    own, beside = np.empty((2, n), np.float32), np.empty((SEEN - OWN, n), np.float32)
+    own_into(grid, SCORES.pad, int(_shares().half), SCORES.gains[1], SCORES.gains[2], own)
+    alike = np.empty((len(beats), SCORES.near))
+    before, after = (round(s / SCORES.fine_s) for s in SCORES.alike_s)
+    inside, at = grid[SCORES.pad : len(grid) - SCORES.pad], beats / STEP_S
+    shapes = np.empty((len(beats), before + after + 1))
+    likeness_into(inside, at, SCORES.finer, SCORES.near, before, after, SCORES.unlike, shapes, alike)
+    neighbours_into(own, alike, at, SCORES.near, SCORES.least_weight, beside[:-1])
+    uneven = unevenness(beats)
+    beside[-1] = uneven / (uneven + SCORES.uneven)
+    return beside
+
+
+def unevenness(beats: NDArray[np.float64]) -> float:
+    """Return the median change of RR against the median RR."""
+    rr = beats[1:] - beats[:-1]
+    if len(rr) < 3:
+        return SCORES.few_uneven
+    change = median_in_place(np.abs(rr[1:] - rr[:-1]))
+    return float(change / max(median_in_place(rr), SCORES.fine_s))
+
+
+def _see(grid: _Floats, beats: NDArray[np.float64], beside: _Floats, start: int, out: _Floats) -> None:
+    seen_into(grid, SCORES.pad, beats, SCORES.fine_s, start, _shares(), out)
+    more, points = out[OWN:], out.shape[1] - 2 * EDGE
+    last = min(points, beside.shape[1] - start)
+    more[:, :EDGE] = more[:, EDGE + points :] = 0.0
+    more[:, EDGE : EDGE + last] = beside[:, start : start + last]
+    more[:, EDGE + last : EDGE + points] = beside[:, -1:]
+
+
+@cache
+def _shares() -> SeenShares:
+    coarse, middle, fine, slope = SCORES.gains
+    return SeenShares(
+        half=float(round(SCORES.wander_s / SCORES.fine_s / 2)),
+        gain_coarse=coarse,
+        gain_middle=middle,
+        gain_fine=fine,
+        gain_slope=slope,
+        apart_s=SCORES.apart_s,
+        near_s=SCORES.near_s,
+        bend_s=SCORES.bend_s,
+    )
+
+
+def odds_of(grid: _Floats, beats: NDArray[np.float64], model: WaveModel) -> _Floats:
+    """Return the log odds of P, QRS and T, (3, n), every `STEP_S`; `beats` are R peaks, s."""
+    n = (len(grid) - 2 * SCORES.pad + SCORES.finer - 1) // SCORES.finer
+    odds, beside = np.empty((3, n), np.float32), beside_of(grid, beats)
     for start in range(0, n, _PIECE):
         stop = min(n, start + _PIECE)
-        inputs = shape_features(phases, start, stop, SCORES.finer)
-        log_odds_into(network(inputs, network.of_places(rhythm, start, stop)), network.biases[2], start, odds)
+        first, last = max(0, start - _BESIDE), min(stop + _BESIDE, n + -n % _WHOLE)
+        points = last - first
+        bases = _bases(model.rows, points)
+        work = np.empty(bases[-1], np.float32)
+        seen = work[: SEEN * (points + 2 * EDGE)].reshape(SEEN, points + 2 * EDGE)
+        _see(grid, beats, beside, first, seen)
+        logits = np.empty((_CLASSES, points), np.float32)
+        run_plan_into(model.plan, bases, points, model.weights, work, np.empty(_room(points), np.float32), logits)
+        log_odds_into(logits, start - first, start, odds)  # beyond this piece too: the next writes it again
     return odds
 
 
-def neighbourhood(odds: _Floats, boxes: _Floats, rhythm: Rhythm) -> tuple[_Floats, _Floats]:
-    """Return what the second network draws on: bent log odds (3, n), those of the neighbours (6, n)."""
-    bent: _Floats = np.tanh(odds * np.float32(1 / SCORES.bend))
-    near = np.empty((6, bent.shape[1]), np.float32)
-    before, after = (round(s / SCORES.fine_s) for s in SCORES.alike_s)
-    beats = rhythm.beats / STEP_S
-    alike = np.empty((len(beats), SCORES.near))
-    likeness_into(
-        lead_of(boxes, 0), beats, SCORES.finer, SCORES.near, before, after, SCORES.unlike,
-        np.empty((len(beats), before + after + 1)), alike,
-    )  # fmt: skip
-    neighbours_into(bent, alike, beats, SCORES.near, SCORES.least_weight, near)
-    return bent, near
+@lru_cache(maxsize=16)
+def _room(points: int) -> int:
+    """Return how many values a convolution of this many points needs beside the rows."""
+    plan, _ = _plan()
+    width, n_out, n = 3 * plan[:, N_IN], plan[:, N_OUT], points >> plan[:, LEVEL]
+    return int(((width + n_out) * n + width * n_out).max())
 
 
-def context_features(bent: _Floats, near: _Floats, phases: _Floats, start: int, stop: int) -> _Floats:
-    """Return what the second network sees of ``start .. stop-1``, but for `Rhythm.evenness`: (features, points)."""
-    own, others = len(bent) * len(SHIFTS), len(near) * len(NEAR_SHIFTS)
-    out = np.empty((own + others + len(KEPT), stop - start), np.float32)
-    shifted_into(bent, SHIFTS, start, 0, out)
-    shifted_into(near, NEAR_SHIFTS, start, own, out)
-    features_into(phases, KEPT_TABLE, KEPT_GAINS, SCORES.pad + SCORES.finer * start, SCORES.finer, out[own + others :])
-    return out
-
-
-def mix_context(odds: _Floats, boxes: _Floats, phases: _Floats, rhythm: Rhythm, network: Network) -> None:
-    """Make `odds` (3, n), in place, those of both networks; where the first is sure of no P or T it is not asked."""
-    bent, near = neighbourhood(odds, boxes, rhythm)
-    runs = np.empty((_PIECE // 2, 2), np.int64)
-    for start in range(0, odds.shape[1], _PIECE):
-        stop = min(odds.shape[1], start + _PIECE)
-        count, points = open_runs_into(odds, MIXED, start, stop, SCORES.closed, runs)
-        if not count:
-            continue
-        every = context_features(bent, near, phases, start, stop)
-        some = network.of_places(rhythm, start, stop, rhythm.evenness, runs[:count])
-        inputs = np.empty((len(every), points), np.float32)
-        columns_into(every, runs, count, inputs)
-        second = np.empty((len(odds), points), np.float32)
-        log_odds_into(network(inputs, some), network.biases[2], 0, second)
-        mix_runs_into(second, MIXED, runs, count, start, odds)
+@lru_cache(maxsize=16)
+def _bases(rows: tuple[int, ...], points: int) -> NDArray[np.int64]:
+    """Return where the rows of each level begin in the working array, and where it ends."""
+    sizes = [n * ((points >> level) + 2 * EDGE) for level, n in enumerate(rows)]
+    return np.cumsum([0, *sizes])
 
 
 def score_lead(
@@ -315,7 +335,7 @@ def score_lead(
     fs : float
         Hz.
     rhythm : Rhythm, optional
-        What the R peaks say, where it is known already.
+        Of these R peaks, where other leads ask for the same.
     model : WaveModel, optional
         The learnt one where it is None.
 
@@ -326,20 +346,18 @@ def score_lead(
 
     Notes
     -----
-    P and T are the mean of what both networks say, the QRS is what the first, finer one says, and so are P and T where
-    it is sure that there is neither.
+    P and T are what the network of convolutions says, the QRS what it and the dense one say (`qrs_scores`).
     """
     model = load_model() if model is None else model
     scale = scale_of(row, r_peaks, fs)
     if scale <= 0.0:
         return None
-    rhythm = Rhythm.of(r_peaks, fs, of_one_lead=True) if rhythm is None else rhythm
-    boxes = boxes_of(row, scale, fs)
-    phases = phases_of(boxes, SCORES.finer)
-    odds = shape_odds(phases, points_of(boxes, SCORES.finer), rhythm, model.shape)
-    if model.context is not None:
-        mix_context(odds, boxes, phases, rhythm, model.context)
-    return LeadScores(odds, lead_of(boxes, 1))
+    grid = grid_of(row, scale, fs)
+    boxes, rhythm = boxes_of(grid), Rhythm(r_peaks / fs) if rhythm is None else rhythm
+    odds = odds_of(grid, rhythm.beats, model)
+    if model.qrs is not None:
+        write_qrs_odds(boxes, rhythm.pieces(odds.shape[1], model.qrs), model.qrs, odds)
+    return LeadScores(odds, boxes[SCORES.smooth, SCORES.pad : len(grid) - SCORES.pad])
 
 
 def shared(scores: list[LeadScores | None]) -> list[LeadScores | None]:

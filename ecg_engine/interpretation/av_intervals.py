@@ -16,9 +16,15 @@ PR_ERROR_MS: Final = 20.0
 
 @rule("conduction")
 def av_block_1(c: Context) -> Statement | None:
-    """PR above the limit of 200 ms by its error, 20 ms, in sinus or another atrial rhythm."""
-    limit = c.limits.pr_long_ms + PR_ERROR_MS
-    pr = c.get("pr_ms")
+    """PR above the limit of 200 ms by its error, 20 ms, and above it in three leads of four, in an atrial rhythm."""
+    longest = c.limits.pr_long_ms
+    limit = longest + PR_ERROR_MS
+    pr, of_leads = c.get("pr_ms"), c.get("pr_most_leads_ms")
     if pr is None or not c.limits.adult or pr < limit or not (is_sinus(c) or leads_from_elsewhere(c)):
         return None
-    return Statement(code="av_block_1", evidence=(fact(c, "pr_ms", ">=", limit, source="minnesota"),))
+    evidence = [fact(c, "pr_ms", ">=", limit, source="minnesota")]
+    if of_leads is not None:
+        if of_leads < longest:
+            return None
+        evidence.append(fact(c, "pr_most_leads_ms", ">=", longest, source="aha_2009_iii"))
+    return Statement(code="av_block_1", evidence=tuple(evidence))

@@ -1,9 +1,13 @@
-"""What the learnt wave scores are made from: a lead on an even grid, its features, its beats set side by side.
+"""The network of the learnt wave scores: a lead on an even grid, what is seen of it, and layers of short convolutions.
 
-All but the grid is float32: the features are shares between -1 and 1, and twice as many of them fit a register.
+All but the grid's sums is float32: the inputs are shares between -1 and 1, and twice as many of them fit a register.
+The network is a small U-Net: ever coarser levels, each at half the rate of the one above, and back. All that is
+between stands in one working array, level by level, row by row (a channel each), `EDGE` zeros at both ends of a row.
 """
 
 from __future__ import annotations
+
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +18,7 @@ from ecg_engine.kernels._jit import (
     f4_read,
     f4_write,
     f8,
-    f8_2d_read,
-    f8_2d_write,
+    f8_named,
     f8_read,
     f8_write,
     helper,
@@ -25,10 +28,20 @@ from ecg_engine.kernels._jit import (
     kernel,
 )
 from ecg_engine.kernels.bend import extremes
-from ecg_engine.kernels.smoothing import clamp, median_of
+from ecg_engine.kernels.smoothing import median_of
 
 #: Log odds are held inside this: a probability of 1e-4.
 MOST_ODDS = 9.21
+#: Zeros at both ends of each row: as far as any layer reaches.
+EDGE: Final = 4
+#: Rows of what is seen: the lead at three bends and its slope, R near, since R, until R, their share; the first four
+#: again, half a step later; the lead at two bends in the beats beside, from the R before and to the R after; how uneven
+#: RR is. `seen_into` writes the first twelve.
+OWN: Final = 12
+SEEN: Final = 17
+#: What a row of a plan does, and its columns.
+CONVOLVE, CONVOLVE_AND_ADD, HALVE, DOUBLE = range(4)
+DEED, LEVEL, SOURCE, N_IN, TARGET, N_OUT, REACH, WEIGHTS = range(8)
 
 
 @kernel((f8_read, f8, f8, f8, i8, f4_write), allocates=False)
@@ -101,171 +114,190 @@ def boxes_into(grid: NDArray[np.float32], halves: NDArray[np.int64], out: NDArra
             inner[k] *= share
 
 
-@kernel((f4_2d_read, i8, f4_2d_write), allocates=False)
-def phases_into(boxes: NDArray[np.float32], step: int, out: NDArray[np.float32]) -> None:
-    """Write every `step`-th column of `boxes` from each of the first `step` into a row of `out`: what is read in steps.
+class SeenShares(NamedTuple):
+    """What the inputs are made with; all floats."""
 
-    Row ``r * step + phase`` of `out` holds the columns ``phase, phase + step, ...`` of row `r`; where they end early
-    the last is repeated.
-
-    Caller guarantees: ``out.shape == (len(boxes) * step, ceil(columns / step))``, ``columns >= step``.
-    """
-    last = boxes.shape[1] - 1
-    for row in range(len(boxes)):
-        one = boxes[row]
-        for phase in range(step):
-            target = out[row * step + phase]
-            at = phase
-            for k in range(len(target)):
-                target[k] = one[min(at, last)]
-                at += step
-
-
-@kernel((f4_2d_read, i8_2d_read, f4_read, i8, i8, f4_2d_write), allocates=False)
-def features_into(
-    phases: NDArray[np.float32],
-    table: NDArray[np.int64],
-    gains: NDArray[np.float32],
-    start: int,
-    step: int,
-    out: NDArray[np.float32],
-) -> None:
-    """Write differences of smoothed values around each point, bent so that small ones count: ``v / (|v| + gain)``.
-
-    A row of `table` says: box, shift, other box, other shift; a row of `out` holds that feature at every
-    `step`-th point from `start` (an index into the boxes' columns, which `phases_into` has dealt out by `step`).
-
-    Caller guarantees: ``out.shape == (len(table), n)``, every shifted column exists, ``gains > 0``.
-    """
-    n = out.shape[1]
-    for row in range(len(table)):
-        a = start + table[row, 1]
-        b = start + table[row, 3]
-        one = phases[table[row, 0] * step + a % step, a // step : a // step + n]
-        other = phases[table[row, 2] * step + b % step, b // step : b // step + n]
-        gain = gains[row]
-        target = out[row]
-        for k in range(n):
-            v = one[k] - other[k]
-            target[k] = v / (abs(v) + gain)
+    half: float  # half of the moving mean that is taken off, in points
+    gain_coarse: float  # a difference so great counts half, in QRS swings; and so on
+    gain_middle: float
+    gain_fine: float
+    gain_slope: float
+    apart_s: float  # so far away is a beat that is not there
+    near_s: float  # a beat is near up to so far away
+    bend_s: float  # a beat so far away counts half
 
 
 @helper
-def _hat(value: float, i: int, knots: NDArray[np.float64]) -> tuple[int, np.float32]:
-    """Return the knot before `value`, looked for from `i` on, and the share of the next one, linear between them."""
-    last = len(knots) - 1
-    while i > 0 and value < knots[i]:
-        i -= 1
-    while i < last - 1 and value >= knots[i + 1]:
-        i += 1
-    return i, np.float32(min(max((value - knots[i]) / (knots[i + 1] - knots[i]), 0.0), 1.0))
+def _bend(v: float, gain: float) -> np.float32:
+    return np.float32(v / (abs(v) + gain))
 
 
-@kernel(
-    (
-        f8_read,
-        f8,
-        f8,
-        i8,
-        i8_2d_read,
-        i8,
-        f8_read,
-        f8_read,
-        f8_read,
-        f8_read,
-        f4_2d_read,
-        f4_read,
-        f4_write,
-        f4_2d_write,
-    ),
-    allocates=False,
-)
-def places_into(
+@kernel((f4_read, i8, f8_read, f8, i8, f8_named(SeenShares), f4_2d_write), allocates=False)
+def seen_into(
+    grid: NDArray[np.float32],
+    pad: int,
     beats: NDArray[np.float64],
-    usual: float,
-    step: float,
+    fine_s: float,
     start: int,
-    runs: NDArray[np.int64],
-    count: int,
-    since: NDArray[np.float64],
-    until: NDArray[np.float64],
-    share: NDArray[np.float64],
-    interval: NDArray[np.float64],
-    table: NDArray[np.float32],
-    bias: NDArray[np.float32],
-    same: NDArray[np.float32],
+    w: SeenShares,
     out: NDArray[np.float32],
 ) -> None:
-    """Write for each point what its place between the beats adds to the hidden sums, and the bias.
+    """Write what the network sees of every second point of `grid` from ``2 * start`` on, `EDGE` zeros at both ends.
 
-    The place is four numbers: s since the last R, s until the next, their share, s between them; each has its knots,
-    and `table` a row for each knot. `beats` are R peaks in s; before the first and after the last one another is
-    thought `usual` s away. `out` has a row for each point of the first `count` runs, counted from `start`, `step` s
-    apart; `same` is working room.
+    `grid` (`grid_into`) has points `fine_s` s apart, `pad` more at both ends; `beats` are R peaks in s. What is beyond
+    the last point repeats it. The lead is seen without its moving mean; where no beat is before or after, it is
+    thought `w.apart_s` away.
 
-    Caller guarantees: ``len(beats) >= 1``, increasing; runs increase, `out` has a row for each of their points; knots
-    increase, two at least; ``table.shape == (sum of knots, len(bias))``, ``len(same) == len(bias)``.
+    Caller guarantees: ``out.shape == (OWN, n + 2 * EDGE)`` or more rows; ``len(beats) >= 1``, increasing;
+    ``w.half <= pad``.
     """
+    n = len(grid) - 2 * pad
     m = len(beats)
-    j = -1
-    ends = -1e30  # the interval's part is the same until its last point
-    before = 0.0
-    after = 0.0
-    second, third = len(since), len(since) + len(until)
-    four = third + len(share)
-    i = i_left = i_share = 0
-    width = len(bias)
-    at = 0
-    for n in range(count):
-        for k in range(runs[n, 0], runs[n, 1]):
-            t = (start + k) * step
-            if t >= ends:
-                while j + 1 < m and beats[j + 1] <= t:
-                    j += 1
-                before = beats[j] if j >= 0 else beats[0] - usual
-                after = beats[j + 1] if j + 1 < m else beats[m - 1] + usual
-                ends = beats[j + 1] if j + 1 < m else 1e30
-                i_same, part = _hat(after - before, 0, interval)
-                one, two = table[four + i_same], table[four + i_same + 1]
-                for h in range(width):
-                    same[h] = bias[h] + (np.float32(1.0) - part) * one[h] + part * two[h]
-            gone = max(t - before, 0.0)
-            i, s = _hat(gone, i, since)
-            i_left, u = _hat(max(after - t, 0.0), i_left, until)
-            i_share, v = _hat(gone / max(after - before, 0.05), i_share, share)
-            r, q, w = np.float32(1.0) - s, np.float32(1.0) - u, np.float32(1.0) - v
-            # Six rows of the table in one loop: in three loops it takes twice as long.
-            row, a, b, c = out[at], table[i : i + 2], table[second + i_left :], table[third + i_share :]
-            for h in range(width):
-                row[h] = same[h] + (
-                    (r * a[0, h] + s * a[1, h]) + (q * b[0, h] + u * b[1, h]) + (w * c[0, h] + v * c[1, h])
-                )
-            at += 1
+    half = int(w.half)
+    points = out.shape[1] - 2 * EDGE
+    for row in range(OWN):
+        for k in range(EDGE):
+            out[row, k] = np.float32(0.0)
+            out[row, EDGE + points + k] = np.float32(0.0)
+    at = min(2 * start, n - 1)
+    total = 0.0
+    for i in range(at + pad - half, at + pad + half + 1):
+        total += grid[i]
+    j = 0  # beats that are over
+    for k in range(2 * points):
+        i = min(2 * start + k, n - 1)
+        if i > at:
+            total += grid[i + pad + half] - grid[i + pad - half - 1]
+            at = i
+        column = EDGE + k // 2
+        first = 8 * (k % 2)
+        value = grid[i + pad] - total / (2 * half + 1)
+        slope = grid[i + pad] - grid[i + pad - 1]
+        out[first, column] = _bend(value, w.gain_coarse)
+        out[first + 1, column] = _bend(value, w.gain_middle)
+        out[first + 2, column] = _bend(value, w.gain_fine)
+        out[first + 3, column] = _bend(slope, w.gain_slope)
+        if first:
+            continue
+        t = i * fine_s
+        while j < m and beats[j] <= t:
+            j += 1
+        since = t - beats[j - 1] if j > 0 else w.apart_s
+        until = beats[j] - t if j < m else w.apart_s
+        out[4, column] = np.float32(max(0.0, 1.0 - min(since, until) / w.near_s))
+        out[5, column] = _bend(since, w.bend_s)
+        out[6, column] = _bend(until, w.bend_s)
+        out[7, column] = np.float32(since / max(since + until, w.near_s))
 
 
-@kernel((f4_2d_read, f4_2d_write), allocates=False)
-def add_rectify_into(more: NDArray[np.float32], hidden: NDArray[np.float32]) -> None:
-    """Add `more` and hold the sums above 0.
+@helper
+def _close(work: NDArray[np.float32], at: int, n: int) -> None:
+    """Write the zeros at both ends of the row whose first value is at `at`."""
+    for k in range(EDGE):
+        work[at - EDGE + k] = np.float32(0.0)
+        work[at + n + k] = np.float32(0.0)
 
-    Caller guarantees: equal shapes.
+
+@helper
+def _columns(work: NDArray[np.float32], source: int, stride: int, reach: int, out: NDArray[np.float32]) -> None:
+    """Write three values, `reach` apart, of each row from `source` on: three rows of `out` for one."""
+    n = out.shape[1]
+    for row in range(len(out)):
+        o = source + (row // 3) * stride + (row % 3 - 1) * reach
+        x, y = work[o : o + n], out[row]
+        for k in range(n):
+            y[k] = x[k]
+
+
+@helper
+def _rectify(sums: NDArray[np.float32], biases: NDArray[np.float32], work: NDArray[np.float32], target: int) -> None:
+    """Write `sums` and the bias of each row, held above 0, into rows of `work` from `target` on."""
+    n = sums.shape[1]
+    for row in range(len(sums)):
+        o = target + row * (n + 2 * EDGE)
+        x, y, bias = sums[row], work[o : o + n], biases[row]
+        for k in range(n):
+            y[k] = max(x[k] + bias, np.float32(0.0))
+        _close(work, o, n)
+
+
+@helper
+def _add(work: NDArray[np.float32], source: int, target: int, count: int) -> None:
+    """Add `count` values from `source` on to those from `target` on."""
+    x, y = work[source : source + count], work[target : target + count]
+    for k in range(count):
+        y[k] += x[k]
+
+
+@kernel((i8_2d_read, i8_read, i8, f4_read, f4_write, f4_write, f4_2d_write))
+def run_plan_into(
+    plan: NDArray[np.int64],
+    bases: NDArray[np.int64],
+    points: int,
+    weights: NDArray[np.float32],
+    work: NDArray[np.float32],
+    room: NDArray[np.float32],
+    out: NDArray[np.float32],
+) -> None:
+    """Do what the rows of `plan` say with the rows of `work`; then write sums of the last one's rows into `out`.
+
+    A row of `plan`: what to do, on which level (of `CONVOLVE`) or from which one, first row and count of rows read,
+    first row and count of rows written, how far it reaches, where its weights begin: ``(n_out, n_in, 3)``, then biases.
+    `bases` say where each level begins in `work`, whose first level has `points` values a row. `weights` end with those
+    of the sums: ``(len(out), n_in)``, then biases. A convolution is a product of matrices: the library's takes two
+    thirds of the time of loops.
+
+    Caller guarantees: `points` a multiple of ``2 ** (levels - 1)``, reaches ``<= EDGE``;
+    ``work.shape >= (bases[-1] + rows of the last level,)``, its first `SEEN` rows are written; `room` has
+    ``(3 * n_in + n_out) * (points >> level) + 3 * n_in * n_out`` values for each convolution.
     """
-    for k in range(len(hidden)):
-        row = hidden[k]
-        add = more[k]
-        for h in range(len(row)):
-            row[h] = max(row[h] + add[h], np.float32(0.0))
-
-
-@kernel((f4_read, f4_2d_write), allocates=False)
-def rectify_into(bias: NDArray[np.float32], hidden: NDArray[np.float32]) -> None:
-    """Add the bias to each row and hold the sums above 0.
-
-    Caller guarantees: ``hidden.shape[1] == len(bias)``.
-    """
-    for k in range(len(hidden)):
-        row = hidden[k]
-        for h in range(len(row)):
-            row[h] = max(row[h] + bias[h], np.float32(0.0))
+    stride = n = 0
+    last = 0
+    for p in range(len(plan)):
+        deed, level, n_in, n_out = plan[p, DEED], plan[p, LEVEL], plan[p, N_IN], plan[p, N_OUT]
+        n = points >> level
+        stride = n + 2 * EDGE
+        source = bases[level] + plan[p, SOURCE] * stride + EDGE
+        last = source
+        if deed <= CONVOLVE_AND_ADD:
+            last = bases[level] + plan[p, TARGET] * stride + EDGE
+            first, width = plan[p, WEIGHTS], 3 * n_in
+            biases = first + n_out * width
+            columns = room[: width * n].reshape((width, n))
+            sums = room[width * n : (width + n_out) * n].reshape((n_out, n))
+            matrix = room[(width + n_out) * n :][: biases - first]  # what cannot be written to is not multiplied
+            for k in range(biases - first):
+                matrix[k] = weights[first + k]
+            _columns(work, source, stride, plan[p, REACH], columns)
+            np.dot(matrix.reshape((n_out, width)), columns, sums)
+            _rectify(sums, weights[biases : biases + n_out], work, last)
+            if deed == CONVOLVE_AND_ADD:
+                _add(work, source, last, n_out * stride - 2 * EDGE)
+            continue
+        other = level + 1 if deed == HALVE else level - 1
+        m = points >> other
+        target = bases[other] + plan[p, TARGET] * (m + 2 * EDGE) + EDGE
+        for row in range(n_in):
+            x, y = work[source + row * stride :][:n], work[target + row * (m + 2 * EDGE) :][:m]
+            if deed == HALVE:
+                for k in range(m):
+                    y[k] = np.float32(0.5) * (x[2 * k] + x[2 * k + 1])
+            else:
+                for k in range(n):
+                    y[2 * k] = x[k]
+                    y[2 * k + 1] = x[k]
+            _close(work, target + row * (m + 2 * EDGE), m)
+    n_in = plan[len(plan) - 1, N_OUT]
+    first = len(weights) - len(out) * (n_in + 1)
+    for row in range(len(out)):
+        target_row = out[row]
+        for k in range(n):
+            target_row[k] = weights[first + len(out) * n_in + row]
+        for i in range(n_in):
+            weight = weights[first + row * n_in + i]
+            x = work[last + i * stride : last + i * stride + n]
+            for k in range(n):
+                target_row[k] += weight * x[k]
 
 
 @helper
@@ -306,164 +338,26 @@ def _log(x: np.float32) -> np.float32:
     return f * p + np.float32(exponent) * np.float32(0.6931471805599453)
 
 
-@kernel((f4_2d_read, f4_read, i8, f4_2d_write), allocates=False)
-def log_odds_into(logits: NDArray[np.float32], bias: NDArray[np.float32], start: int, out: NDArray[np.float32]) -> None:
+@kernel((f4_2d_read, i8, i8, f4_2d_write), allocates=False)
+def log_odds_into(logits: NDArray[np.float32], skip: int, start: int, out: NDArray[np.float32]) -> None:
     """Write the log odds of P, QRS and T (classes 1 to 3 of 4) against the rest, rows of `out`, from column `start`.
 
-    Caller guarantees: ``logits.shape == (4, n)``, ``len(bias) == 4``, ``out.shape[0] == 3`` with ``start + n`` columns,
-    ``|logits + bias| <= 1e4``.
+    The first `skip` columns of `logits` are left out; as many as `out` has room for are written.
+
+    Caller guarantees: ``logits.shape == (4, m)``, ``out.shape[0] == 3``, ``|logits| <= 1e4``.
     """
-    n = logits.shape[1]
+    n = min(logits.shape[1] - skip, out.shape[1] - start)
     most, least = np.float32(MOST_ODDS), np.float32(-MOST_ODDS)
     for c in range(1, 4):
-        own, one = logits[c], logits[c % 3 + 1]
-        other, none = logits[(c + 1) % 3 + 1], logits[0]
-        bias_own, bias_one, bias_other, bias_none = bias[c], bias[c % 3 + 1], bias[(c + 1) % 3 + 1], bias[0]
+        own, one = logits[c, skip : skip + n], logits[c % 3 + 1, skip : skip + n]
+        other, none = logits[(c + 1) % 3 + 1, skip : skip + n], logits[0, skip : skip + n]
         target = out[c - 1, start : start + n]
         for k in range(n):
-            a, b, d = one[k] + bias_one, other[k] + bias_other, none[k] + bias_none
+            a, b, d = one[k], other[k], none[k]
             greatest = max(max(a, b), d)
             rest = _exp(a - greatest) + _exp(b - greatest) + _exp(d - greatest)
-            odds = own[k] + bias_own - greatest - _log(rest)
+            odds = own[k] - greatest - _log(rest)
             target[k] = min(max(odds, least), most)
-
-
-@helper
-def _between(row: NDArray[np.float32], at: float) -> float:
-    """Return the value at a place between two points, that of the end outside."""
-    n = len(row)
-    i = int(np.floor(at))
-    share = at - i
-    return row[clamp(i, n)] * (1.0 - share) + row[clamp(i + 1, n)] * share
-
-
-@kernel((f4_read, f8_read, i8, i8, i8, i8, f8, f8_2d_write, f8_2d_write), allocates=False)
-def likeness_into(
-    grid: NDArray[np.float32],
-    beats: NDArray[np.float64],
-    finer: int,
-    near: int,
-    before: int,
-    after: int,
-    unlike: float,
-    shapes: NDArray[np.float64],
-    out: NDArray[np.float64],
-) -> None:
-    """Write how alike each beat is to the next `near` beats: 1 of one shape around R, near 0 for two that differ.
-
-    ``out[i, d]`` is that of the beats `i` and ``i + 1 + d``; `shapes` gets each beat against its first value. `grid`
-    has `finer` points for one in which `beats` are counted.
-
-    Caller guarantees: ``shapes.shape == (len(beats), before + after + 1)``, ``out.shape == (len(beats), near)``.
-    """
-    m = len(beats)
-    width = before + after + 1
-    for i in range(m):
-        shape = shapes[i]
-        for o in range(width):
-            shape[o] = _between(grid, finer * beats[i] - before + o)
-        level = shape[0]
-        for o in range(width):
-            shape[o] -= level
-        for j in range(max(0, i - near), i):
-            other = shapes[j]
-            total = 0.0
-            for o in range(width):
-                total += abs(shape[o] - other[o])
-            far = total / (width * unlike)
-            out[j, i - j - 1] = 1.0 / ((1.0 + far * far) * (1.0 + far * far))
-
-
-@helper
-def _add_shifted(
-    row: NDArray[np.float32], start: int, whole: int, rest: float, share: float, out: NDArray[np.float32]
-) -> None:
-    """Add ``rest * row[k + whole] + share * row[k + whole + 1]`` for k from `start` on; the ends of `row` repeat."""
-    n = len(row)
-    m = len(out)
-    first = start + whole
-    if first >= 0 and first + m < n:
-        one, other = row[first : first + m], row[first + 1 : first + 1 + m]
-        for k in range(m):
-            out[k] += rest * one[k] + share * other[k]
-    else:
-        for k in range(m):
-            out[k] += rest * row[clamp(first + k, n)] + share * row[clamp(first + k + 1, n)]
-
-
-@kernel((f4_2d_read, f8_2d_read, f8_read, i8, f8, f4_2d_write), allocates=False)
-def neighbours_into(
-    scores: NDArray[np.float32],
-    alike: NDArray[np.float64],
-    beats: NDArray[np.float64],
-    near: int,
-    least: float,
-    out: NDArray[np.float32],
-) -> None:
-    """Write what the scores of the neighbouring beats are at the same time from R, weighted by how alike they are.
-
-    The first three rows of `out` set the beats side by side at the R before a point, the other three at the R after
-    it; `near` beats on each side count. `beats` are in points of `scores`; `alike` is from `likeness_into`. The sum of
-    weights is `least` at least, so that beats like no other get small values.
-
-    Caller guarantees: ``len(beats) >= 1``, increasing; ``scores.shape[0] == 3``, ``out.shape == (6, n)``.
-    """
-    n = scores.shape[1]
-    m = len(beats)
-    out[:] = np.float32(0.0)
-    for side in range(2):
-        for i in range(m):
-            if side == 0:
-                start = clamp(int(np.ceil(beats[i])), n)
-                stop = n if i + 1 == m else int(np.ceil(beats[i + 1]))
-            else:
-                start = 0 if i == 0 else clamp(int(np.ceil(beats[i - 1])), n)
-                stop = int(np.ceil(beats[i]))
-            stop = max(start, min(stop, n))
-            total = 0.0
-            for j in range(max(0, i - near), min(m, i + near + 1)):
-                if j == i:
-                    continue
-                weight = alike[min(i, j), abs(i - j) - 1]
-                total += weight
-                shift = beats[j] - beats[i]
-                whole = int(np.floor(shift))
-                share = np.float32(weight * (shift - whole))
-                rest = np.float32(weight * (1.0 - (shift - whole)))
-                for c in range(3):
-                    _add_shifted(scores[c], start, whole, rest, share, out[3 * side + c, start:stop])
-            share = np.float32(1.0 / max(total, least))
-            for c in range(3):
-                part = out[3 * side + c, start:stop]
-                for k in range(len(part)):
-                    part[k] *= share
-
-
-@kernel((f4_2d_read, i8_read, i8, i8, f4_2d_write), allocates=False)
-def shifted_into(
-    rows: NDArray[np.float32], shifts: NDArray[np.int64], start: int, at: int, out: NDArray[np.float32]
-) -> None:
-    """Write each of `rows` once for each shift into the rows of `out` from `at` on: points from `start`, ends repeated.
-
-    Caller guarantees: `out` has ``at + len(rows) * len(shifts)`` rows at least.
-    """
-    n = rows.shape[1]
-    width = out.shape[1]
-    for s in range(len(shifts)):
-        first = start + shifts[s]
-        low = min(max(-first, 0), width)  # points before the beginning, and up to the end
-        high = max(min(n - first, width), low)
-        for c in range(len(rows)):
-            row = rows[c]
-            target = out[at + s * len(rows) + c]
-            for k in range(low):
-                target[k] = row[0]
-            if high > low:
-                inner, source = target[low:high], row[first + low : first + high]
-                for k in range(high - low):
-                    inner[k] = source[k]
-            for k in range(high, width):
-                target[k] = row[n - 1]
 
 
 @kernel((f8_read, i8_read, i8, i8, f8_write), allocates=False)

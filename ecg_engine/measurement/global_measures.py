@@ -25,6 +25,9 @@ P_SPREAD_MS: Final = 20.0
 #: ... and the time before the QRS looks the same in each beat to this share of its power, %: in atrial fibrillation it
 #: is 3 to 30, in sinus rhythm 50 to 100.
 P_COHERENCE_PERCENT: Final = 45.0
+#: A lead's own PR is the median of so many beats at least, and so many leads make a share of them.
+LEAST_BEATS: Final = 2
+LEAST_LEADS: Final = 4
 #: QTc (Fridericia) that is believed, ms: the short QT syndromes reach down to about 280, the long ones up to about 700.
 QTC_MS: Final = (270.0, 700.0)
 #: An axis needs a net area of at least so much, mV·ms: below it the angle is noise.
@@ -162,7 +165,21 @@ def _p_waves(marks: Delineation, beats: Beats, fs: float) -> dict[str, float]:
             # The P peak of a single beat is surer than its onset: the onset stands before it as it mostly does.
             rise = float(np.median((marks.p_peak - marks.p_onset)[whole])) / fs * 1000
             out["pr_min_ms"], out["pr_max_ms"] = float(distance.min()) + rise, float(distance.max()) + rise
+            out.update(_pr_of_most_leads(marks, whole, fs))
     return out
+
+
+def _pr_of_most_leads(marks: Delineation, beats: NDArray[np.bool_], fs: float) -> dict[str, float]:
+    """Return the PR that three leads of four reach, each from its own P onset to the QRS onset of all, over `beats`.
+
+    A global PR begins with the P wave of the second earliest lead, which a low wave sets early by chance.
+    """
+    of_leads = []
+    for lead in marks.by_lead:
+        seen = beats & (lead.p_onset != ABSENT)
+        if seen.sum() >= LEAST_BEATS:
+            of_leads.append(float(np.median((marks.qrs_onset - lead.p_onset)[seen])) / fs * 1000)
+    return {"pr_most_leads_ms": float(np.percentile(of_leads, 25))} if len(of_leads) >= LEAST_LEADS else {}
 
 
 def _has_p(measured: dict[str, float]) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecg_engine.kernels import runs, wave_net, wave_spans
+from ecg_engine.detection import wave_scores
+from ecg_engine.detection.parameters import SCORES
+from ecg_engine.kernels import beside, qrs_net, wave_net, wave_spans
 from tests.reference import wave_net_twin as twin
 
 pytestmark = pytest.mark.kernels
@@ -47,8 +49,8 @@ def test_features(seed):
     gains = rng.uniform(0.02, 0.2, 9).astype(np.float32)
     for step, n in ((1, 30), (2, 17)):
         phases, out = np.empty((3 * step, -(-60 // step)), np.float32), np.empty((9, n), np.float32)
-        wave_net.phases_into(smoothed, step, phases)
-        wave_net.features_into(phases, table, gains, 12, step, out)
+        qrs_net.phases_into(smoothed, step, phases)
+        qrs_net.features_into(phases, table, gains, 12, step, out)
         np.testing.assert_allclose(out, twin.features(smoothed, table, gains, 12, step, n), rtol=1e-4, atol=1e-5)
 
 
@@ -60,7 +62,7 @@ def test_places(seed):
     table, bias = rng.standard_normal((14, 6)).astype(np.float32), rng.standard_normal(6).astype(np.float32)
     out = np.full((200, 6), np.nan, np.float32)
     runs, same = np.array([[0, 40], [41, 42], [90, 249], [260, 270]]), np.empty(6, np.float32)
-    wave_net.places_into(beats, 0.8, 0.016, 11, runs, 3, *knots, table, bias, same, out)
+    qrs_net.places_into(beats, 0.8, 0.016, 11, runs, 3, *knots, table, bias, same, out)
     expected = twin.places(beats, 0.8, 0.016, 11, knots, table, bias, 249)
     np.testing.assert_allclose(out, np.concatenate([expected[a:b] for a, b in runs[:3]]), atol=1e-4)
 
@@ -70,7 +72,7 @@ def test_phases(columns):
     rows = np.arange(2.0 * columns, dtype=np.float32).reshape(2, columns)
     for step in (1, 2, 3):
         out = np.empty((2 * step, -(-columns // step)), np.float32)
-        wave_net.phases_into(rows, step, out)
+        qrs_net.phases_into(rows, step, out)
         padded = np.pad(rows, ((0, 0), (0, step)), mode="edge")
         for r in range(2):
             for phase in range(step):
@@ -79,67 +81,118 @@ def test_phases(columns):
 
 def test_rectify():
     hidden = np.array([[1.0, -1.0], [0.0, 3.0]], np.float32)
-    wave_net.rectify_into(np.array([0.5, -2.0], np.float32), hidden)
+    qrs_net.rectify_into(np.array([0.5, -2.0], np.float32), hidden)
     assert hidden.tolist() == [[1.5, 0.0], [0.5, 1.0]]
-    wave_net.add_rectify_into(np.array([[-1.0, -1.0], [2.0, 3.0]], np.float32), hidden)
+    qrs_net.add_rectify_into(np.array([[-1.0, -1.0], [2.0, 3.0]], np.float32), hidden)
     assert hidden.tolist() == [[0.5, 0.0], [2.5, 4.0]]
+
+
+def test_columns_of_runs():
+    values, runs = np.arange(24.0, dtype=np.float32).reshape(2, 12), np.array([[0, 3], [5, 6], [9, 12], [99, 99]])
+    out = np.empty((2, 7), np.float32)
+    qrs_net.columns_into(values, runs, 3, out)
+    assert (out == values[:, [0, 1, 2, 5, 9, 10, 11]]).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_runs_near_the_beats(seed):
+    """A point is in one run if a beat is near it, widened to whole points and one more."""
+    rng = np.random.default_rng(seed)
+    beats = np.cumsum(rng.uniform(0.2, 2.0, 1 + 3 * seed))
+    start, stop, before, after, step = 20, 20 + int(rng.integers(1, 300)), 0.16, 0.224, 0.016
+    out = np.empty((len(beats), 2), np.int64)
+    count, points = qrs_net.runs_near_into(beats, before, after, step, start, stop, out)
+    found = [start + k for a, b in out[:count] for k in range(a, b)]
+    reach = [(np.floor((r - before) / step) - 1, np.ceil((r + after) / step) + 1) for r in beats]
+    assert found == [k for k in range(start, stop) if any(a <= k <= b for a, b in reach)]
+    assert points == len(found)
+
+
+def test_runs_are_drawn_towards_other_values():
+    out = np.arange(10.0, dtype=np.float32)
+    values = np.array([10.0, 20.0, 30.0], np.float32)
+    qrs_net.mix_runs_into(values, np.array([[1, 3], [6, 7]]), 2, 9, 0.5, -9.0, out)
+    assert out.tolist() == [-9.0, 5.5, 11.0, -9.0, -9.0, -9.0, 18.0, -9.0, -9.0, 9.0]
+
+
+SHARES = wave_net.SeenShares(
+    half=9.0, gain_coarse=0.6, gain_middle=0.15, gain_fine=0.03, gain_slope=0.05, apart_s=1.5, near_s=0.05, bend_s=0.4
+)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_seen(seed):
+    rng = np.random.default_rng(seed)
+    n, pad, start = int(rng.integers(150, 250)), 12, int(rng.integers(0, 40))
+    grid = np.pad(smooth_noise(rng, n), pad, mode="edge")
+    beats = np.sort(rng.uniform(0.1, 0.008 * n, 1 + seed))
+    out = np.full((wave_net.OWN, 100 + 2 * wave_net.EDGE), np.nan, np.float32)
+    wave_net.seen_into(grid, pad, beats, 0.008, start, SHARES, out)
+    expected = twin.seen(grid, pad, beats, 0.008, start, SHARES, 100)
+    np.testing.assert_allclose(out[:, wave_net.EDGE : -wave_net.EDGE], expected, rtol=1e-4, atol=2e-5)
+    assert not out[:, : wave_net.EDGE].any() and not out[:, -wave_net.EDGE :].any()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_lead_without_its_moving_mean(seed):
+    rng = np.random.default_rng(seed)
+    n, pad = int(rng.integers(1, 250)), 12
+    grid = np.pad(smooth_noise(rng, n), pad, mode="edge")
+    out = np.empty((2, (n + 1) // 2), np.float32)
+    beside.own_into(grid, pad, 9, 0.15, 0.03, out)
+    np.testing.assert_allclose(out, twin.own(grid, pad, 9, (0.15, 0.03)), rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_neighbours(seed, rows):
+    rng = np.random.default_rng(seed)
+    beats = 3.0 + np.cumsum(rng.uniform(15, 40, 1 + seed))
+    n = int(beats[-1]) + 12
+    values, lead = smooth_noise(rng, rows, n), smooth_noise(rng, 2 * n)
+    out, alike = np.empty((2 * rows, n), np.float32), np.full((len(beats), 2), np.nan)
+    beside.likeness_into(lead, beats, 2, 2, 8, 12, 0.8, np.empty((len(beats), 21)), alike)
+    beside.neighbours_into(values, alike, beats, 2, 0.3, out)
+    np.testing.assert_allclose(out, twin.neighbours(values, lead, beats, 2, 2, 8, 12, 0.8, 0.3), atol=1e-4)
+
+
+def learnt(rng):
+    """Return weights, biases and all of them in one row."""
+    layers = [
+        (rng.standard_normal((n_out, n_in, width)) / np.sqrt(n_in * width), 0.3 * rng.standard_normal(n_out))
+        for n_in, n_out, width, _ in wave_scores.layers_of()
+    ]
+    return layers, np.concatenate([part.ravel() for layer in layers for part in layer]).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_network(seed):
+    rng = np.random.default_rng(seed)
+    layers, weights = learnt(rng)
+    model, points, edge = wave_scores.WaveModel.of(weights), 8 * int(rng.integers(2, 12)), wave_net.EDGE
+    strides = [(points >> level) + 2 * edge for level in range(len(model.rows))]
+    bases = np.cumsum([0, *(rows * stride for rows, stride in zip(model.rows, strides, strict=True))])
+    work = np.full(bases[-1], np.nan, np.float32)
+    seen = np.pad(rng.uniform(-1, 1, (wave_net.SEEN, points)), ((0, 0), (edge, edge)))
+    work[: seen.size] = seen.ravel()
+    logits = np.empty((4, points), np.float32)
+    room = np.full(wave_scores._room(points), np.nan, np.float32)
+    wave_net.run_plan_into(model.plan, bases, points, weights, work, room, logits)
+    expected = twin.network(seen[:, edge:-edge], layers, len(SCORES.channels), SCORES.reaches)
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_log_odds(seed):
     rng = np.random.default_rng(seed)
     spread = 10.0 ** rng.uniform(-3, 3, (4, 1))
-    logits, bias = (spread * rng.standard_normal((4, 50))).astype(np.float32), rng.standard_normal(4).astype(np.float32)
+    logits = (spread * rng.standard_normal((4, 60))).astype(np.float32)
     out = np.zeros((3, 55), np.float32)
-    wave_net.log_odds_into(logits, bias, 5, out)
-    expected = twin.log_odds(logits, bias)
+    wave_net.log_odds_into(logits, 7, 5, out)
+    expected = twin.log_odds(logits)
     # A float32 of a thousand has steps of 6e-5.
-    np.testing.assert_allclose(out[:, 5:], expected, atol=2e-6 + 3e-7 * np.abs(logits).max())
+    np.testing.assert_allclose(out[:, 5:], expected[:, 7:57], atol=2e-6 + 3e-7 * np.abs(logits).max())
     assert not out[:, :5].any()
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_neighbours(seed):
-    rng = np.random.default_rng(seed)
-    beats = 3.0 + np.cumsum(rng.uniform(15, 40, 1 + seed))
-    n = int(beats[-1]) + 12
-    scores, lead = smooth_noise(rng, 3, n), smooth_noise(rng, 2 * n)
-    out, alike = np.empty((6, n), np.float32), np.full((len(beats), 2), np.nan)
-    wave_net.likeness_into(lead, beats, 2, 2, 8, 12, 0.8, np.empty((len(beats), 21)), alike)
-    wave_net.neighbours_into(scores, alike, beats, 2, 0.3, out)
-    np.testing.assert_allclose(out, twin.neighbours(scores, lead, beats, 2, 2, 8, 12, 0.8, 0.3), atol=1e-4)
-
-
-def test_shifted():
-    rows = np.arange(12.0, dtype=np.float32).reshape(2, 6)
-    shifts = np.array([0, -3, 4])
-    out = np.full((7, 4), -1, np.float32)
-    wave_net.shifted_into(rows, shifts, 1, 1, out)
-    assert out[1:].tolist() == twin.shifted(rows, shifts, 1, 4).tolist()
-    assert (out[0] == -1).all()
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_open_points_are_taken_out_and_put_back(seed):
-    rng = np.random.default_rng(seed)
-    odds = smooth_noise(rng, 3, 90, width=7)
-    start, stop, rows = 20, int(rng.integers(20, 91)), np.array([0, 2])
-    is_open = np.flatnonzero((odds[rows, start:stop] >= 0.3).any(axis=0))
-    found = np.full((40, 2), -1)
-    count, points = runs.open_runs_into(odds, rows, start, stop, 0.3, found)
-    assert points == len(is_open)
-    assert [k for a, b in found[:count] for k in range(a, b)] == is_open.tolist()
-    assert (found[1:count, 0] > found[: max(0, count - 1), 1]).all() and (found[count:] == -1).all()
-    values = smooth_noise(rng, 4, stop - start)
-    columns, lines = np.empty((4, points), np.float32), np.empty((points, 4), np.float32)
-    runs.columns_into(values, found, count, columns)
-    runs.rows_into(np.ascontiguousarray(values.T), found, count, lines)
-    assert (columns == values[:, is_open]).all() and (lines == values[:, is_open].T).all()
-    mixed, second = odds.copy(), smooth_noise(rng, 3, points)
-    runs.mix_runs_into(second, rows, found, count, start, mixed)
-    expected = odds.copy()
-    expected[np.ix_(rows, start + is_open)] = (odds[np.ix_(rows, start + is_open)] + second[rows]) / 2
-    assert (mixed == expected).all()
 
 
 @pytest.mark.parametrize("seed", SEEDS)

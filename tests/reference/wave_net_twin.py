@@ -49,16 +49,41 @@ def places(beats, usual, step, start, knots, table, bias, n):
     return out
 
 
-def log_odds(logits, bias):
-    z = logits.astype(np.float64) + bias[:, None].astype(np.float64)
-    rest = [np.logaddexp.reduce(np.delete(z, c, axis=0), axis=0) for c in (1, 2, 3)]
-    return np.clip(z[1:] - rest, -9.21, 9.21)
+def seen(grid, pad, beats, fine_s, start, w, points):
+    """What the network sees, one value after the other."""
+    n, half = len(grid) - 2 * pad, int(w.half)
+    x = grid.astype(np.float64)
+    out = np.zeros((12, points))
+    for k in range(points):
+        for phase in (0, 1):
+            i = min(2 * (start + k) + phase, n - 1)
+            value = x[pad + i] - np.mean(x[pad + i - half : pad + i + half + 1])
+            slope = x[pad + i] - x[pad + i - 1]
+            shares = (w.gain_coarse, w.gain_middle, w.gain_fine, w.gain_slope)
+            bent = [v / (abs(v) + gain) for v, gain in zip((value, value, value, slope), shares, strict=True)]
+            out[8 * phase : 8 * phase + 4, k] = bent
+        t = min(2 * (start + k), n - 1) * fine_s
+        past, future = beats[beats <= t], beats[beats > t]
+        since = t - past[-1] if len(past) else w.apart_s
+        until = future[0] - t if len(future) else w.apart_s
+        near = max(0.0, 1 - min(since, until) / w.near_s)
+        out[4:8, k] = near, since / (since + w.bend_s), until / (until + w.bend_s), since / max(since + until, w.near_s)
+    return out
 
 
-def neighbours(scores, lead, beats, finer, near, before, after, unlike, least):
-    n = scores.shape[1]
+def own(grid, pad, half, gains):
+    """The lead without its moving mean, bent: every second point."""
+    x = grid.astype(np.float64)
+    at = np.arange(pad, len(x) - pad, 2)
+    values = np.array([x[i] - np.mean(x[i - half : i + half + 1]) for i in at])
+    return np.array([values / (np.abs(values) + gain) for gain in gains])
+
+
+def neighbours(rows, lead, beats, finer, near, before, after, unlike, least):
+    n = rows.shape[1]
     points, fine = np.arange(n), np.arange(len(lead))
-    out = np.zeros((6, n))
+    count = len(rows)
+    out = np.zeros((2 * count, n))
 
     def shape(r):
         values = np.interp(finer * r + np.arange(-before, after + 1), fine, lead)
@@ -71,20 +96,52 @@ def neighbours(scores, lead, beats, finer, near, before, after, unlike, least):
                 i += 1
             if not 0 <= i < len(beats):
                 continue
-            total, rows = 0.0, np.zeros(3)
+            total, there = 0.0, np.zeros(count)
             for j in range(max(0, i - near), min(len(beats), i + near + 1)):
                 if j != i:
                     far = np.mean(np.abs(shape(beats[i]) - shape(beats[j]))) / unlike
                     weight = 1 / (1 + far**2) ** 2
                     total += weight
-                    rows += [weight * np.interp(k + beats[j] - beats[i], points, row) for row in scores]
-            out[3 * side : 3 * side + 3, k] = rows / max(total, least)
+                    there += [weight * np.interp(k + beats[j] - beats[i], points, row) for row in rows]
+            out[count * side : count * (side + 1), k] = there / max(total, least)
     return out
 
 
-def shifted(rows, shifts, start, width):
-    n = rows.shape[1]
-    return np.concatenate([rows[:, np.clip(start + np.arange(width) + s, 0, n - 1)] for s in shifts])
+def convolved(rows, weights, biases, reach):
+    """Sums over all rows of their values around each place, `reach` apart; there is nothing beyond the ends."""
+    n, half = rows.shape[1], weights.shape[2] // 2
+    padded = np.pad(rows, ((0, 0), (half * reach, half * reach)))
+    out = np.tile(biases[:, None], (1, n))
+    for o in range(len(weights)):
+        for i in range(len(rows)):
+            for t in range(weights.shape[2]):
+                out[o] += weights[o, i, t] * padded[i, t * reach : t * reach + n]
+    return out
+
+
+def network(seen, layers, levels, reaches):
+    """A U-Net: `layers` are weights (out, in, width) and biases, in the order of down, through, up, last."""
+    layers = iter(layers)
+
+    def next_layer(rows, reach=1):
+        return np.maximum(convolved(rows, *next(layers), reach), 0)
+
+    kept = [next_layer(seen)]
+    for level in range(1, levels):
+        rows = next_layer((kept[-1][:, ::2] + kept[-1][:, 1::2]) / 2)
+        kept.append(next_layer(rows) if level < levels - 1 else rows)
+    rows = kept.pop()
+    for reach in reaches:
+        rows = rows + next_layer(rows, reach)
+    while kept:
+        rows = next_layer(np.concatenate([np.repeat(rows, 2, axis=1), kept.pop()]))
+    return convolved(rows, *next(layers), 1)
+
+
+def log_odds(logits):
+    z = logits.astype(np.float64)
+    rest = [np.logaddexp.reduce(np.delete(z, c, axis=0), axis=0) for c in (1, 2, 3)]
+    return np.clip(z[1:] - rest, -9.21, 9.21)
 
 
 def best_span(odds, start, stop):

@@ -7,9 +7,21 @@ import tomllib
 from importlib.resources import files
 
 import numpy as np
+import pytest
 
-from ecg_engine.detection import delineate
-from ecg_engine.detection.wave_scores import load_model, score_lead
+from ecg_engine.detection import delineate, qrs_scores
+from ecg_engine.detection.wave_scores import (
+    STEP_S,
+    Rhythm,
+    WaveModel,
+    beside_of,
+    grid_of,
+    load_model,
+    scale_of,
+    score_lead,
+    unevenness,
+)
+from ecg_engine.errors import ModelError
 from ecg_engine.types import ABSENT
 from tests.reference.ecg_model import PRESETS, EcgSpec, simulate
 
@@ -25,7 +37,19 @@ def test_the_networks_are_small_and_say_where_they_are_from():
     assert len(stored) <= 150_000
     assert hashlib.sha256(stored).hexdigest() == card["sha256"]
     assert all(one["licence"] for one in card["data"])
-    assert load_model().context is not None
+    assert len(load_model().weights) <= 30_000
+
+
+def test_weights_of_another_network_are_refused():
+    with pytest.raises(ModelError, match="7 weights where the network has"):
+        WaveModel.of(np.zeros(7, np.float32))
+
+
+def test_a_long_lead_is_scored_in_pieces_like_the_whole(monkeypatch):
+    signal, truth = model(PRESETS["normal"], seconds=40.0)
+    whole = score_lead(signal[1], truth.r_peaks, 500.0).odds
+    monkeypatch.setattr("ecg_engine.detection.wave_scores._PIECE", 640)
+    np.testing.assert_allclose(score_lead(signal[1], truth.r_peaks, 500.0).odds, whole, atol=1e-3)
 
 
 def test_a_lead_that_does_not_move_has_no_waves():
@@ -54,3 +78,66 @@ def test_no_p_wave_before_a_premature_ventricular_beat_but_in_the_pause_after_it
     kinds = np.array(truth.kinds)[1:-1]
     has = (marks.p_peak != ABSENT)[1:-1]
     assert has[kinds == "N"].mean() >= 0.9 and has[kinds == "V"].mean() <= 0.25
+
+
+def test_far_from_r_nothing_is_qrs():
+    signal, truth = model(PRESETS["normal"])
+    odds = score_lead(signal[1], truth.r_peaks, 500.0).odds[1]
+    t = np.arange(len(odds)) * STEP_S
+    far = np.abs(t[:, None] - truth.r_peaks / 500.0).min(axis=1) > 0.3
+    assert far.any() and (odds[far] == np.float32(-9.21)).all()
+    assert (odds[np.rint(truth.r_peaks / 500.0 / STEP_S).astype(int)] > 0).all()
+
+
+def test_a_lead_is_scored_around_r_as_everywhere(monkeypatch):
+    """The QRS of a piece is that of the whole: only what is looked at differs."""
+    signal, truth = model(PRESETS["normal"])
+    some = score_lead(signal[1], truth.r_peaks, 500.0).odds[1]
+
+    def every(beats, before, after, step, start, stop, out):
+        out[0] = 0, stop - start
+        return 1, stop - start
+
+    monkeypatch.setattr(qrs_scores, "runs_near_into", every)
+    whole = score_lead(signal[1], truth.r_peaks, 500.0).odds[1]
+    seen = some > np.float32(-9.2)
+    np.testing.assert_allclose(some[seen], whole[seen], atol=1e-3)
+
+
+def test_leads_that_share_their_rhythm_are_scored_like_each_alone():
+    signal, truth = model(PRESETS["normal"])
+    rhythm = Rhythm(truth.r_peaks / 500.0)
+    for row in signal[[1, 7]]:
+        together = score_lead(row, truth.r_peaks, 500.0, rhythm=rhythm).odds
+        assert (together == score_lead(row, truth.r_peaks, 500.0).odds).all()
+    assert len(rhythm.kept) == 1
+
+
+def test_how_uneven_a_rhythm_is():
+    """The median change from one RR to the next, against the median RR."""
+    assert unevenness(np.arange(10) * 0.8) == pytest.approx(0.0, abs=1e-12)
+    alternating = np.cumsum([0.0, *[0.7, 0.9] * 5])
+    assert unevenness(alternating) == pytest.approx(0.2 / 0.8)
+    rare = np.cumsum([0.0, *[0.8] * 6, 0.5, 1.1, *[0.8] * 6])
+    assert unevenness(rare) == pytest.approx(0.0, abs=1e-12)  # one premature beat makes no rhythm uneven
+    assert unevenness(np.array([0.3, 1.0, 2.0])) == 0.02
+
+
+def test_what_the_beats_beside_say():
+    """A bump before every R stands in the beats beside, one before a single R does not; a lone beat has none beside."""
+    fs, at = 500.0, np.arange(1.0, 9.5, 1.0)
+    t = np.arange(5000) / fs
+
+    def lead(of_bumps, beats=at):
+        bumps = sum(0.1 * np.exp(-(((t - r + 0.16) / 0.03) ** 2)) for r in of_bumps)
+        return bumps + sum(np.exp(-(((t - r) / 0.01) ** 2)) for r in beats)
+
+    def beside(row, beats=at):
+        r_peaks = np.rint(beats * fs).astype(np.int64)
+        return beside_of(grid_of(row, scale_of(row, r_peaks, fs), fs), beats)
+
+    bump = round((at[4] - 0.16) / STEP_S)
+    every, one, none = beside(lead(at)), beside(lead(at[4:5])), beside(lead(()))
+    assert every[2, bump] > 0.2 + none[2, bump]  # set side by side at the R after it
+    assert abs(one[2, bump] - none[2, bump]) < 0.02
+    assert not beside(lead(at[:1], at[:1]), at[:1])[:-1].any()

@@ -73,6 +73,8 @@ def test_plain_sinus_rhythm_says_that_and_nothing_else():
         ({"heart_rate_bpm": 100.1}, "sinus_tachycardia", True),
         ({"pr_ms": 219.9}, "av_block_1", False),
         ({"pr_ms": 220.0}, "av_block_1", True),
+        ({"pr_ms": 240.0, "pr_most_leads_ms": 199.9}, "av_block_1", False),
+        ({"pr_ms": 220.0, "pr_most_leads_ms": 200.0}, "av_block_1", True),
         ({"qrs_ms": 119.9}, "wide_qrs", False),
         ({"qrs_ms": 120.0}, "wide_qrs", True),
         ({"qrs_axis_deg": -35.0}, "axis_left", False),

@@ -7,22 +7,29 @@ import pytest
 
 import ecg_engine as ee
 from ecg_engine.measurement import measure_global
-from ecg_engine.types import ABSENT, Beats, Delineation
+from ecg_engine.types import ABSENT, Beats, Delineation, LeadMarks
 from tests.reference.ecg_model import LEADS, PRESETS, simulate
 
 FS = 1000.0
 
 
-def measured(r, *, pr=None, kinds=None, without_p=()):
-    """Measure beats at `r` ms: QRS begins 40 ms before R, P `pr` ms before the QRS, and peaks 50 ms later."""
+def measured(r, *, pr=None, kinds=None, without_p=(), later_by_lead=()):
+    """Measure beats at `r` ms: QRS begins 40 ms before R, P `pr` ms before the QRS, and peaks 50 ms later.
+
+    In each lead P begins so much later; in one of None it is absent.
+    """
     r = np.array(r)
     pr = np.full(len(r), 160) if pr is None else np.array(pr)
     onset = r - 40
     p = np.where(np.isin(np.arange(len(r)), without_p), ABSENT, onset - pr)
     peak = np.where(p == ABSENT, ABSENT, p + 50)
     none = np.full(len(r), ABSENT)
-    marks = Delineation(p_onset=p, p_peak=peak, p_offset=none, qrs_onset=onset, qrs_offset=r + 50, t_onset=none,
-                        t_peak=none, t_offset=none)  # fmt: skip
+    rest = {"p_offset": none, "qrs_onset": onset, "qrs_offset": r + 50, "t_onset": none, "t_peak": none,
+            "t_offset": none}  # fmt: skip
+    by_lead = tuple(
+        LeadMarks(p_onset=none if later is None else p + later, p_peak=peak, **rest) for later in later_by_lead
+    )
+    marks = Delineation(p_onset=p, p_peak=peak, by_lead=by_lead, **rest)
     beats = Beats(r_peaks=r, kinds=None if kinds is None else np.array(list(kinds)))
     return measure_global(fs=FS, leads=("II",), beats=beats, marks=marks, beat=None, usable=("II",), n_samples=20000)
 
@@ -46,6 +53,20 @@ def test_pr_of_wenckebach_periods():
     found = measured(r, pr=pr)
     assert (found["pr_min_ms"], found["pr_max_ms"]) == (160, 280)
     assert "pr_ms" not in found
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        ((0, 0, 40, 60, 20), 180),  # 220, 220, 200, 180, 160: a quarter of the way up
+        ((0, 0, 0, 0, None, None), 220),  # leads without P have no say
+        ((0, 20, 40, None), None),  # three are too few
+        ((), None),
+    ],
+)
+def test_pr_that_most_leads_reach(later, expected):
+    found = measured(1000 + np.arange(8) * 900, pr=[220] * 8, later_by_lead=later)
+    assert found.get("pr_most_leads_ms") == expected
 
 
 def test_pr_of_few_p_waves_is_not_told():
