@@ -8,19 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.detection import classify_beats, delineate
+from ecg_engine.detection.delineation import mark_leads
+from ecg_engine.detection.wave_scores import STEP_S, score_lead
 from ecg_engine.errors import SignalError
 from ecg_engine.measurement.rhythm_measures import measure_ectopy, rr_irregularity
 from ecg_engine.types import ABSENT, Beats, Delineation
+from ecg_engine.types.marks import MARK_NAMES
 
 __all__ = ["WAVE_NUMBERS", "wave_numbers"]
 
 #: How many `wave_numbers` gives.
-WAVE_NUMBERS: Final = 40
+WAVE_NUMBERS: Final = 50
 #: Fewer beats than these say nothing of P waves from beat to beat.
 FEWEST_BEATS: Final = 5
 FEWEST_WAVES: Final = 3
 #: P waves of one focus stand so near to their usual place before R, ms: twice the step of 100 Hz.
 PLACE_MS: Final = 20.0
+#: Where a P wave is looked for before R, s: PR of 120 to 300 ms, less what stands between QRS onset and R.
+P_BEFORE_S: Final = (0.34, 0.06)
 #: A beat is early where the RR before it is a smaller share of the median.
 EARLY: Final = 0.87
 #: Stands for what cannot be said where 0 would say something.
@@ -47,10 +52,12 @@ def wave_numbers(x: NDArray[np.float64], r_peaks: NDArray[np.int64], *, fs: floa
 
     Returns
     -------
-    (40,) float64 array
+    (50,) float64 array
         How many beats have a P wave, how evenly it stands, how long and high it is (14); QRS and T (5); kinds of beats
-        (6), premature beats (10) and how RR changes without them (1); P waves of irregular and early beats (4). All 0
-        where there are fewer than five beats or no waves can be marked.
+        (6), premature beats (10) and how RR changes without them (1); P waves of irregular and early beats (4); how
+        likely a P wave is before each beat, and how evenly its likeliest place stands (6); how many beats have one by
+        rule, how evenly it stands and how alike in height (4). All 0 where there are fewer than five beats or no waves
+        can be marked.
     """
     out = np.zeros(WAVE_NUMBERS)
     if len(r_peaks) < FEWEST_BEATS:
@@ -66,6 +73,8 @@ def wave_numbers(x: NDArray[np.float64], r_peaks: NDArray[np.int64], *, fs: floa
         *_qrs_t_numbers(marks, fs),
         *_kind_numbers(beats, marks, fs),
         *_p_where_irregular(r_peaks, _has_p(marks)),
+        *_likely_p(x, r_peaks, fs),
+        *_p_by_rule(x, r_peaks, fs),
     ]
     return out
 
@@ -135,6 +144,37 @@ def _p_where_irregular(r_peaks: NDArray[np.int64], has: NDArray[np.bool_]) -> li
         float(has[early].mean()) if early.any() else UNKNOWN,
         float(has[~early].mean()),
     ]
+
+
+def _likely_p(x: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float) -> list[float]:
+    """Return quantiles of the greatest log odds of P before each R but the first, and their places' and own spread."""
+    scores = score_lead(np.ascontiguousarray(x, np.float64), r_peaks, fs)
+    if scores is None:
+        return [UNKNOWN] * 6
+    odds = scores.odds[0]
+    low, high = ((r_peaks[1:, None] / fs - np.array(P_BEFORE_S)) / STEP_S).astype(np.int64).T
+    greatest, place = [], []
+    for first, last in zip(np.maximum(low, 0), high, strict=True):
+        part = odds[first:last]
+        if len(part):
+            k = int(part.argmax())
+            greatest.append(float(part[k]))
+            place.append((last - first - k) * STEP_S * 1000)
+    if not greatest:
+        return [UNKNOWN] * 6
+    tenth, quarter, half, most = np.quantile(greatest, (0.1, 0.25, 0.5, 0.9))
+    apart = np.abs(np.array(place) - np.median(place))
+    return [float(tenth), float(quarter), float(half), float(most), float(np.median(apart)), float(np.std(greatest))]
+
+
+def _p_by_rule(x: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float) -> list[float]:
+    """Return how many beats have a P wave by rule, the spread and change of its place, ms, and of its height."""
+    marks = mark_leads(np.ascontiguousarray(x, np.float64)[None], r_peaks, fs)[0, 1:]
+    has = marks[:, MARK_NAMES.index("p_peak")] != ABSENT
+    peak = marks[has, MARK_NAMES.index("p_peak")]
+    place, height = (r_peaks[1:][has] - peak) * 1000.0 / fs, x[peak]
+    size = float(np.median(np.abs(x[r_peaks]))) or 1.0
+    return [_mean(has), _spread(place), _middle(np.abs(np.diff(place))), _spread(height) / size]
 
 
 def _middle(values: NDArray[np.floating[Any]]) -> float:

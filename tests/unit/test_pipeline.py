@@ -334,7 +334,8 @@ def test_at_140_a_minute_every_beat_has_its_waves() -> None:
     inner = slice(1, -1)
     for name in ("p_peak", "qrs_onset", "qrs_offset", "t_peak"):
         assert (getattr(report.delineation, name)[inner] >= 0).all(), name
-    assert values(report)["pr_ms"] == pytest.approx(130, abs=10)
+    # P begins 60 ms before the end of T: its onset is read off where it comes out of it.
+    assert values(report)["pr_ms"] == pytest.approx(130, abs=15)
     assert "sinus_tachycardia" in codes(report)
 
 

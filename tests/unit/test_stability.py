@@ -48,7 +48,7 @@ def test_the_same_recording_gives_the_same_shares() -> None:
 
 
 def test_what_stands_at_its_limit_is_said_by_a_part_of_the_readings() -> None:
-    noisy = recording(noise=Noise(muscle_mv=0.03))
+    noisy = recording(noise=Noise(muscle_mv=0.035))
     report = ee.analyze_ecg(noisy)
     qrs_offset = report.to_dict()["beats"]["median"]["marks"]["qrs_offset_ms"]
     qrs = report.measurements.overall["qrs_ms"]
