@@ -147,7 +147,10 @@ def _p_where_irregular(r_peaks: NDArray[np.int64], has: NDArray[np.bool_]) -> li
 
 
 def _likely_p(x: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float) -> list[float]:
-    """Return quantiles of the greatest log odds of P before each R but the first, and their places' and own spread."""
+    """Return what the likeliest place of a P wave before each R but the first says.
+
+    Four quantiles of its log odds, the median distance of the places from the usual one, ms, and the log odds' spread.
+    """
     scores = score_lead(np.ascontiguousarray(x, np.float64), r_peaks, fs)
     if scores is None:
         return [UNKNOWN] * 6

@@ -8,34 +8,16 @@ import numpy as np
 import pytest
 
 import ecg_engine as ee
-from benchmarks.accuracy.intervals import dominant, reference_intervals
+from benchmarks.accuracy import intervals
+from benchmarks.accuracy.intervals import LEADS, dominant, reference_intervals
 from ecg_engine.evaluation import WaveScore, score_wave
 
-LEADS = ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")
 WAVES = {"p": "p", "N": "qrs", "t": "t"}
-
-
-def marks_of(base, lead):
-    import wfdb
-
-    found = wfdb.rdann(str(base), lead)
-    symbols, samples = found.symbol, found.sample
-    out = {wave: [] for wave in WAVES}
-    for i, (symbol, at) in enumerate(zip(symbols, samples, strict=True)):
-        if symbol in out:
-            onset = samples[i - 1] if i and symbols[i - 1] == "(" else -1
-            offset = samples[i + 1] if i + 1 < len(symbols) and symbols[i + 1] == ")" else -1
-            out[symbol].append((onset, at, offset))
-    return {wave: np.array(v, np.int64).reshape(-1, 3) for wave, v in out.items()}
 
 
 @cache
 def records(folder):
-    out = []
-    for path in sorted(folder.glob("*.hea"), key=lambda p: int(p.stem)):
-        base = path.with_suffix("")
-        out.append((ee.read_ecg(path), {lead: marks_of(base, lead) for lead in LEADS}))
-    return out
+    return [(recording, by_lead) for _, recording, by_lead in intervals.ludb(folder)]
 
 
 @pytest.fixture
@@ -112,7 +94,8 @@ def sinus_with_room(ludb, by):
     """Yield recordings whose beats with marks in lead II have a P wave each, `by` samples behind T; and these beats."""
     for recording, by_lead in ludb:
         p, qrs, t = (by_lead["ii"][wave] for wave in WAVES)
-        r = qrs[:, 1][np.isin(np.searchsorted(qrs[:, 1], qrs[:, 1]), np.searchsorted(qrs[:, 1], p[:, 1]))]
+        behind = np.unique(np.searchsorted(qrs[:, 1], p[:, 1]))
+        r = qrs[behind[behind < len(qrs)], 1]
         if len(r) < 3 or len(r) < len(qrs) - 1 or (p < 0).any():
             continue
         free = [min((onset - off for off in t[:, 2] if off < onset), default=by) for onset in p[:, 0]]
