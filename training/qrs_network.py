@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ecg_engine.detection import qrs_scores as qs
-from ecg_engine.detection import wave_scores as ws
+from ecg_engine.detection import wave_inputs
 from ecg_engine.detection.parameters import SCORES
 from training.wave_leads import altered, as_it_is, classes_of
 
@@ -38,7 +38,7 @@ def examples(leads, weights, seed):
     rng, out = np.random.default_rng(seed), [[], [], [], [], []]
     for lead in leads:
         for x, fs, r_peaks, scale in [as_it_is(lead), *(altered(lead, rng) for _ in range(ALTERED))]:
-            boxes = qs.boxes_of(ws.grid_of(x, scale, fs))
+            boxes = qs.boxes_of(wave_inputs.grid_of(x, scale, fs))
             n = boxes.shape[1] - 2 * SCORES.pad
             labels = classes_of(n, lead, fs)
             keep = np.flatnonzero(labels >= 0)[rng.integers(0, THINNED) :: THINNED]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 import ecg_engine as ee
-from ecg_engine.detection import wave_scores as ws
+from ecg_engine.detection import wave_inputs
 from ecg_engine.detection.parameters import SCORES
 from training.twelve_lead_data import raw_records, zscored_records
 
@@ -41,7 +41,7 @@ class Lead(NamedTuple):
 
     @property
     def scale(self) -> float:
-        return ws.scale_of(self.signal, self.r_peaks, self.fs)
+        return wave_inputs.scale_of(self.signal, self.r_peaks, self.fs)
 
 
 def marks_of(base, extension):

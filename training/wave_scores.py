@@ -24,6 +24,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ecg_engine.detection import wave_inputs
 from ecg_engine.detection import wave_scores as ws
 from ecg_engine.detection.delineation import mark_lead
 from ecg_engine.detection.parameters import SCORES
@@ -130,9 +131,9 @@ def crops(leads, lessons, rng, *, alter):
     out = []
     for lead, lesson in zip(leads, lessons, strict=True):
         x, fs, r_peaks, scale = altered(lead, rng) if alter else as_it_is(lead)
-        grid = ws.grid_of(x, scale, fs)
+        grid = wave_inputs.grid_of(x, scale, fs)
         n = (len(grid) - 2 * SCORES.pad) // SCORES.finer
-        seen = ws.seen_of(grid, r_peaks / fs, 0, n)[:, EDGE:-EDGE]
+        seen = wave_inputs.seen_of(grid, r_peaks / fs, 0, n)[:, EDGE:-EDGE]
         targets, weights, marked = _to_learn(lead, lesson, n, fs)
         for low in range(int(rng.integers(0, 125)) - 125, n - LEAST, CROP):
             if lead.source == "qtdb" and marked[max(low, 0) : max(low + CROP, 0)].sum() <= LEAST_MARKED:

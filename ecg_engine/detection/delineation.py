@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of, median_of_many, middles
 from ecg_engine.detection.parameters import QRS, SCORES, WAVES, odd_samples, samples
-from ecg_engine.detection.wave_scores import STEP_S, LeadScores, Rhythm, WaveModel, score_lead, shared
+from ecg_engine.detection.wave_inputs import STEP_S, Rhythm
+from ecg_engine.detection.wave_scores import LeadScores, WaveModel, score_lead, shared
 from ecg_engine.kernels.agreement import combine_marks_into
 from ecg_engine.kernels.beats import swings_into
 from ecg_engine.kernels.smoothing import twice_moving_means_into

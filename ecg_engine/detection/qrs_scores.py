@@ -69,9 +69,9 @@ class Network:
         add_rectify_into(places, hidden)
         hidden = hidden @ self.second
         rectify_into(self.biases[1], hidden)
-        logits: _Floats = np.dot(self.third.T, hidden.T)
-        logits += self.biases[2][:, None]
-        return logits
+        logits = hidden @ self.third  # the other way round it takes twice the time
+        logits += self.biases[2]
+        return np.ascontiguousarray(logits.T)
 
 
 def boxes_of(grid: _Floats) -> _Floats:

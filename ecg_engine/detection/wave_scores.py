@@ -9,8 +9,7 @@ the data and the figures.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
@@ -19,11 +18,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection.parameters import SCORES, samples
-from ecg_engine.detection.qrs_scores import Network, Piece, boxes_of, pieces_of, write_qrs_odds
+from ecg_engine.detection.parameters import SCORES
+from ecg_engine.detection.qrs_scores import Network, boxes_of, write_qrs_odds
+from ecg_engine.detection.wave_inputs import Inputs, Rhythm, grid_of, inputs_of, scale_of
 from ecg_engine.errors import ModelError
-from ecg_engine.kernels.beside import likeness_into, neighbours_into, own_into
-from ecg_engine.kernels.smoothing import median_in_place
 from ecg_engine.kernels.wave_net import (
     CONVOLVE,
     CONVOLVE_AND_ADD,
@@ -33,39 +31,18 @@ from ecg_engine.kernels.wave_net import (
     LEVEL,
     N_IN,
     N_OUT,
-    OWN,
     SEEN,
-    SeenShares,
-    grid_into,
     log_odds_into,
     run_plan_into,
-    seen_into,
-    usual_swing,
 )
 
-__all__ = [
-    "STEP_S",
-    "LeadScores",
-    "Rhythm",
-    "WaveModel",
-    "layers_of",
-    "load_model",
-    "scale_of",
-    "score_lead",
-    "seen_of",
-    "shared",
-]
+__all__ = ["LeadScores", "WaveModel", "layers_of", "load_model", "score_lead", "shared"]
 
 _FILE: Final = "wave_scores.npz"
 #: Points are scored in pieces of so many, so that what is between stays in the cache, each with so many more on both
 #: sides as the network sees.
 _PIECE: Final = 2048
 _BESIDE: Final = 128
-#: What leads may share is kept for as many points, 65 s.
-_KEPT: Final = 4096
-
-#: From one scored point to the next, s.
-STEP_S: Final = SCORES.finer * SCORES.fine_s
 #: Pieces begin and end at a multiple of so many points: then each level's are whole vectors, which takes a quarter off
 #: the time, and what is thought beyond the end of a lead is the same for all pieces.
 _WHOLE: Final = 8 * 2 ** (len(SCORES.channels) - 1)
@@ -81,7 +58,7 @@ class WaveModel:
     Parameters
     ----------
     weights : (n,) float32 array
-        Weights and biases of each layer, one after the other.
+        Weights and biases of each layer, one after the other; may be written to.
     plan : (steps, 8) int64 array
     rows : tuple of int
         How many rows each level has.
@@ -101,7 +78,7 @@ class WaveModel:
         expected = sum(n_out * (n_in * width + 1) for n_in, n_out, width, _ in layers_of())
         if weights.shape != (expected,):
             raise ModelError(f"{weights.size} weights where the network has {expected}")
-        return cls(np.ascontiguousarray(weights, np.float32), plan, rows, qrs)
+        return cls(np.array(weights, np.float32), plan, rows, qrs)
 
 
 def layers_of() -> list[tuple[int, int, int, int]]:
@@ -173,23 +150,6 @@ class LeadScores:
     lead: _Floats
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rhythm:
-    """R peaks, s, and what is made of them alone, which a short recording's leads share."""
-
-    beats: NDArray[np.float64]
-    kept: dict[tuple[int, int], list[Piece]] = field(default_factory=dict)
-
-    def pieces(self, n: int, network: Network) -> Iterable[Piece]:
-        """Return what the dense network of the QRS looks at in a lead of `n` points."""
-        if n > _KEPT:
-            return pieces_of(self.beats, n, network)
-        key = (id(network), n)
-        if key not in self.kept:
-            self.kept[key] = list(pieces_of(self.beats, n, network))
-        return self.kept[key]
-
-
 @cache
 def load_model() -> WaveModel:
     """Return the learnt network; ModelError where the file is not what is expected."""
@@ -208,85 +168,10 @@ def _dense(stored: np.lib.npyio.NpzFile) -> Network:
     return Network(first, places, second, third, (biases[0], biases[1], biases[2]))
 
 
-def scale_of(row: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float) -> float:
-    """Return the usual swing of the QRS, in the lead's unit; 0 where it does not move. `fs` in Hz."""
-    if not len(r_peaks):
-        return 0.0
-    step = max(1, len(r_peaks) // SCORES.swings)
-    return float(usual_swing(row, r_peaks, step, samples(SCORES.swing_s, fs), np.empty(len(r_peaks))))
-
-
-def grid_of(row: NDArray[np.float64], scale: float, fs: float) -> _Floats:
-    """Return the lead on the fine grid, in QRS swings, `SCORES.pad` points more at both ends."""
-    n = int((len(row) - 1) / fs / SCORES.fine_s) + 1
-    grid = np.empty(n + 2 * SCORES.pad, np.float32)
-    grid_into(row, SCORES.fine_s * fs, float(row.mean()), scale, SCORES.pad, grid)
-    return grid
-
-
-def seen_of(grid: _Floats, beats: NDArray[np.float64], start: int, stop: int) -> _Floats:
-    """Return what the network sees of points ``start .. stop-1``, with `EDGE` zeros at both ends of each row.
-
-    `beats` are R peaks, s.
-    """
-    out = np.empty((SEEN, stop - start + 2 * EDGE), np.float32)
-    _see(grid, beats, beside_of(grid, beats), start, out)
-    return out
-
-
-def beside_of(grid: _Floats, beats: NDArray[np.float64]) -> _Floats:
-    """Return what the beats beside say of each point, (SEEN - OWN, n): the last rows of what is seen."""
-    n = (len(grid) - 2 * SCORES.pad + SCORES.finer - 1) // SCORES.finer
-    own, beside = np.empty((2, n), np.float32), np.empty((SEEN - OWN, n), np.float32)
-    own_into(grid, SCORES.pad, int(_shares().half), SCORES.gains[1], SCORES.gains[2], own)
-    alike = np.empty((len(beats), SCORES.near))
-    before, after = (round(s / SCORES.fine_s) for s in SCORES.alike_s)
-    inside, at = grid[SCORES.pad : len(grid) - SCORES.pad], beats / STEP_S
-    shapes = np.empty((len(beats), before + after + 1))
-    likeness_into(inside, at, SCORES.finer, SCORES.near, before, after, SCORES.unlike, shapes, alike)
-    neighbours_into(own, alike, at, SCORES.near, SCORES.least_weight, beside[:-1])
-    uneven = unevenness(beats)
-    beside[-1] = uneven / (uneven + SCORES.uneven)
-    return beside
-
-
-def unevenness(beats: NDArray[np.float64]) -> float:
-    """Return the median change of RR against the median RR."""
-    rr = beats[1:] - beats[:-1]
-    if len(rr) < 3:
-        return SCORES.few_uneven
-    change = median_in_place(np.abs(rr[1:] - rr[:-1]))
-    return float(change / max(median_in_place(rr), SCORES.fine_s))
-
-
-def _see(grid: _Floats, beats: NDArray[np.float64], beside: _Floats, start: int, out: _Floats) -> None:
-    seen_into(grid, SCORES.pad, beats, SCORES.fine_s, start, _shares(), out)
-    more, points = out[OWN:], out.shape[1] - 2 * EDGE
-    last = min(points, beside.shape[1] - start)
-    more[:, :EDGE] = more[:, EDGE + points :] = 0.0
-    more[:, EDGE : EDGE + last] = beside[:, start : start + last]
-    more[:, EDGE + last : EDGE + points] = beside[:, -1:]
-
-
-@cache
-def _shares() -> SeenShares:
-    coarse, middle, fine, slope = SCORES.gains
-    return SeenShares(
-        half=float(round(SCORES.wander_s / SCORES.fine_s / 2)),
-        gain_coarse=coarse,
-        gain_middle=middle,
-        gain_fine=fine,
-        gain_slope=slope,
-        apart_s=SCORES.apart_s,
-        near_s=SCORES.near_s,
-        bend_s=SCORES.bend_s,
-    )
-
-
-def odds_of(grid: _Floats, beats: NDArray[np.float64], model: WaveModel) -> _Floats:
-    """Return the log odds of P, QRS and T, (3, n), every `STEP_S`; `beats` are R peaks, s."""
-    n = (len(grid) - 2 * SCORES.pad + SCORES.finer - 1) // SCORES.finer
-    odds, beside = np.empty((3, n), np.float32), beside_of(grid, beats)
+def odds_of(inputs: Inputs, model: WaveModel) -> _Floats:
+    """Return the log odds of P, QRS and T, (3, n), every `STEP_S`."""
+    n = inputs.beside.shape[1]
+    odds = np.empty((3, n), np.float32)
     for start in range(0, n, _PIECE):
         stop = min(n, start + _PIECE)
         first, last = max(0, start - _BESIDE), min(stop + _BESIDE, n + -n % _WHOLE)
@@ -294,7 +179,7 @@ def odds_of(grid: _Floats, beats: NDArray[np.float64], model: WaveModel) -> _Flo
         bases = _bases(model.rows, points)
         work = np.empty(bases[-1], np.float32)
         seen = work[: SEEN * (points + 2 * EDGE)].reshape(SEEN, points + 2 * EDGE)
-        _see(grid, beats, beside, first, seen)
+        inputs.write(first, seen)
         logits = np.empty((_CLASSES, points), np.float32)
         run_plan_into(model.plan, bases, points, model.weights, work, np.empty(_room(points), np.float32), logits)
         log_odds_into(logits, start - first, start, odds)  # beyond this piece too: the next writes it again
@@ -306,7 +191,7 @@ def _room(points: int) -> int:
     """Return how many values a convolution of this many points needs beside the rows."""
     plan, _ = _plan()
     width, n_out, n = 3 * plan[:, N_IN], plan[:, N_OUT], points >> plan[:, LEVEL]
-    return int(((width + n_out) * n + width * n_out).max())
+    return int(((width + n_out) * n).max())
 
 
 @lru_cache(maxsize=16)
@@ -354,7 +239,7 @@ def score_lead(
         return None
     grid = grid_of(row, scale, fs)
     boxes, rhythm = boxes_of(grid), Rhythm(r_peaks / fs) if rhythm is None else rhythm
-    odds = odds_of(grid, rhythm.beats, model)
+    odds = odds_of(inputs_of(grid, rhythm), model)
     if model.qrs is not None:
         write_qrs_odds(boxes, rhythm.pieces(odds.shape[1], model.qrs), model.qrs, odds)
     return LeadScores(odds, boxes[SCORES.smooth, SCORES.pad : len(grid) - SCORES.pad])
@@ -369,5 +254,16 @@ def shared(scores: list[LeadScores | None]) -> list[LeadScores | None]:
     if len(moving) < 2:
         return scores
     share = np.array(SCORES.shared, np.float32)[:, None]
-    mean = share * np.mean(moving, axis=0)
-    return [None if one is None else LeadScores((1 - share) * one.odds + mean, one.lead) for one in scores]
+    mean = moving[0].copy()
+    for odds in moving[1:]:
+        mean += odds
+    mean *= share / np.float32(len(moving))
+    out: list[LeadScores | None] = []
+    for one in scores:
+        if one is None:
+            out.append(None)
+            continue
+        own = (1 - share) * one.odds
+        own += mean
+        out.append(LeadScores(own, one.lead))
+    return out

@@ -23,29 +23,6 @@ from ecg_engine.kernels._jit import (
 from ecg_engine.kernels.smoothing import clamp
 
 
-@kernel((f4_read, i8, i8, f8, f8, f4_2d_write), allocates=False)
-def own_into(
-    grid: NDArray[np.float32], pad: int, half: int, gain: float, finest: float, out: NDArray[np.float32]
-) -> None:
-    """Write every second point of `grid` without its moving mean, bent at two sizes: ``v / (|v| + gain)``.
-
-    `grid` has `pad` points more at both ends; the moving mean is over `half` points on both sides.
-
-    Caller guarantees: ``half <= pad``, ``out.shape == (2, (len(grid) - 2 * pad + 1) // 2)``.
-    """
-    total = 0.0
-    for i in range(pad - half, pad + half + 1):
-        total += grid[i]
-    share = 1.0 / (2 * half + 1)
-    for k in range(out.shape[1]):
-        i = pad + 2 * k
-        if k:
-            total += (grid[i + half] - grid[i - half - 1]) + (grid[i + half - 1] - grid[i - half - 2])
-        value = grid[i] - total * share
-        out[0, k] = np.float32(value / (abs(value) + gain))
-        out[1, k] = np.float32(value / (abs(value) + finest))
-
-
 @helper
 def _between(row: NDArray[np.float32], at: float) -> float:
     """Return the value at a place between two points, that of the end outside."""

@@ -36,7 +36,7 @@ MOST_ODDS = 9.21
 EDGE: Final = 4
 #: Rows of what is seen: the lead at three bends and its slope, R near, since R, until R, their share; the first four
 #: again, half a step later; the lead at two bends in the beats beside, from the R before and to the R after; how uneven
-#: RR is. `seen_into` writes the first twelve.
+#: RR is. The first twelve are the lead's own.
 OWN: Final = 12
 SEEN: Final = 17
 #: What a row of a plan does, and its columns.
@@ -128,66 +128,123 @@ class SeenShares(NamedTuple):
 
 
 @helper
-def _bend(v: float, gain: float) -> np.float32:
-    return np.float32(v / (abs(v) + gain))
+def _bend(v: np.float32, gain: np.float32) -> np.float32:
+    return v / (abs(v) + gain)
 
 
-@kernel((f4_read, i8, f8_read, f8, i8, f8_named(SeenShares), f4_2d_write), allocates=False)
-def seen_into(
-    grid: NDArray[np.float32],
-    pad: int,
-    beats: NDArray[np.float64],
-    fine_s: float,
-    start: int,
-    w: SeenShares,
-    out: NDArray[np.float32],
-) -> None:
-    """Write what the network sees of every second point of `grid` from ``2 * start`` on, `EDGE` zeros at both ends.
+@kernel((f4_read, i8, i8, f4_write), allocates=False)
+def over_mean_into(grid: NDArray[np.float32], pad: int, half: int, out: NDArray[np.float32]) -> None:
+    """Write `grid`, which has `pad` points more at both ends, without its mean over `half` points on both sides.
 
-    `grid` (`grid_into`) has points `fine_s` s apart, `pad` more at both ends; `beats` are R peaks in s. What is beyond
-    the last point repeats it. The lead is seen without its moving mean; where no beat is before or after, it is
-    thought `w.apart_s` away.
-
-    Caller guarantees: ``out.shape == (OWN, n + 2 * EDGE)`` or more rows; ``len(beats) >= 1``, increasing;
-    ``w.half <= pad``.
+    Caller guarantees: ``half <= pad``, ``len(out) == len(grid) - 2 * pad``.
     """
-    n = len(grid) - 2 * pad
-    m = len(beats)
-    half = int(w.half)
-    points = out.shape[1] - 2 * EDGE
-    for row in range(OWN):
-        for k in range(EDGE):
-            out[row, k] = np.float32(0.0)
-            out[row, EDGE + points + k] = np.float32(0.0)
-    at = min(2 * start, n - 1)
     total = 0.0
-    for i in range(at + pad - half, at + pad + half + 1):
+    for i in range(pad - half, pad + half + 1):
         total += grid[i]
+    share = 1.0 / (2 * half + 1)
+    for i in range(pad, pad + len(out)):
+        if i > pad:
+            total += grid[i + half] - grid[i - half - 1]
+        out[i - pad] = grid[i] - total * share
+
+
+@kernel((f4_read, f4_read, f4_2d_write), allocates=False)
+def own_into(over: NDArray[np.float32], gains: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    """Write every second value of `over`, bent at each of `gains`: ``v / (|v| + gain)``.
+
+    Caller guarantees: ``out.shape == (len(gains), (len(over) + 1) // 2)``.
+    """
+    for row in range(len(gains)):
+        gain, one = gains[row], out[row]
+        for k in range(len(one)):
+            one[k] = _bend(over[2 * k], gain)
+
+
+@kernel((f8_read, f8, i8, i8, f8_named(SeenShares), f4_2d_write), allocates=False)
+def near_into(
+    beats: NDArray[np.float64], fine_s: float, start: int, last: int, w: SeenShares, out: NDArray[np.float32]
+) -> None:
+    """Write where every second of the points `fine_s` s apart, from ``2 * start`` on, lies between the beats.
+
+    Rows: how near R is, the time since R and that until R, bent, and their share; `beats` are R peaks in s. What is
+    beyond point `last` repeats it; where no beat is before or after, it is thought `w.apart_s` away.
+
+    Caller guarantees: ``len(out) == 4``; ``len(beats) >= 1``, increasing.
+    """
+    m = len(beats)
     j = 0  # beats that are over
-    for k in range(2 * points):
-        i = min(2 * start + k, n - 1)
-        if i > at:
-            total += grid[i + pad + half] - grid[i + pad - half - 1]
-            at = i
-        column = EDGE + k // 2
-        first = 8 * (k % 2)
-        value = grid[i + pad] - total / (2 * half + 1)
-        slope = grid[i + pad] - grid[i + pad - 1]
-        out[first, column] = _bend(value, w.gain_coarse)
-        out[first + 1, column] = _bend(value, w.gain_middle)
-        out[first + 2, column] = _bend(value, w.gain_fine)
-        out[first + 3, column] = _bend(slope, w.gain_slope)
-        if first:
-            continue
-        t = i * fine_s
+    for k in range(out.shape[1]):
+        t = min(2 * (start + k), last) * fine_s
         while j < m and beats[j] <= t:
             j += 1
         since = t - beats[j - 1] if j > 0 else w.apart_s
         until = beats[j] - t if j < m else w.apart_s
-        out[4, column] = np.float32(max(0.0, 1.0 - min(since, until) / w.near_s))
-        out[5, column] = _bend(since, w.bend_s)
-        out[6, column] = _bend(until, w.bend_s)
-        out[7, column] = np.float32(since / max(since + until, w.near_s))
+        out[0, k] = max(0.0, 1.0 - min(since, until) / w.near_s)
+        out[1, k] = since / (since + w.bend_s)
+        out[2, k] = until / (until + w.bend_s)
+        out[3, k] = since / max(since + until, w.near_s)
+
+
+@helper
+def _copy(source: NDArray[np.float32], start: int, out: NDArray[np.float32]) -> None:
+    """Write `source` from `start` on; what is beyond its end repeats its last value."""
+    inside = min(len(out), len(source) - start)
+    for k in range(inside):
+        out[k] = source[start + k]
+    for k in range(inside, len(out)):
+        out[k] = source[len(source) - 1]
+
+
+@kernel((f4_read, f4_read, i8, f4_2d_read, f4_2d_read, i8, f8_named(SeenShares), f4_2d_write), allocates=False)
+def seen_into(
+    over: NDArray[np.float32],
+    grid: NDArray[np.float32],
+    pad: int,
+    near: NDArray[np.float32],
+    beside: NDArray[np.float32],
+    start: int,
+    w: SeenShares,
+    out: NDArray[np.float32],
+) -> None:
+    """Write what the network sees of every second point of a lead from ``2 * start`` on, `EDGE` zeros at both ends.
+
+    `over` is the lead without its moving mean (`over_mean_into`), `grid` the lead with `pad` points more at both ends,
+    `near` (`near_into`) holds the points that are asked for, `beside` all second points of the lead. What is beyond the
+    last point repeats it.
+
+    Caller guarantees: ``len(grid) == len(over) + 2 * pad``, ``pad >= 1``, ``0 <= start < beside.shape[1]``;
+    ``out.shape == (SEEN, n + 2 * EDGE)``, ``near.shape == (4, n)``, ``len(beside) == SEEN - OWN``.
+    """
+    points = out.shape[1] - 2 * EDGE
+    n = len(over)
+    for row in range(len(out)):
+        for k in range(EDGE):
+            out[row, k] = out[row, EDGE + points + k] = np.float32(0.0)
+    coarse, middle = np.float32(w.gain_coarse), np.float32(w.gain_middle)
+    fine, slope = np.float32(w.gain_fine), np.float32(w.gain_slope)
+    for phase in range(2):
+        one, two, three, four = out[8 * phase], out[8 * phase + 1], out[8 * phase + 2], out[8 * phase + 3]
+        first = 2 * start + phase
+        inside = min(points, max(0, (n - first + 1) // 2))
+        values = over[first : first + 2 * inside]
+        for k in range(inside):
+            value = values[2 * k]
+            one[EDGE + k] = _bend(value, coarse)
+            two[EDGE + k] = _bend(value, middle)
+            three[EDGE + k] = _bend(value, fine)
+        here, before = grid[pad + first :], grid[pad + first - 1 :]
+        for k in range(inside):
+            four[EDGE + k] = _bend(here[2 * k] - before[2 * k], slope)
+        value, step = over[n - 1], grid[pad + n - 1] - grid[pad + n - 2]
+        for k in range(EDGE + inside, EDGE + points):
+            one[k] = _bend(value, coarse)
+            two[k] = _bend(value, middle)
+            three[k] = _bend(value, fine)
+            four[k] = _bend(step, slope)
+    for row in range(len(near)):
+        _copy(near[row], 0, out[4 + row, EDGE : EDGE + points])
+    for row in range(len(beside)):
+        _copy(beside[row], start, out[OWN + row, EDGE : EDGE + points])
 
 
 @helper
@@ -229,7 +286,7 @@ def _add(work: NDArray[np.float32], source: int, target: int, count: int) -> Non
         y[k] += x[k]
 
 
-@kernel((i8_2d_read, i8_read, i8, f4_read, f4_write, f4_write, f4_2d_write))
+@kernel((i8_2d_read, i8_read, i8, f4_write, f4_write, f4_write, f4_2d_write))
 def run_plan_into(
     plan: NDArray[np.int64],
     bases: NDArray[np.int64],
@@ -244,12 +301,12 @@ def run_plan_into(
     A row of `plan`: what to do, on which level (of `CONVOLVE`) or from which one, first row and count of rows read,
     first row and count of rows written, how far it reaches, where its weights begin: ``(n_out, n_in, 3)``, then biases.
     `bases` say where each level begins in `work`, whose first level has `points` values a row. `weights` end with those
-    of the sums: ``(len(out), n_in)``, then biases. A convolution is a product of matrices: the library's takes two
-    thirds of the time of loops.
+    of the sums: ``(len(out), n_in)``, then biases; nothing is written to them, but Numba multiplies only what could be.
+    A convolution is a product of matrices: the library's takes two thirds of the time of loops.
 
     Caller guarantees: `points` a multiple of ``2 ** (levels - 1)``, reaches ``<= EDGE``;
     ``work.shape >= (bases[-1] + rows of the last level,)``, its first `SEEN` rows are written; `room` has
-    ``(3 * n_in + n_out) * (points >> level) + 3 * n_in * n_out`` values for each convolution.
+    ``(3 * n_in + n_out) * (points >> level)`` values for each convolution.
     """
     stride = n = 0
     last = 0
@@ -265,11 +322,8 @@ def run_plan_into(
             biases = first + n_out * width
             columns = room[: width * n].reshape((width, n))
             sums = room[width * n : (width + n_out) * n].reshape((n_out, n))
-            matrix = room[(width + n_out) * n :][: biases - first]  # what cannot be written to is not multiplied
-            for k in range(biases - first):
-                matrix[k] = weights[first + k]
             _columns(work, source, stride, plan[p, REACH], columns)
-            np.dot(matrix.reshape((n_out, width)), columns, sums)
+            np.dot(weights[first:biases].reshape((n_out, width)), columns, sums)
             _rectify(sums, weights[biases : biases + n_out], work, last)
             if deed == CONVOLVE_AND_ADD:
                 _add(work, source, last, n_out * stride - 2 * EDGE)

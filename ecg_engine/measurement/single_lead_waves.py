@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ecg_engine.detection import classify_beats, delineate
 from ecg_engine.detection.delineation import mark_leads
-from ecg_engine.detection.wave_scores import STEP_S, score_lead
+from ecg_engine.detection.wave_inputs import STEP_S
+from ecg_engine.detection.wave_scores import score_lead
 from ecg_engine.errors import SignalError
 from ecg_engine.measurement.rhythm_measures import measure_ectopy, rr_irregularity
 from ecg_engine.types import ABSENT, Beats, Delineation

@@ -19,8 +19,11 @@ MARK_NAMES: Final = (
 )  # fmt: skip
 
 
+_INT64: Final = np.dtype(np.int64)
+
+
 def _indices(values: Any) -> NDArray[np.int64]:
-    if type(values) is np.ndarray and values.dtype == np.int64 and values.flags.c_contiguous:
+    if type(values) is np.ndarray and values.dtype == _INT64 and values.flags.c_contiguous:
         return read_only(values) if values.flags.writeable else values
     return read_only(np.ascontiguousarray(values, dtype=np.int64))
 
@@ -73,7 +76,10 @@ class LeadMarks:
 
     def __post_init__(self) -> None:
         for name in MARK_NAMES:
-            object.__setattr__(self, name, _indices(getattr(self, name)))
+            given = getattr(self, name)
+            kept = _indices(given)
+            if kept is not given:
+                object.__setattr__(self, name, kept)
 
 
 @frozen_arrays

@@ -289,11 +289,11 @@ def check_signal(signal: Any, leads: tuple[str, ...] | None = None) -> NDArray[A
         doubled = sorted({name for name in leads if leads.count(name) > 1})
         if doubled:
             raise InputError(f"leads: {', '.join(doubled)} twice; give each lead a name of its own", argument="leads")
+    # No temporary on the usual clean lead, and no product: libraries share that out to threads, which costs more.
+    with np.errstate(invalid="ignore"):
+        usual = [bool(row.max() <= MAX_MV and row.min() >= -MAX_MV) for row in array]
     for i, row in enumerate(array):
-        # No temporary on the usual clean lead, and no product: libraries share that out to threads, which costs more.
-        with np.errstate(invalid="ignore"):
-            usual = bool(row.max() <= MAX_MV and row.min() >= -MAX_MV)
-        if not usual and (beyond := np.flatnonzero(np.abs(row) > MAX_MV)).size:
+        if not usual[i] and (beyond := np.flatnonzero(np.abs(row) > MAX_MV)).size:
             name = leads[i] if leads is not None else str(i)
             what = "infinite" if np.isinf(row[beyond[0]]) else f"{row[beyond[0]]:.3g} mV, which is no voltage,"
             raise SignalError(f"lead {name}: {what} at sample {beyond[0]}; mark gaps as NaN", lead=name)

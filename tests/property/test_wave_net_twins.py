@@ -126,10 +126,16 @@ def test_seen(seed):
     n, pad, start = int(rng.integers(150, 250)), 12, int(rng.integers(0, 40))
     grid = np.pad(smooth_noise(rng, n), pad, mode="edge")
     beats = np.sort(rng.uniform(0.1, 0.008 * n, 1 + seed))
-    out = np.full((wave_net.OWN, 100 + 2 * wave_net.EDGE), np.nan, np.float32)
-    wave_net.seen_into(grid, pad, beats, 0.008, start, SHARES, out)
+    over, near = np.empty(n, np.float32), np.full((4, 100), np.nan, np.float32)
+    wave_net.over_mean_into(grid, pad, int(SHARES.half), over)
+    wave_net.near_into(beats, 0.008, start, n - 1, SHARES, near)
+    beside = rng.standard_normal((wave_net.SEEN - wave_net.OWN, (n + 1) // 2)).astype(np.float32)
+    out = np.full((wave_net.SEEN, 100 + 2 * wave_net.EDGE), np.nan, np.float32)
+    wave_net.seen_into(over, grid, pad, near, beside, start, SHARES, out)
+    inside = out[:, wave_net.EDGE : -wave_net.EDGE]
     expected = twin.seen(grid, pad, beats, 0.008, start, SHARES, 100)
-    np.testing.assert_allclose(out[:, wave_net.EDGE : -wave_net.EDGE], expected, rtol=1e-4, atol=2e-5)
+    np.testing.assert_allclose(inside[: wave_net.OWN], expected, rtol=1e-4, atol=2e-5)
+    np.testing.assert_array_equal(inside[wave_net.OWN :], beside[:, np.minimum(start + np.arange(100), (n - 1) // 2)])
     assert not out[:, : wave_net.EDGE].any() and not out[:, -wave_net.EDGE :].any()
 
 
@@ -138,8 +144,9 @@ def test_the_lead_without_its_moving_mean(seed):
     rng = np.random.default_rng(seed)
     n, pad = int(rng.integers(1, 250)), 12
     grid = np.pad(smooth_noise(rng, n), pad, mode="edge")
-    out = np.empty((2, (n + 1) // 2), np.float32)
-    beside.own_into(grid, pad, 9, 0.15, 0.03, out)
+    over, out = np.empty(n, np.float32), np.empty((2, (n + 1) // 2), np.float32)
+    wave_net.over_mean_into(grid, pad, 9, over)
+    wave_net.own_into(over, np.array([0.15, 0.03], np.float32), out)
     np.testing.assert_allclose(out, twin.own(grid, pad, 9, (0.15, 0.03)), rtol=1e-4, atol=2e-5)
 
 

@@ -10,17 +10,8 @@ import numpy as np
 import pytest
 
 from ecg_engine.detection import delineate, qrs_scores
-from ecg_engine.detection.wave_scores import (
-    STEP_S,
-    Rhythm,
-    WaveModel,
-    beside_of,
-    grid_of,
-    load_model,
-    scale_of,
-    score_lead,
-    unevenness,
-)
+from ecg_engine.detection.wave_inputs import STEP_S, Rhythm, beside_of, grid_of, scale_of, unevenness
+from ecg_engine.detection.wave_scores import WaveModel, load_model, score_lead
 from ecg_engine.errors import ModelError
 from ecg_engine.types import ABSENT
 from tests.reference.ecg_model import PRESETS, EcgSpec, simulate
@@ -110,7 +101,7 @@ def test_leads_that_share_their_rhythm_are_scored_like_each_alone():
     for row in signal[[1, 7]]:
         together = score_lead(row, truth.r_peaks, 500.0, rhythm=rhythm).odds
         assert (together == score_lead(row, truth.r_peaks, 500.0).odds).all()
-    assert len(rhythm.kept) == 1
+    assert len(rhythm._pieces) == len(rhythm._near) == 1
 
 
 def test_how_uneven_a_rhythm_is():

@@ -7,6 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from ecg_engine.detection import wave_inputs  # noqa: E402
 from ecg_engine.detection import wave_scores as ws  # noqa: E402
 from ecg_engine.kernels.wave_net import EDGE, SEEN  # noqa: E402
 from tests.reference.wave_net_twin import log_odds  # noqa: E402
@@ -38,14 +39,15 @@ def test_the_network_that_ships_says_what_the_one_that_learnt_says():
             torch.nn.init.uniform_(part.running_var, 0.5, 2.0)
             torch.nn.init.uniform_(part.weight, 0.5, 1.5)
             torch.nn.init.normal_(part.bias, 0.0, 0.3)
-    lead = a_lead(seconds=1024 * ws.STEP_S)
-    grid = ws.grid_of(lead.signal, lead.scale, lead.fs)
-    seen = ws.seen_of(grid, lead.r_peaks / lead.fs, 0, 1024)
+    lead = a_lead(seconds=1024 * wave_inputs.STEP_S)
+    grid = wave_inputs.grid_of(lead.signal, lead.scale, lead.fs)
+    seen = wave_inputs.seen_of(grid, lead.r_peaks / lead.fs, 0, 1024)
     assert seen.shape == (SEEN, 1024 + 2 * EDGE)
     with torch.no_grad():
         said = net.eval()(torch.from_numpy(seen[:, EDGE:-EDGE])[None])[0].numpy()
     expected = log_odds(said + np.array(learning.LEAN)[:, None])
-    found = ws.odds_of(grid, lead.r_peaks / lead.fs, ws.WaveModel.of(net.weights()))
+    inputs = wave_inputs.inputs_of(grid, wave_inputs.Rhythm(lead.r_peaks / lead.fs))
+    found = ws.odds_of(inputs, ws.WaveModel.of(net.weights()))
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
@@ -137,7 +139,7 @@ def test_a_network_learns_what_the_marks_say(monkeypatch):
     other = a_lead(p=0.15, t_wave=0.3, seconds=10.0)
     odds = ws.score_lead(other.signal, other.r_peaks, other.fs, model=model).odds
     for wave, shift in enumerate((-0.16, 0.0, 0.28)):
-        at = np.rint((np.arange(2.5, 7.0, 1.0) + shift) / ws.STEP_S).astype(int)
+        at = np.rint((np.arange(2.5, 7.0, 1.0) + shift) / wave_inputs.STEP_S).astype(int)
         assert (odds[:, at].argmax(axis=0) == wave).all(), wave
 
 
