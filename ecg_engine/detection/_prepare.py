@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecg_engine.detection.parameters import odd_samples
 from ecg_engine.errors import InputError, SignalError
-from ecg_engine.kernels.smoothing import median_in_place
+from ecg_engine.kernels.smoothing import median_in_place, twice_moving_means_into
 from ecg_engine.types.recording import check_signal
 
 #: Scaled samples are held inside this: what is so far out is no heart.
@@ -117,3 +118,11 @@ def marks_of(r_peaks: Any, n_samples: int) -> NDArray[np.int64]:
             argument="r_peaks",
         )
     return marks
+
+
+def smooth_leads(signal: NDArray[np.float64], seconds: float, fs: float) -> NDArray[np.float64]:
+    """Return leads, (n_leads, n_samples) in mV, after two moving means: a triangle as wide as twice `seconds`."""
+    rows = np.ascontiguousarray(signal)
+    once, twice = np.empty_like(rows), np.empty_like(rows)
+    twice_moving_means_into(rows, odd_samples(seconds, fs), once, twice)
+    return twice

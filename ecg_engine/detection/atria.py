@@ -12,8 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection._prepare import middle, middles
-from ecg_engine.detection.delineation import smooth_leads
+from ecg_engine.detection._prepare import middle, middles, smooth_leads
 from ecg_engine.detection.parameters import ATRIA, odd_samples, samples
 from ecg_engine.kernels.smoothing import moving_mean_into
 from ecg_engine.types import ABSENT

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of, median_of_many, middles
-from ecg_engine.detection.parameters import QRS, SCORES, WAVES, odd_samples, samples
+from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of, median_of_many, middles, smooth_leads
+from ecg_engine.detection.blocked_p import blocked_p_peaks
+from ecg_engine.detection.parameters import QRS, SCORES, WAVES, samples
 from ecg_engine.detection.wave_inputs import STEP_S, Rhythm
 from ecg_engine.detection.wave_scores import LeadScores, WaveModel, score_lead, shared
 from ecg_engine.kernels.agreement import combine_marks_into
 from ecg_engine.kernels.beats import swings_into
-from ecg_engine.kernels.smoothing import twice_moving_means_into
+from ecg_engine.kernels.wave_edges import EdgeShares, draw_edges_into
 from ecg_engine.kernels.wave_spans import SpanLimits, drop_flat_into, to_samples_into, wave_spans_into
 from ecg_engine.kernels.waves import WaveShares, delineate_lead_into
 from ecg_engine.types import ABSENT, Delineation, LeadMarks
@@ -47,7 +49,8 @@ def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
     Delineation
         One entry a beat in each mark, `ABSENT` (-1) where there is no such wave. With several leads the marks are
         global: the second earliest onset and the second latest offset of the leads that agree (with fewer than four
-        leads the first), and `by_lead` holds each lead's own.
+        leads the first), and `by_lead` holds each lead's own. `extra_p_peaks` are P waves that no QRS follows, where
+        P waves follow each other evenly.
 
     Raises
     ------
@@ -72,14 +75,28 @@ def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
     >>> bool((marks.qrs_onset < [500, 1000, 1500]).all()), marks.p_peak.tolist()
     (True, [-1, -1, -1])
     """
-    return delineate_finely(ecg, fs=fs, r_peaks=r_peaks)[0]
-
-
-def delineate_finely(ecg: Any, *, fs: float, r_peaks: Any) -> tuple[Delineation, NDArray[np.int64]]:
-    """Return what `delineate` does, and the global marks (n_beats, 8) in parts of a sample (`FINER`), or `ABSENT`."""
     fs = check_fs(fs)
     signal = fill_gaps(leads_of(ecg))
     at = marks_of(r_peaks, signal.shape[1])
+    marks, _, together = _delineate(signal, at, fs)
+    extra = blocked_p_peaks(signal, at, fs, together)
+    return replace(marks, extra_p_peaks=extra) if len(extra) else marks
+
+
+def delineate_finely(ecg: Any, *, fs: float, r_peaks: Any) -> tuple[Delineation, NDArray[np.int64]]:
+    """Return what `delineate` does, and the global marks (n_beats, 8) in parts of a sample (`FINER`), or `ABSENT`.
+
+    P waves that no QRS follows are not sought.
+    """
+    signal = fill_gaps(leads_of(ecg))
+    marks, fine, _ = _delineate(signal, marks_of(r_peaks, signal.shape[1]), check_fs(fs))
+    return marks, fine
+
+
+def _delineate(
+    signal: NDArray[np.float64], at: NDArray[np.int64], fs: float
+) -> tuple[Delineation, NDArray[np.int64], NDArray[np.int64]]:
+    """Return the marks, and the global ones (n_beats, 8) in parts of a sample and in samples."""
     scores: list[LeadScores | None] = [None] * len(signal)
     if len(at):
         rhythm = Rhythm(at / fs)
@@ -88,7 +105,7 @@ def delineate_finely(ecg: Any, *, fs: float, r_peaks: Any) -> tuple[Delineation,
     if len(both) == 1:
         alone_in_samples, finely_alone = both[0]
         marks = _named(alone_in_samples)
-        return Delineation(**marks, by_lead=(LeadMarks(**marks),)), finely_alone
+        return Delineation(**marks, by_lead=(LeadMarks(**marks),)), finely_alone, alone_in_samples
     table, fine = (np.stack(each) for each in zip(*both, strict=True))
     # Which lead is clearest tells only where one of two that contradict each other may be believed.
     alone = least_agreeing(len(table)) <= 1
@@ -96,7 +113,7 @@ def delineate_finely(ecg: Any, *, fs: float, r_peaks: Any) -> tuple[Delineation,
     together = combine(table, fs, preferred=preferred)
     finely = combine(fine, FINER * fs, preferred=preferred)
     by_lead = tuple(LeadMarks(**_named(rows)) for rows in table)
-    return Delineation(**_named(together), by_lead=by_lead), finely
+    return Delineation(**_named(together), by_lead=by_lead), finely, together
 
 
 def mark_lead(
@@ -119,9 +136,11 @@ def _marks_of(
     if scores is None:
         marks[:] = fine[:] = ABSENT
         return marks, fine
-    places = np.empty(marks.shape)
+    spans, places = np.empty(marks.shape), np.empty(marks.shape)
     step = fs * STEP_S
-    wave_spans_into(scores.odds, scores.lead, SCORES.finer, r_peaks / step, _limits(), places)
+    beats = r_peaks / step
+    wave_spans_into(scores.odds, scores.lead, SCORES.finer, beats, _limits(), spans)
+    draw_edges_into(scores.lead, SCORES.finer, beats, _edge_shares(), spans, places)
     to_samples_into(places, step, r_peaks, len(row), marks)
     to_samples_into(places, FINER * step, FINER * r_peaks, FINER * len(row), fine)
     drop_flat_into(row, SCORES.least_swing, marks)
@@ -139,6 +158,30 @@ def _limits() -> SpanLimits:
         p_least=SCORES.p_least,
         t_least=SCORES.t_least,
         t_sure=SCORES.t_sure,
+    )
+
+
+@cache
+def _edge_shares() -> EdgeShares:
+    (p_near, qrs_near, t_near), (p_share, qrs_share, t_share) = SCORES.slope_near, SCORES.slope_share
+    return EdgeShares(
+        p_near=float(p_near),
+        qrs_near=float(qrs_near),
+        t_near=float(t_near),
+        p_on_low=WAVES.p_on_low,
+        p_off_low=WAVES.p_off_low,
+        t_on_low=WAVES.t_on_low,
+        t_off_low=WAVES.t_off_low,
+        qrs_on_low=WAVES.qrs_on_low,
+        qrs_off_low=WAVES.qrs_off_low,
+        qrs_high=WAVES.qrs_high,
+        qrs_beyond=float(SCORES.qrs_beyond),
+        qrs_walk=float(SCORES.qrs_beyond + 1),
+        reach=SCORES.slope_reach_s / SCORES.fine_s,
+        most=SCORES.slope_most_s / SCORES.fine_s,
+        p_share=p_share,
+        qrs_share=qrs_share,
+        t_share=t_share,
     )
 
 
@@ -187,14 +230,6 @@ def wave_shares(fs: float, *, median: bool = False) -> WaveShares:
     """Return the delineation's parameters for a sampling rate: times in samples, shares as they are."""
     shares = WAVES.shares(median=median)
     return WaveShares(*(float(v * fs if name in WAVES.TIMES else v) for name, v in shares.items()))
-
-
-def smooth_leads(signal: NDArray[np.float64], seconds: float, fs: float) -> NDArray[np.float64]:
-    """Return leads, (n_leads, n_samples) in mV, after two moving means: a triangle as wide as twice `seconds`."""
-    rows = np.ascontiguousarray(signal)
-    once, twice = np.empty_like(rows), np.empty_like(rows)
-    twice_moving_means_into(rows, odd_samples(seconds, fs), once, twice)
-    return twice
 
 
 def _named(rows: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:

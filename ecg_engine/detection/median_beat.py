@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection._prepare import middle, middles, quantile
-from ecg_engine.detection.delineation import clearest_first, combine, mark_leads, smooth_leads
+from ecg_engine.detection._prepare import middle, middles, quantile, smooth_leads
+from ecg_engine.detection.delineation import clearest_first, combine, mark_leads
 from ecg_engine.detection.laying import align, blurred, fine_places, laid, moved, spread
 from ecg_engine.detection.parameters import WAVES, samples
 from ecg_engine.kernels.beats import median_beat_into

@@ -7,7 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import f8_2d_read, f8_2d_write, f8_named, helper, i8, kernel
+from ecg_engine.kernels._jit import f8, f8_2d_read, f8_2d_write, f8_named, f8_write, helper, i8, i8_2d_read, kernel
+from ecg_engine.kernels.bend import extremes
+from ecg_engine.kernels.smoothing import median_of
+from ecg_engine.kernels.waves import P_OFFSET, P_ONSET, QRS_OFFSET, T_OFFSET
 
 #: Columns of the result.
 PEAK, SECOND, AREA, TERMINAL = range(4)
@@ -91,3 +94,45 @@ def wave_phases_into(
             length = _phase_length(x, low, first, last, w.over_line)
             if length >= w.least_samples:
                 row[TERMINAL] = down * length * w.ms
+
+
+@helper
+def _range(x: NDArray[np.float64], start: int, stop: int) -> float:
+    """Return how far a lead goes up and down in a stretch, 0 in an empty one."""
+    if stop <= start:
+        return 0.0
+    low, high = extremes(x, start, stop)
+    return high - low
+
+
+@kernel((f8_2d_read, i8_2d_read, i8, f8, f8_write), allocates=False)
+def may_hide_p(
+    signal: NDArray[np.float64], marks: NDArray[np.int64], margin: int, share: float, work: NDArray[np.float64]
+) -> bool:
+    """Return whether P waves may stand between beats: a beat has none, or what stands between T and P is as high.
+
+    As high is `share` of a lead's usual P wave, in most leads; `margin` samples are left out behind T (or a QRS without
+    one) and before P. `marks` has the eight of each beat, -1 where there is none.
+
+    Caller guarantees: marks inside; ``len(work) >= 2 * (len(marks) - 1)``; no NaN.
+    """
+    n = len(marks) - 1
+    for b in range(1, n + 1):
+        if marks[b, P_ONSET] < 0:
+            return True
+    heights, votes = work[:n], work[n : 2 * n]
+    votes[:] = 0.0
+    for lead in range(len(signal)):
+        x = signal[lead]
+        for k in range(n):
+            heights[k] = _range(x, marks[k + 1, P_ONSET], marks[k + 1, P_OFFSET])
+        least = share * median_of(heights, n)
+        for k in range(n):
+            start = max(marks[k, QRS_OFFSET], marks[k, T_OFFSET]) + margin
+            stop = marks[k + 1, P_ONSET] - margin
+            if stop > start and _range(x, start, stop) >= least:
+                votes[k] += 1.0
+    most = 0.0
+    for k in range(n):
+        most = max(most, votes[k])
+    return 2.0 * most > len(signal)

@@ -7,7 +7,7 @@ import pytest
 
 from ecg_engine.detection import wave_scores
 from ecg_engine.detection.parameters import SCORES
-from ecg_engine.kernels import beside, qrs_net, wave_net, wave_spans
+from ecg_engine.kernels import beside, qrs_net, wave_edges, wave_net, wave_spans
 from tests.reference import wave_net_twin as twin
 
 pytestmark = pytest.mark.kernels
@@ -256,3 +256,49 @@ def test_a_wave_is_where_its_odds_are_above_even():
     marks = np.empty((1, 8))
     wave_spans.wave_spans_into(odds, x, 1, np.array([55.0]), LIMITS._replace(p_reach=40.0), marks)
     assert marks[0].tolist() == [29.5, 36.0, 40.5, 49.5, 59.5, -1.0, -1.0, -1.0]
+
+
+SHARES_OF_EDGES = wave_edges.EdgeShares(
+    p_near=1.0, qrs_near=0.0, t_near=3.0, p_on_low=0.3, p_off_low=0.5, t_on_low=0.4, t_off_low=0.4, qrs_on_low=0.03,
+    qrs_off_low=0.08, qrs_high=0.1, qrs_beyond=3.0, qrs_walk=4.0, reach=8.0, most=5.0, p_share=0.3, qrs_share=0.2,
+    t_share=0.4,
+)  # fmt: skip
+
+
+def spans(rng, finer):
+    """Return the lead, R peaks and marks as `wave_spans_into` gives them."""
+    beats = rng.uniform(0, 10) + np.cumsum(np.r_[0, rng.uniform(8, 40, 8)])
+    n = int(beats[-1]) + int(rng.integers(1, 30))
+    odds, x = 3 * smooth_noise(rng, 3, n, width=4), smooth_noise(rng, finer * n, width=9)
+    marks = np.empty((len(beats), 8))
+    wave_spans.wave_spans_into(odds, x, finer, beats, LIMITS, marks)
+    return x, beats, marks
+
+
+@pytest.mark.parametrize("finer", [1, 2])
+@pytest.mark.parametrize("seed", range(12))
+def test_edges_are_drawn_towards_where_the_slope_dies_down(seed, finer):
+    x, beats, marks = spans(np.random.default_rng(seed), finer)
+    out = np.empty_like(marks)
+    wave_edges.draw_edges_into(x, finer, beats, SHARES_OF_EDGES, marks, out)
+    np.testing.assert_allclose(out, twin.drawn(x, finer, beats, SHARES_OF_EDGES, marks), atol=1e-4)
+    # A wave stays or is none, and its edges stay in order.
+    assert ((out >= 0) == (marks >= 0)).all()
+    for wave in (slice(0, 3), slice(5, 8)):
+        there = out[out[:, wave.start + 1] >= 0][:, wave]
+        assert (np.diff(there, axis=1) >= -1e-9).all()
+    assert (out[:, 3] <= np.maximum(beats, marks[:, 3])).all() and (out[:, 4] >= np.minimum(beats, marks[:, 4])).all()
+
+
+def test_an_edge_goes_a_share_of_the_way_to_where_the_slope_ends():
+    """A wave of straight sides from 20 to 40, marked from 24 to 36: its slope ends where it begins, a little early."""
+    x = np.interp(np.arange(120.0), [0, 20, 30, 40, 119], [0, 0, 1, 0, 0]).astype(np.float32)
+    x[80] = 5.0
+    marks = np.array([[24.0, 30.0, 36.0, 78.0, 82.0, -1.0, -1.0, -1.0]])
+    out = np.empty_like(marks)
+    shares = SHARES_OF_EDGES._replace(p_near=0.0, p_on_low=0.5, p_share=0.5, most=20.0)
+    wave_edges.draw_edges_into(x, 1, np.array([80.0]), shares, marks, out)
+    # The difference of the values beside a point has fallen to a half on the corner itself.
+    np.testing.assert_allclose(out[0, :3], [22.0, 30.0, 38.0], atol=1e-5)
+    wave_edges.draw_edges_into(x, 1, np.array([80.0]), shares._replace(most=1.0), marks, out)
+    np.testing.assert_allclose(out[0, :3], [23.5, 30.0, 36.5], atol=1e-5)

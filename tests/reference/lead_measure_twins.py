@@ -117,3 +117,19 @@ def wave_phases(x, first, last, w):
     if down <= -w.least_mv and (low > high or up < w.least_mv) and length(low) >= w.least_samples:
         out[3] = down * length(low) * w.ms
     return out
+
+
+def may_hide_p(signal, marks, margin, share):
+    """Whether a beat has no P wave, or in most leads what stands between T and P is as high as P."""
+    p_onset, p_offset, qrs_offset, t_offset = marks[:, 0], marks[:, 2], marks[:, 4], marks[:, 7]
+    if (p_onset[1:] < 0).any():
+        return True
+    for b in range(1, len(marks)):
+        part = slice(max(qrs_offset[b - 1], t_offset[b - 1]) + margin, p_onset[b] - margin)
+        votes = 0
+        for x in signal:
+            usual = np.median([np.ptp(x[p_onset[k] : p_offset[k]]) for k in range(1, len(marks))])
+            votes += part.stop > part.start and np.ptp(x[part]) >= share * usual
+        if votes > len(signal) / 2:
+            return True
+    return False

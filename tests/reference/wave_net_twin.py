@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 
@@ -199,3 +201,99 @@ def wave_spans(odds, x, finer, beats, w):
         if total > w.p_least:
             marks[b, :3] = mark(odds[0], x, finer, first, last)
     return marks
+
+
+def slopes(x, near):
+    """The slope around each point, 0 near the ends."""
+    out = np.zeros(len(x))
+    for i in range(near + 1, len(x) - near - 1):
+        out[i] = x[i + near] + x[i + near + 1] - x[i - near] - x[i - near - 1]
+    return out
+
+
+def where_it_falls(values, outwards, floor):
+    """The first place in `outwards` where `values` are no more than `floor`, by interpolation; None where none is."""
+    for last, i in pairwise(outwards):
+        if values[i] <= floor:
+            return last + (i - last) * (values[last] - floor) / (values[last] - values[i])
+    return None
+
+
+def drawn(x, finer, beats, w, marks):
+    """Edges of waves drawn towards where their slope dies down."""
+    out, n, reach = marks.copy(), len(x), int(w.reach)
+    p_slope, qrs_slope, t_slope = (slopes(x.astype(np.float64), int(near)) for near in (w.p_near, w.qrs_near, w.t_near))
+
+    def draw(b, column, to, share):
+        if to is not None:
+            off = np.clip(to / finer - marks[b, column], -w.most / finer, w.most / finer)
+            out[b, column] = marks[b, column] + share * off
+
+    def of_wave(slope, peak, edge, stop, step, low):
+        inside = list(range(peak, (max if step < 0 else min)(edge + step, stop) + step, step))
+        at = max(inside, key=lambda i: abs(slope[i]))  # of equals the first
+        if slope[at] == 0:
+            return None
+        outwards = list(range(at, stop, step))
+        found = where_it_falls(np.sign(slope[at]) * slope, outwards, low * abs(slope[at]))
+        return stop if found is None else found
+
+    def of_qrs(r, edge, stop, step, low):
+        steep = np.abs(qrs_slope)
+        beyond = edge + step * int(w.qrs_beyond)
+        seen = [i for i in range(r - 2 * step * int(w.qrs_beyond), beyond, step) if 0 <= i < n]
+        best = max(steep[seen])
+        if best == 0:
+            return None
+        sure = [i for i in range(r, beyond, step) if 0 <= i < n and steep[i] >= w.qrs_high * best]
+        first = sure[-1] if sure else r
+        if steep[first] <= low * best:
+            return first
+        outwards = []
+        while first + len(outwards) * step != stop and len(outwards) < w.qrs_walk:
+            outwards.append(first + len(outwards) * step)
+        found = where_it_falls(steep, outwards, low * best)
+        return first + len(outwards) * step if found is None else found
+
+    for b, row in enumerate(marks):
+        p_onset, p_peak, p_offset, onset, offset, t_onset, t_peak, t_offset = row
+        r = int(np.rint(finer * beats[b]))
+        edge = min(int(np.rint(finer * onset)), r - 1)
+        if edge > max(1, edge - reach):
+            draw(b, 3, of_qrs(r, edge, max(1, edge - reach), -1, w.qrs_on_low), w.qrs_share)
+            out[b, 3] = min(out[b, 3], beats[b])
+        edge = max(int(np.rint(finer * offset)), r + 1)
+        if edge < min(n - 2, edge + reach):
+            draw(b, 4, of_qrs(r, edge, min(n - 2, edge + reach), 1, w.qrs_off_low), w.qrs_share)
+            out[b, 4] = max(out[b, 4], beats[b])
+        if p_onset >= 0:
+            peak, edge = int(np.rint(finer * p_peak)), int(finer * p_onset)
+            before = int(finer * max(marks[b - 1, 7], marks[b - 1, 4])) if b else 1
+            stop = max(1, edge - reach, before)
+            if edge > stop:
+                draw(b, 0, of_wave(p_slope, peak, edge, stop, -1, w.p_on_low), w.p_share)
+                out[b, 0] = min(out[b, 0], p_peak)
+            edge = int(finer * p_offset) + 1
+            stop = min(n - 2, edge + reach, int(finer * onset))
+            if edge < stop:
+                draw(b, 2, of_wave(p_slope, peak, edge, stop, 1, w.p_off_low), w.p_share)
+                out[b, 2] = max(out[b, 2], p_peak)
+            out[b, 2] = min(out[b, 2], max(out[b, 3], p_peak))
+        if t_offset >= 0:
+            peak, edge = int(np.rint(finer * t_peak)), int(finer * t_onset)
+            stop = max(1, edge - reach, int(finer * offset))
+            if edge > stop:
+                draw(b, 5, of_wave(t_slope, peak, edge, stop, -1, w.t_on_low), w.t_share)
+                out[b, 5] = min(out[b, 5], t_peak)
+            out[b, 5] = max(out[b, 5], min(out[b, 4], t_peak))
+            edge = int(finer * t_offset) + 1
+            following = int(finer * marks[b + 1, 3]) if b + 1 < len(marks) else n
+            stop = min(n - 2, edge + 2 * reach, following)
+            if edge < stop:
+                draw(b, 7, of_wave(t_slope, peak, edge, stop, 1, w.t_off_low), w.t_share)
+                out[b, 7] = max(out[b, 7], t_peak)
+    for b in range(len(marks) - 1):
+        if out[b, 7] >= 0:
+            following = out[b + 1, 0] if out[b + 1, 0] >= 0 else out[b + 1, 3]
+            out[b, 7] = min(out[b, 7], max(following, out[b, 6]))
+    return out

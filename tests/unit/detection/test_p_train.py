@@ -107,3 +107,43 @@ def test_sinus_pause_has_no_p_in_it(rng):
     p = np.array([0.3, 1.1, 1.9, 2.7, 4.9, 5.7, 6.5, 7.3, 8.1, 8.9])
     report = analysed(p, p + 0.17, rng)
     assert not blocks(report) and "sinus_pause" in {s.code for s in report.statements}
+
+
+def delineated(signal):
+    r_peaks = ee.detect_r_peaks(signal, fs=FS)
+    return ee.delineate(signal, fs=FS, r_peaks=r_peaks)
+
+
+#: P waves, every 0.8 s, that a beat follows, of four; all that stand far enough from T to be seen.
+KINDS_OF_BLOCK = {"4 to 3": (0.18, 0.26, 0.31, None), "3 to 2": (0.17, 0.17, None), "2 to 1": (0.17, None)}
+
+
+@pytest.mark.parametrize("leads", [(1,), (0, 1, 6), tuple(range(12))])
+@pytest.mark.parametrize("kind", KINDS_OF_BLOCK)
+def test_delineate_marks_p_waves_that_belong_to_no_beat(kind, leads, rng):
+    delays, p = KINDS_OF_BLOCK[kind], train(0.8)
+    after = [delays[i % len(delays)] for i in range(len(p))]
+    q = np.array([at + delay for at, delay in zip(p, after, strict=True) if delay is not None])
+    found = delineated(heart(p, q, rng)[list(leads)]).extra_p_peaks / FS
+    # One before the first or after the last beat that is seen belongs to none that is known.
+    first, last = q[q > 0][0], q[q < 9.9][-1]
+    blocked = np.array([at + 0.05 for at, delay in zip(p, after, strict=True) if delay is None and first < at < last])
+    assert len(found) == len(blocked) and np.abs(found - blocked).max() < 0.04
+
+
+def test_p_waves_without_beats_are_found_in_long_recordings_too(rng):
+    """Sought by the minute: 26 times the same eight seconds."""
+    p = train(0.8, 0.1)[:10]
+    q = np.array([at + 0.17 for i, at in enumerate(p) if i % 5 != 4])
+    once = heart(p, q, rng)[:3, : int(8 * FS)]
+    marks = delineated(np.tile(once, 26))
+    expected = (np.arange(26) * 8.0)[:, None] + p[[4, 9]] + 0.05
+    found = marks.extra_p_peaks / FS
+    near = np.abs(found[:, None] - expected.ravel()[None, :]).min(axis=0) < 0.04
+    assert near.mean() > 0.95 and len(found) <= expected.size, (near.mean(), len(found), expected.size)
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_delineate_finds_none_where_each_p_wave_has_its_beat(name, rng):
+    signal, _ = simulate(PRESETS[name], fs=FS, duration_s=30, rng=rng)
+    assert not len(delineated(signal + 0.01 * rng.standard_normal(signal.shape)).extra_p_peaks)
