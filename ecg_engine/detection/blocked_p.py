@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from ecg_engine.detection._prepare import middle
 from ecg_engine.detection.atria import thin
 from ecg_engine.detection.p_train import find_p_train
-from ecg_engine.detection.parameters import ATRIA, P_TRAIN, samples
-from ecg_engine.kernels.p_t_waves import may_hide_p
+from ecg_engine.detection.parameters import ATRIA, P_TRAIN, SCORES, samples
+from ecg_engine.detection.wave_inputs import unevenness
+from ecg_engine.kernels.p_t_waves import highest_between
+from ecg_engine.kernels.waves import P_ONSET
 from ecg_engine.types import ABSENT
 
 __all__ = ["blocked_p_peaks"]
@@ -22,7 +24,9 @@ _LEADS: Final = 3
 _Indices = NDArray[np.int64]
 
 
-def blocked_p_peaks(signal: NDArray[np.float64], r_peaks: _Indices, fs: float, table: _Indices) -> _Indices:
+def blocked_p_peaks(
+    signal: NDArray[np.float64], r_peaks: _Indices, fs: float, table: _Indices, fine: list[NDArray[np.float32]]
+) -> _Indices:
     """Return the samples of P waves that no QRS follows, where P waves follow each other evenly.
 
     Parameters
@@ -34,21 +38,41 @@ def blocked_p_peaks(signal: NDArray[np.float64], r_peaks: _Indices, fs: float, t
         Hz.
     table : (n_beats, 8) int64 array
         Marks of these beats, in the order of `MARK_NAMES`.
+    fine : list of float32 arrays
+        Leads, lightly smoothed, every `SCORES.fine_s`.
 
     Notes
     -----
-    Sought in pieces of a minute at most, which share a beat, by `find_p_train`; not in fast rhythms. Nor where each
-    beat has its P wave and nothing nearly as high stands between T and the next P, which is soon seen.
+    Sought in pieces of a minute at most, which share a beat, by `find_p_train`; not in fast rhythms, and only where
+    they may be: where in most leads something like a P wave stands between T and the next P, or where most beats of
+    a slow and even rhythm have no P wave. That is soon seen.
     """
-    found, margin = [np.empty(0, np.int64)], samples(P_TRAIN.t_margin_s, fs)
-    for start, stop, beats in _pieces(r_peaks, signal.shape[1], fs):
+    found: list[_Indices] = []
+    for start, stop, beats in _pieces(r_peaks, signal.shape[1], fs) if fine else ():
         r = r_peaks[beats]
         if len(r) < ATRIA.fewest_beats or middle(r[1:] - r[:-1]) < P_TRAIN.least_rr_s * fs:
             continue
-        if may_hide_p(signal[:_LEADS], table[beats], margin, P_TRAIN.gain[0], np.empty(2 * len(r))):
-            found.append(_in_piece(signal[:, start:stop], r_peaks[beats] - start, fs, _moved(table[beats], -start)))
-            found[-1] += start
-    return np.concatenate(found)
+        lost = _are_lost(r, fs, table[beats])
+        if lost or _may_be_more(fs, table[beats], fine):
+            piece, marks = signal[:, start:stop], _moved(table[beats], -start)
+            found.append(_in_piece(piece, r - start, fs, marks, known_only=not lost) + start)
+    return np.concatenate(found) if found else np.empty(0, np.int64)
+
+
+def _are_lost(r_peaks: _Indices, fs: float, table: _Indices) -> bool:
+    """Return whether most beats of a slow and even rhythm have no P wave."""
+    if 2 * np.count_nonzero(table[1:, P_ONSET] == ABSENT) <= len(table) - 1:
+        return False
+    beats_s = r_peaks / fs
+    return unevenness(beats_s) <= P_TRAIN.uneven and middle(beats_s[1:] - beats_s[:-1]) >= P_TRAIN.apart_rr_s
+
+
+def _may_be_more(fs: float, table: _Indices, fine: list[NDArray[np.float32]]) -> bool:
+    """Return whether in most leads something like a P wave stands between T and the next P."""
+    margin, work = samples(P_TRAIN.t_margin_s, 1.0 / SCORES.fine_s), np.empty(len(table))
+    step, shown = fs * SCORES.fine_s, fine[:_LEADS]
+    count = sum(bool(highest_between(x, table, step, margin, work) >= P_TRAIN.bump) for x in shown)
+    return 2 * count > len(shown)
 
 
 def _pieces(r_peaks: _Indices, n: int, fs: float) -> Iterator[tuple[int, int, slice]]:
@@ -67,7 +91,9 @@ def _moved(table: _Indices, by: int) -> _Indices:
     return np.where(table == ABSENT, ABSENT, table + by)
 
 
-def _in_piece(signal: NDArray[np.float64], r_peaks: _Indices, fs: float, table: _Indices) -> _Indices:
+def _in_piece(
+    signal: NDArray[np.float64], r_peaks: _Indices, fs: float, table: _Indices, *, known_only: bool
+) -> _Indices:
     part = thin(
         signal,
         fs=fs,
@@ -77,5 +103,5 @@ def _in_piece(signal: NDArray[np.float64], r_peaks: _Indices, fs: float, table: 
         kinds=np.full(len(r_peaks), "N"),
         table=table,
     )
-    train = None if part is None else find_p_train(part)
+    train = None if part is None else find_p_train(part, known_only=known_only)
     return np.empty(0, np.int64) if train is None else np.rint(train.extra_s * fs).astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, Final
@@ -78,8 +79,8 @@ def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
     fs = check_fs(fs)
     signal = fill_gaps(leads_of(ecg))
     at = marks_of(r_peaks, signal.shape[1])
-    marks, _, together = _delineate(signal, at, fs)
-    extra = blocked_p_peaks(signal, at, fs, together)
+    marks, _, together, fine = _delineate(signal, at, fs)
+    extra = blocked_p_peaks(signal, at, fs, together, fine)
     return replace(marks, extra_p_peaks=extra) if len(extra) else marks
 
 
@@ -89,63 +90,71 @@ def delineate_finely(ecg: Any, *, fs: float, r_peaks: Any) -> tuple[Delineation,
     P waves that no QRS follows are not sought.
     """
     signal = fill_gaps(leads_of(ecg))
-    marks, fine, _ = _delineate(signal, marks_of(r_peaks, signal.shape[1]), check_fs(fs))
+    marks, fine, *_ = _delineate(signal, marks_of(r_peaks, signal.shape[1]), check_fs(fs))
     return marks, fine
 
 
 def _delineate(
     signal: NDArray[np.float64], at: NDArray[np.int64], fs: float
-) -> tuple[Delineation, NDArray[np.int64], NDArray[np.int64]]:
-    """Return the marks, and the global ones (n_beats, 8) in parts of a sample and in samples."""
+) -> tuple[Delineation, NDArray[np.int64], NDArray[np.int64], list[NDArray[np.float32]]]:
+    """Return the marks, the global ones (n_beats, 8) in parts of a sample and in samples, and the leads that move.
+
+    These are lightly smoothed, every `SCORES.fine_s`.
+    """
     scores: list[LeadScores | None] = [None] * len(signal)
     if len(at):
         rhythm = Rhythm(at / fs)
         scores = shared([score_lead(row, at, fs, rhythm=rhythm) for row in signal])
-    both = [_marks_of(s, row, at, fs) for s, row in zip(scores, signal, strict=True)]
-    if len(both) == 1:
-        alone_in_samples, finely_alone = both[0]
-        marks = _named(alone_in_samples)
-        return Delineation(**marks, by_lead=(LeadMarks(**marks),)), finely_alone, alone_in_samples
-    table, fine = (np.stack(each) for each in zip(*both, strict=True))
-    # Which lead is clearest tells only where one of two that contradict each other may be believed.
-    alone = least_agreeing(len(table)) <= 1
+    leads = [one.lead for one in scores if one is not None]
+    # Which lead is clearest tells only where one of two that contradict each other may be believed: of few leads.
+    alone = least_agreeing(len(signal)) <= 1
+    table, fine = _marks_of(scores, signal, at, fs, alone=alone)
+    each = _named(table)
+    by_lead = tuple(LeadMarks(**marks) for marks in each)
+    if len(signal) == 1:
+        return Delineation(**each[0], by_lead=by_lead), fine[0], table[0], leads
     preferred = clearest_first(signal, at, fs) if alone else np.arange(len(table))
     together = combine(table, fs, preferred=preferred)
     finely = combine(fine, FINER * fs, preferred=preferred)
-    by_lead = tuple(LeadMarks(**_named(rows)) for rows in table)
-    return Delineation(**_named(together), by_lead=by_lead), finely, together
+    return Delineation(**_named(together[None])[0], by_lead=by_lead), finely, together, leads
 
 
 def mark_lead(
     row: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float, *, model: WaveModel | None = None
 ) -> NDArray[np.int64]:
     """Return the marks of one lead, shape (n_beats, 8), in the order of `MARK_NAMES`; as `score_lead`."""
-    return _marks_of(score_lead(row, r_peaks, fs, model=model), row, r_peaks, fs)[0]
+    table, _ = _marks_of([score_lead(row, r_peaks, fs, model=model)], row[np.newaxis], r_peaks, fs)
+    return np.asarray(table[0])
 
 
 def _marks_of(
-    scores: LeadScores | None, row: NDArray[np.float64], r_peaks: NDArray[np.int64], fs: float
+    scores: Sequence[LeadScores | None],
+    signal: NDArray[np.float64],
+    r_peaks: NDArray[np.int64],
+    fs: float,
+    *,
+    alone: bool = True,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the marks that the scores of a lead give, in samples and in `FINER` parts of them.
+    """Return the marks (n_leads, n_beats, 8) that the scores of leads give, in samples and in `FINER` parts of them.
 
-    All are `ABSENT` where it has none. Where the lead does not move there is no P and no T: a flat line has no wave,
-    whatever the scores.
+    All are `ABSENT` where a lead has none. Where it does not move there is no P and no T: a flat line has no wave,
+    whatever the scores. `alone`: each lead may decide for itself.
     """
-    marks = np.empty((len(r_peaks), len(MARK_NAMES)), np.int64)
-    fine = np.empty_like(marks)
-    if scores is None:
-        marks[:] = fine[:] = ABSENT
-        return marks, fine
-    spans, places = np.empty(marks.shape), np.empty(marks.shape)
-    step = fs * STEP_S
-    beats = r_peaks / step
-    wave_spans_into(scores.odds, scores.lead, SCORES.finer, beats, _limits(), spans)
-    draw_edges_into(scores.lead, SCORES.finer, beats, _edge_shares(), spans, places)
-    to_samples_into(places, step, r_peaks, len(row), marks)
-    to_samples_into(places, FINER * step, FINER * r_peaks, FINER * len(row), fine)
-    drop_flat_into(row, SCORES.least_swing, marks)
-    fine[marks == ABSENT] = ABSENT
-    return marks, fine
+    table = np.full((len(signal), len(r_peaks), len(MARK_NAMES)), ABSENT, np.int64)
+    fine = np.empty_like(table)
+    spans, places = np.empty((2, *table.shape[1:]))
+    step, n = fs * STEP_S, signal.shape[1]
+    beats, fine_peaks = r_peaks / step, FINER * r_peaks
+    limits, edges = _limits(), _edge_shares(alone)
+    for one, row, marks, finely in zip(scores, signal, table, fine, strict=True):
+        if one is not None:
+            wave_spans_into(one.odds, one.lead, SCORES.finer, beats, limits, spans)
+            draw_edges_into(one.lead, SCORES.finer, beats, edges, spans, places)
+            to_samples_into(places, step, r_peaks, n, marks)
+            to_samples_into(places, FINER * step, fine_peaks, FINER * n, finely)
+            drop_flat_into(row, SCORES.least_swing, marks)
+    fine[table == ABSENT] = ABSENT
+    return table, fine
 
 
 @cache
@@ -162,7 +171,11 @@ def _limits() -> SpanLimits:
 
 
 @cache
-def _edge_shares() -> EdgeShares:
+def _edge_shares(alone: bool) -> EdgeShares:
+    """Return how edges are drawn; those of the QRS where a lead stands `alone`.
+
+    Of many leads the second earliest and latest decide, and it would only add spread to that.
+    """
     (p_near, qrs_near, t_near), (p_share, qrs_share, t_share) = SCORES.slope_near, SCORES.slope_share
     return EdgeShares(
         p_near=float(p_near),
@@ -180,7 +193,7 @@ def _edge_shares() -> EdgeShares:
         reach=SCORES.slope_reach_s / SCORES.fine_s,
         most=SCORES.slope_most_s / SCORES.fine_s,
         p_share=p_share,
-        qrs_share=qrs_share,
+        qrs_share=qrs_share if alone else 0.0,
         t_share=t_share,
     )
 
@@ -232,10 +245,11 @@ def wave_shares(fs: float, *, median: bool = False) -> WaveShares:
     return WaveShares(*(float(v * fs if name in WAVES.TIMES else v) for name, v in shares.items()))
 
 
-def _named(rows: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
-    columns = np.ascontiguousarray(rows.T)
+def _named(table: NDArray[np.int64]) -> list[dict[str, NDArray[np.int64]]]:
+    """Return the marks of each lead, (n_leads, n_beats, 8), by name."""
+    columns = np.ascontiguousarray(table.transpose(0, 2, 1))
     columns.flags.writeable = False
-    return dict(zip(MARK_NAMES, columns, strict=True))
+    return [dict(zip(MARK_NAMES, rows, strict=True)) for rows in columns]
 
 
 def least_agreeing(n_leads: int, agree_share: float = WAVES.agree_share) -> int:

@@ -41,12 +41,14 @@ class PTrain:
     pp_ms: float
 
 
-def find_p_train(part: Thinned) -> PTrain | None:
+def find_p_train(part: Thinned, *, known_only: bool = False) -> PTrain | None:
     """Return the train of P waves, or None where they are not found to follow each other evenly.
 
     Parameters
     ----------
     part : Thinned
+    known_only : bool
+        Do not look for a period where the P waves before the QRS are few or make no train: that takes most of the time.
 
     Notes
     -----
@@ -62,7 +64,7 @@ def find_p_train(part: Thinned) -> PTrain | None:
         train = _from(rest, visible, known, part)
         if train is not None:
             return train
-    if rr < P_TRAIN.apart_rr_s:
+    if known_only or rr < P_TRAIN.apart_rr_s:
         return None
     periodic = _periodic(rest, visible, part.fs)
     return None if periodic is None else _from(rest, visible, periodic, part)
@@ -125,9 +127,11 @@ def _alike(rest: _Floats, shape: _Floats, visible: NDArray[np.bool_], fs: float)
     good = (like >= P_TRAIN.like) & (gain >= P_TRAIN.gain[0]) & (gain <= P_TRAIN.gain[1]) & visible
     apart = samples(P_TRAIN.apart_s, fs)
     out: list[int] = []
+    free = np.ones(n, dtype=bool)
     for i in np.flatnonzero(good)[np.argsort(-dot[good], kind="stable")].tolist():
-        if all(abs(i - j) >= apart for j in out):
+        if free[i]:
             out.append(i)
+            free[max(0, i - apart + 1) : i + apart] = False
     return np.array(sorted(out), np.int64)
 
 

@@ -150,6 +150,7 @@ class PTrainParameters:
     seed_s: float = 0.06  #: and sought so near to its place at the period
     like: float = 0.80  #: correlation, all leads together, with the usual P wave
     gain: tuple[float, float] = (0.55, 1.7)  #: and so large against it
+    bump: float = 0.7  #: where nothing so high as this share of a P wave stands between beats none is looked for
     apart_s: float = 0.24  #: no two P waves stand nearer
     fewest: int = 4  #: P waves that make a train
     least_rr_s: float = 0.5  #: faster ventricles follow their atria, or are not led by them at all

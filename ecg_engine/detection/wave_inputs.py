@@ -35,6 +35,8 @@ STEP_S: Final = SCORES.finer * SCORES.fine_s
 _KEPT: Final = 4096
 #: The lead in the beats beside is seen at two bends.
 _OWN_GAINS: Final = np.array(SCORES.gains[1:3], np.float32)
+#: Beats are compared so many points before and after R.
+_BEFORE, _AFTER = (round(s / SCORES.fine_s) for s in SCORES.alike_s)
 
 _Floats = NDArray[np.float32]
 
@@ -46,10 +48,16 @@ class Rhythm:
     ----------
     beats : (n_beats,) float64 array
         R peaks, s; one at least.
+
+    Attributes
+    ----------
+    places : (n_beats,) float64 array
+        The same in scored points.
     """
 
     def __init__(self, beats: NDArray[np.float64]) -> None:
         self.beats = beats
+        self.places = beats / STEP_S
         self._pieces: dict[tuple[int, int], list[Piece]] = {}
         self._near: dict[tuple[int, int, int], _Floats] = {}
 
@@ -128,12 +136,10 @@ def inputs_of(grid: _Floats, rhythm: Rhythm) -> Inputs:
     n = -(-len(over) // SCORES.finer)
     own, beside = np.empty((len(_OWN_GAINS), n), np.float32), np.empty((SEEN - OWN, n), np.float32)
     own_into(over, _OWN_GAINS, own)
-    beats = rhythm.beats
-    alike = np.empty((len(beats), SCORES.near))
-    before, after = (round(s / SCORES.fine_s) for s in SCORES.alike_s)
-    inside, at = grid[SCORES.pad : len(grid) - SCORES.pad], beats / STEP_S
-    shapes = np.empty((len(beats), before + after + 1))
-    likeness_into(inside, at, SCORES.finer, SCORES.near, before, after, SCORES.unlike, shapes, alike)
+    at = rhythm.places
+    alike, shapes = np.empty((len(at), SCORES.near)), np.empty((len(at), _BEFORE + _AFTER + 1))
+    inside = grid[SCORES.pad : len(grid) - SCORES.pad]
+    likeness_into(inside, at, SCORES.finer, SCORES.near, _BEFORE, _AFTER, SCORES.unlike, shapes, alike)
     neighbours_into(own, alike, at, SCORES.near, SCORES.least_weight, beside[:-1])
     beside[-1] = rhythm.uneven
     return Inputs(grid, over, beside, rhythm)

@@ -7,10 +7,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import f8, f8_2d_read, f8_2d_write, f8_named, f8_write, helper, i8, i8_2d_read, kernel
-from ecg_engine.kernels.bend import extremes
+from ecg_engine.kernels._jit import (
+    f4_read,
+    f8,
+    f8_2d_read,
+    f8_2d_write,
+    f8_named,
+    f8_write,
+    helper,
+    i8,
+    i8_2d_read,
+    kernel,
+)
 from ecg_engine.kernels.smoothing import median_of
-from ecg_engine.kernels.waves import P_OFFSET, P_ONSET, QRS_OFFSET, T_OFFSET
+from ecg_engine.kernels.waves import P_OFFSET, P_ONSET, QRS_OFFSET, QRS_ONSET, T_OFFSET
 
 #: Columns of the result.
 PEAK, SECOND, AREA, TERMINAL = range(4)
@@ -97,42 +107,50 @@ def wave_phases_into(
 
 
 @helper
-def _range(x: NDArray[np.float64], start: int, stop: int) -> float:
-    """Return how far a lead goes up and down in a stretch, 0 in an empty one."""
-    if stop <= start:
-        return 0.0
-    low, high = extremes(x, start, stop)
-    return high - low
+def _bump(x: NDArray[np.float32], start: int, stop: int) -> float:
+    """Return how far a lead goes away from the straight line through the ends of ``start .. stop``."""
+    most = 0.0
+    tilt = (x[stop] - x[start]) / max(1, stop - start)
+    for i in range(start + 1, stop):
+        most = max(most, abs(x[i] - x[start] - tilt * (i - start)))
+    return most
 
 
-@kernel((f8_2d_read, i8_2d_read, i8, f8, f8_write), allocates=False)
-def may_hide_p(
-    signal: NDArray[np.float64], marks: NDArray[np.int64], margin: int, share: float, work: NDArray[np.float64]
-) -> bool:
-    """Return whether P waves may stand between beats: a beat has none, or what stands between T and P is as high.
+@kernel((f4_read, i8_2d_read, f8, i8, f8_write), allocates=False)
+def highest_between(
+    x: NDArray[np.float32], marks: NDArray[np.int64], step: float, margin: int, work: NDArray[np.float64]
+) -> float:
+    """Return how high something as long as a P wave stands between two beats at most, as a share of the usual P wave.
 
-    As high is `share` of a lead's usual P wave, in most leads; `margin` samples are left out behind T (or a QRS without
-    one) and before P. `marks` has the eight of each beat, -1 where there is none.
+    Looked at is what lies between T (or a QRS without one) and the next P (or QRS), `margin` points left out at both
+    ends. `marks` has the eight of each beat in samples, -1 where there is none; a point of `x` is `step` samples. 0
+    where fewer than two beats have a P wave.
 
-    Caller guarantees: marks inside; ``len(work) >= 2 * (len(marks) - 1)``; no NaN.
+    Caller guarantees: marks inside; ``len(work) >= len(marks) - 1``; no NaN.
     """
     n = len(marks) - 1
-    for b in range(1, n + 1):
-        if marks[b, P_ONSET] < 0:
-            return True
-    heights, votes = work[:n], work[n : 2 * n]
-    votes[:] = 0.0
-    for lead in range(len(signal)):
-        x = signal[lead]
-        for k in range(n):
-            heights[k] = _range(x, marks[k + 1, P_ONSET], marks[k + 1, P_OFFSET])
-        least = share * median_of(heights, n)
-        for k in range(n):
-            start = max(marks[k, QRS_OFFSET], marks[k, T_OFFSET]) + margin
-            stop = marks[k + 1, P_ONSET] - margin
-            if stop > start and _range(x, start, stop) >= least:
-                votes[k] += 1.0
+    last = len(x) - 1
     most = 0.0
+    count = 0
+    for k in range(1, n + 1):
+        if marks[k, P_ONSET] >= 0:
+            work[count] = marks[k, P_OFFSET] - marks[k, P_ONSET]
+            count += 1
+    if count < 2:
+        return 0.0
+    width = max(2, int(np.rint(median_of(work, count) / step)))
+    count = 0
+    for k in range(1, n + 1):
+        if marks[k, P_ONSET] >= 0:
+            start = min(int(np.rint(marks[k, P_ONSET] / step)), last)
+            work[count] = _bump(x, start, min(int(np.rint(marks[k, P_OFFSET] / step)), last))
+            count += 1
+    usual = max(median_of(work, count), 1e-12)
     for k in range(n):
-        most = max(most, votes[k])
-    return 2.0 * most > len(signal)
+        before = max(marks[k, QRS_OFFSET], marks[k, T_OFFSET])
+        after = marks[k + 1, P_ONSET] if marks[k + 1, P_ONSET] >= 0 else marks[k + 1, QRS_ONSET]
+        start = int(np.rint(before / step)) + margin
+        stop = min(int(np.rint(after / step)) - margin, last)
+        for i in range(start, stop - width + 1):
+            most = max(most, _bump(x, i, i + width))
+    return most / usual

@@ -119,17 +119,25 @@ def wave_phases(x, first, last, w):
     return out
 
 
-def may_hide_p(signal, marks, margin, share):
-    """Whether a beat has no P wave, or in most leads what stands between T and P is as high as P."""
-    p_onset, p_offset, qrs_offset, t_offset = marks[:, 0], marks[:, 2], marks[:, 4], marks[:, 7]
-    if (p_onset[1:] < 0).any():
-        return True
-    for b in range(1, len(marks)):
-        part = slice(max(qrs_offset[b - 1], t_offset[b - 1]) + margin, p_onset[b] - margin)
-        votes = 0
-        for x in signal:
-            usual = np.median([np.ptp(x[p_onset[k] : p_offset[k]]) for k in range(1, len(marks))])
-            votes += part.stop > part.start and np.ptp(x[part]) >= share * usual
-        if votes > len(signal) / 2:
-            return True
-    return False
+def highest_between(x, marks, step, margin):
+    """How far a window as long as a P wave goes from the line through its ends at most, against the usual P wave."""
+    n = len(marks) - 1
+    known = [row for row in marks[1:] if row[0] >= 0]
+    if len(known) < 2:
+        return 0.0
+
+    def at(sample):
+        return int(np.rint(sample / step))
+
+    def bump(start, stop):
+        part = x[start : stop + 1].astype(np.float64)
+        return np.abs(part - np.linspace(part[0], part[-1], len(part))).max() if len(part) > 2 else 0.0
+
+    width = max(2, at(np.median([row[2] - row[0] for row in known])))
+    usual = np.median([bump(min(at(row[0]), len(x) - 1), min(at(row[2]), len(x) - 1)) for row in known])
+    most = 0.0
+    for k in range(n):
+        after = marks[k + 1, 0] if marks[k + 1, 0] >= 0 else marks[k + 1, 3]
+        start, stop = at(max(marks[k, 4], marks[k, 7])) + margin, min(at(after) - margin, len(x) - 1)
+        most = max([most, *(bump(i, i + width) / usual for i in range(start, stop - width + 1))])
+    return most
