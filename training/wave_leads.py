@@ -18,11 +18,11 @@ LEADS = ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v
 WAVES = {"p": 1, "N": 2, "t": 3}
 #: Leads without marks: so many of each recording of PTB-XL, records of its z-scored part and strips of CinC 2017
 #: that are drawn, pieces of each record of MIT-BIH (both leads), and how long they are, s.
-OF_EACH, ZSCORED, STRIPS, PIECES, SECONDS = 4, 1000, 2000, 16, 10
+OF_EACH, ZSCORED, STRIPS, PIECES, SECONDS = 2, 600, 1200, 12, 10
 
 #: Shares of the leads whose P waves go elsewhere, and from which they are taken; by how much, s, and how often to a
 #: later time.
-MOVED, REMOVED = 0.35, 0.25
+MOVED, REMOVED = 0.35, 0.1
 SHIFT_S, LATER = (0.016, 0.2), 0.25
 
 

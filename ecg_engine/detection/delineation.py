@@ -64,7 +64,8 @@ def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
     -----
     Each moment of a lead gets learnt log odds of P, QRS and T (`wave_scores`), as in the networks of Moskalenko et al.
     2019 (doi:10.1007/978-3-030-30425-6_29), but small, told where the R peaks are, and looking at the neighbouring
-    beats; a wave is the stretch whose log odds sum to most.
+    beats; a wave is the stretch whose log odds sum to most. Its edges are drawn a little to where its slope dies down,
+    as in the method of Martinez et al. 2004 (doi:10.1109/TBME.2003.821031).
     The rule of the second earliest and latest lead: IEC 60601-2-25's global intervals, made proof against one bad lead.
 
     Examples
@@ -140,20 +141,22 @@ def _marks_of(
     All are `ABSENT` where a lead has none. Where it does not move there is no P and no T: a flat line has no wave,
     whatever the scores. `alone`: each lead may decide for itself.
     """
-    table = np.full((len(signal), len(r_peaks), len(MARK_NAMES)), ABSENT, np.int64)
-    fine = np.empty_like(table)
-    spans, places = np.empty((2, *table.shape[1:]))
+    shape = (len(signal), len(r_peaks), len(MARK_NAMES))
+    undrawn, table, fine = np.full(shape, ABSENT, np.int64), np.empty(shape, np.int64), np.empty(shape, np.int64)
+    spans, places = np.empty((2, *shape[1:]))
     step, n = fs * STEP_S, signal.shape[1]
     beats, fine_peaks = r_peaks / step, FINER * r_peaks
     limits, edges = _limits(), _edge_shares(alone)
-    for one, row, marks, finely in zip(scores, signal, table, fine, strict=True):
+    for one, row, marks, drawn, finely in zip(scores, signal, undrawn, table, fine, strict=True):
         if one is not None:
             wave_spans_into(one.odds, one.lead, SCORES.finer, beats, limits, spans)
-            draw_edges_into(one.lead, SCORES.finer, beats, edges, spans, places)
-            to_samples_into(places, step, r_peaks, n, marks)
-            to_samples_into(places, FINER * step, fine_peaks, FINER * n, finely)
+            to_samples_into(spans, step, r_peaks, n, marks)
             drop_flat_into(row, SCORES.least_swing, marks)
-    fine[table == ABSENT] = ABSENT
+            draw_edges_into(one.lead, SCORES.finer, beats, edges, spans, places)
+            to_samples_into(places, step, r_peaks, n, drawn)
+            to_samples_into(places, FINER * step, fine_peaks, FINER * n, finely)
+    absent = undrawn == ABSENT
+    table[absent] = fine[absent] = ABSENT
     return table, fine
 
 
@@ -172,9 +175,9 @@ def _limits() -> SpanLimits:
 
 @cache
 def _edge_shares(alone: bool) -> EdgeShares:
-    """Return how edges are drawn; those of the QRS where a lead stands `alone`.
+    """Return how edges are drawn; those of P and QRS where a lead stands `alone`.
 
-    Of many leads the second earliest and latest decide, and it would only add spread to that.
+    Of many leads the second earliest and latest decide: over LUDB that gains nothing by it but for T.
     """
     (p_near, qrs_near, t_near), (p_share, qrs_share, t_share) = SCORES.slope_near, SCORES.slope_share
     return EdgeShares(
@@ -192,7 +195,7 @@ def _edge_shares(alone: bool) -> EdgeShares:
         qrs_walk=float(SCORES.qrs_beyond + 1),
         reach=SCORES.slope_reach_s / SCORES.fine_s,
         most=SCORES.slope_most_s / SCORES.fine_s,
-        p_share=p_share,
+        p_share=p_share if alone else 0.0,
         qrs_share=qrs_share if alone else 0.0,
         t_share=t_share,
     )

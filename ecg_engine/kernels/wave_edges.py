@@ -125,6 +125,8 @@ def _draw_qrs(
     out: NDArray[np.float64],
 ) -> None:
     """Draw onset and offset of the QRS; R stays between them."""
+    if w.qrs_share == 0.0:
+        return
     r = int(np.rint(finer * beat))
     edge = min(int(np.rint(finer * marks[QRS_ONSET])), r - 1)
     stop = max(1, edge - int(w.reach))
@@ -153,6 +155,8 @@ def _draw_wave(
     out: NDArray[np.float64],
 ) -> None:
     """Draw onset and offset of a P or T wave (three marks); its slope is followed to `first` and `last` at most."""
+    if share == 0.0:
+        return
     peak = int(np.rint(finer * wave[1]))
     edge = int(finer * wave[0])
     stop = max(1, edge - int(w.reach), first)

@@ -280,8 +280,9 @@ def spans(rng, finer):
 def test_edges_are_drawn_towards_where_the_slope_dies_down(seed, finer):
     x, beats, marks = spans(np.random.default_rng(seed), finer)
     out = np.empty_like(marks)
-    wave_edges.draw_edges_into(x, finer, beats, SHARES_OF_EDGES, marks, out)
-    np.testing.assert_allclose(out, twin.drawn(x, finer, beats, SHARES_OF_EDGES, marks), atol=1e-4)
+    shares = SHARES_OF_EDGES._replace(p_share=0.0, qrs_share=0.0) if seed % 4 == 0 else SHARES_OF_EDGES
+    wave_edges.draw_edges_into(x, finer, beats, shares, marks, out)
+    np.testing.assert_allclose(out, twin.drawn(x, finer, beats, shares, marks), atol=1e-4)
     # A wave stays or is none, and its edges stay in order.
     assert ((out >= 0) == (marks >= 0)).all()
     for wave in (slice(0, 3), slice(5, 8)):

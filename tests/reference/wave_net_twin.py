@@ -259,11 +259,11 @@ def drawn(x, finer, beats, w, marks):
         p_onset, p_peak, p_offset, onset, offset, t_onset, t_peak, t_offset = row
         r = int(np.rint(finer * beats[b]))
         edge = min(int(np.rint(finer * onset)), r - 1)
-        if edge > max(1, edge - reach):
+        if w.qrs_share and edge > max(1, edge - reach):
             draw(b, 3, of_qrs(r, edge, max(1, edge - reach), -1, w.qrs_on_low), w.qrs_share)
             out[b, 3] = min(out[b, 3], beats[b])
         edge = max(int(np.rint(finer * offset)), r + 1)
-        if edge < min(n - 2, edge + reach):
+        if w.qrs_share and edge < min(n - 2, edge + reach):
             draw(b, 4, of_qrs(r, edge, min(n - 2, edge + reach), 1, w.qrs_off_low), w.qrs_share)
             out[b, 4] = max(out[b, 4], beats[b])
         if p_onset >= 0:
