@@ -82,6 +82,20 @@ def noise_share(cands: NDArray[np.float64], state: NDArray[np.int64]) -> float:
 
 
 @helper
+def _add_sums(x: NDArray[np.float64], size: int, share: float, out: NDArray[np.float64]) -> None:
+    """Add `share` of the sum of each `size` values, one after the other, to `out`."""
+    if size == 2:  # at 360 Hz: written out, it becomes vectors
+        for j in range(len(out)):
+            out[j] += share * (x[2 * j] + x[2 * j + 1])
+        return
+    for j in range(len(out)):
+        total = 0.0
+        for i in range(size * j, size * (j + 1)):
+            total += x[i]
+        out[j] += share * total
+
+
+@helper
 def sharp_energy_into(
     x: NDArray[np.float64],
     base: int,
@@ -113,17 +127,16 @@ def sharp_energy_into(
             bend = middle[k] - 0.5 * (before[k] + behind[k])
             bends[k] = bend * bend if bend == bend else 0.0
         share = weights[lead] * weights[lead] / thin
-        k = 0
         j = (low + by - start) // thin
-        left = thin - (low + by - start) % thin
-        while k < len(bends):
-            total = 0.0
-            for i in range(k, min(k + left, len(bends))):
-                total += bends[i]
-            squares[j] += share * total
-            k += left
-            left = thin
+        k = min(-(low + by - start) % thin, len(bends))  # the first may not be whole, nor the last
+        if k > 0:
+            squares[j] += share * bends[:k].sum()
             j += 1
+        whole = (len(bends) - k) // thin
+        _add_sums(bends[k:], thin, share, squares[j : j + whole])
+        k += whole * thin
+        if k < len(bends):
+            squares[j + whole] += share * bends[k:].sum()
     energy_into(squares, width, work[2:], out)
 
 
@@ -137,12 +150,14 @@ def note_sharp(
     cands: NDArray[np.float64],
     state: NDArray[np.int64],
     rules: BeatRules,
+    work: NDArray[np.float64],
     room: NDArray[np.float64],
 ) -> None:
     """Note how the sharper energy is to the other in the beats given out of late that have not been seen for it.
 
-    That only noise asks for it costs the rest of a recording nothing.
+    That only noise asks for it costs the rest of a recording nothing. The usual ratio stands behind them.
     """
+    noted = state[N_SHARP]
     q = state[EMIT]
     oldest = max(state[NOTED] + 1, state[END] - int(rules.back_reach))
     while q > 0 and beats[TIME, q - 1] >= oldest:
@@ -154,6 +169,11 @@ def note_sharp(
         state[N_SHARP] += 1
         state[NOTED] = int(beats[TIME, q])
         q += 1
+    if state[N_SHARP] > noted:
+        count = min(state[N_SHARP], SHARPS)
+        for k in range(count):
+            work[k] = cands[SHARP, k]
+        cands[SHARP, SHARPS] = median_of(work, count)
 
 
 @helper
@@ -196,7 +216,7 @@ def first_noise_share(
             for m in range(k * _PIECES, (k + 1) * _PIECES):
                 sharp_energy_into(x, base, stop, m * piece, weights, rules, room[1:], room[0, :piece])
                 _segment_peaks(room[0, :piece], work, k)
-        cands[SHARP, 0] = median_of(work, segments) / usual
+        cands[SHARP, 0] = cands[SHARP, SHARPS] = median_of(work, segments) / usual
         state[N_SHARP] = 1
     return float(share)
 
@@ -211,7 +231,6 @@ def hold_to_sharp(
     cands: NDArray[np.float64],
     state: NDArray[np.int64],
     rules: BeatRules,
-    work: NDArray[np.float64],
     room: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> None:
@@ -219,13 +238,10 @@ def hold_to_sharp(
 
     Just above ``rules.noisy`` it may be so many times as high as the noise is short of ``rules.sharp_noise``.
     """
-    count = min(state[N_SHARP], SHARPS)
-    if count == 0:
+    if state[N_SHARP] == 0:
         return
-    for k in range(count):
-        work[k] = cands[SHARP, k]
     most = max(1.0, rules.sharp_noise / share)
-    usual = min(max(median_of(work, count), 1e-300), rules.sharp_most)
+    usual = min(max(cands[SHARP, SHARPS], 1e-300), rules.sharp_most)
     scale = most * most / usual
     level = _usual_quiet(cands[QUIET], min(state[N_QUIET], QUIETS)) / share
     done = 0
