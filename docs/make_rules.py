@@ -346,7 +346,10 @@ def _commented(module: ModuleType) -> Iterator[tuple[str, str, str]]:
 
 def _parameter_tables() -> str:
     tables = [cls for cls in vars(parameters).values() if dataclasses.is_dataclass(cls) and isinstance(cls, type)]
-    parts = ["## Parameters", "Of filters, beats, waves and quality (`ecg_engine/detection/parameters.py`)."]
+    parts = [
+        "## Parameters",
+        "Of filters, beats, waves and quality (`parameters.py` and `wave_parameters.py` in `ecg_engine/detection`).",
+    ]
     for cls in tables:
         lines = inspect.getsource(cls).splitlines()
         about = "\n\n".join(" ".join(part.split()) for part in (inspect.getdoc(cls) or "").split("\n\n"))

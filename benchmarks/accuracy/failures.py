@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 import ecg_engine as ee
 from benchmarks.accuracy import records
 from benchmarks.accuracy.records import MarkedLead
-from benchmarks.accuracy.scores import POINTS
+from benchmarks.accuracy.scores import POINTS, closer_errors_ms
+from benchmarks.pages import renew
+from benchmarks.peers import DELINEATORS, OURS
 from ecg_engine.evaluation import score_wave
-from ecg_engine.evaluation.beats import WINDOW_S
 from ecg_engine.types import ABSENT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,7 @@ LUDB_MS: Final = {"P onset": 12.0, "P offset": 12.0, "QRS onset": 9.0, "QRS offs
 MM: Final = 4
 HEIGHT_MM: Final = 22
 COLOURS: Final = {"p": "#2a7f3f", "qrs": "#2050b0", "t": "#b02020"}
+WAVES_OF: Final = DELINEATORS[OURS].call
 Marks = Mapping[str, NDArray[np.int64]]
 Errors = dict[str, dict[str, list[float]]]
 
@@ -70,28 +72,15 @@ SHOWN: Final = (
 # --------------------------------------------------------------------------------------------------------------- table
 
 
-def waves_of(ecg: NDArray[np.float64], fs: float) -> Marks:
-    """Return onset, peak and offset, (n, 3) samples, of each P, QRS and T that is found in a lead."""
-    r_peaks = ee.detect_r_peaks(ecg, fs=fs)
-    found = ee.delineate(ecg, fs=fs, r_peaks=r_peaks)
-    p = np.column_stack([found.p_onset, found.p_peak, found.p_offset])
-    qrs = np.column_stack([found.qrs_onset, r_peaks, found.qrs_offset])
-    t = np.column_stack([found.t_onset, found.t_peak, found.t_offset])
-    return {"p": p[p[:, 1] != ABSENT], "qrs": qrs, "t": t[t[:, 1] != ABSENT]}
-
-
 def of_closer_lead(each: Iterable[list[MarkedLead]]) -> Errors:
     """Return the errors of marks found, ms, by point and record: of the two leads the closer one counts."""
     out: Errors = {point: {} for point in QTDB_MS}
     for leads in each:
         fs = leads[0].fs
-        found = [waves_of(lead.ecg, fs) for lead in leads]
+        found = [WAVES_OF(lead.ecg, fs) for lead in leads]
         for point in QTDB_MS:
             wave, column = POINTS[point]
-            pool = np.concatenate([one[wave][:, column] for one in found])
-            wanted = leads[0].waves[wave][:, column]
-            errors = [1000 * float(min(pool - at, key=abs)) / fs for at in wanted[wanted != ABSENT]]
-            out[point][leads[0].record] = [e for e in errors if abs(e) <= 1000 * WINDOW_S]
+            _, out[point][leads[0].record] = closer_errors_ms(found, leads[0].waves[wave][:, column], wave, column, fs)
     return out
 
 
@@ -101,7 +90,7 @@ def of_one_lead(each: Iterable[MarkedLead], name: str) -> Errors:
     for lead in each:
         if lead.lead != name:
             continue
-        found = waves_of(lead.ecg, lead.fs)
+        found = WAVES_OF(lead.ecg, lead.fs)
         known = np.concatenate([rows.ravel() for rows in lead.waves.values()])
         between = (int(known[known != ABSENT].min()), int(known.max()))
         for point in LUDB_MS:
@@ -183,7 +172,7 @@ def _what_is_shown(shown: Shown, data: Path) -> tuple[list[NDArray[np.float64]],
     else:
         return _rhythm(shown, folder)
     rows = [lead.ecg for lead in leads]
-    return rows, leads[0].fs, [waves_of(row, leads[0].fs) for row in rows], [lead.waves for lead in leads]
+    return rows, leads[0].fs, [WAVES_OF(row, leads[0].fs) for row in rows], [lead.waves for lead in leads]
 
 
 def _rhythm(shown: Shown, folder: Path) -> tuple[list[NDArray[np.float64]], float, list[Marks], list[Marks]]:
@@ -246,9 +235,7 @@ def main() -> None:
     made = table(data)
     print(made)
     if given.write_docs:
-        head, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        _, _, tail = rest.partition(END)
-        PAGE.write_text(f"{head}{BEGIN}\n\n{made}\n\n{END}{tail}", encoding="utf-8")
+        renew(PAGE, BEGIN, END, made)
         for shown in SHOWN:
             (PAGE.parent / "pictures" / shown.name).write_text(picture(shown, data), encoding="utf-8")
 

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ecg_engine as ee
+from benchmarks.pages import renew
 from ecg_engine.types import Beats
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -166,10 +167,7 @@ def main() -> None:
         for row in sorted(part, key=lambda row: -abs(row["error"]))[: options.worst]:
             print(f"{code:14} {row['record']:>4} {row['noise']:26} true {row['true']:5.0f} error {row['error']:+.0f}")
     if options.write_docs:
-        page = ROOT / "docs" / "conformity.md"
-        head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-        _, _, tail = rest.partition(END)
-        page.write_text(f"{head}{BEGIN}\n\n{markdown(rows)}\n\n{END}{tail}", encoding="utf-8")
+        renew(ROOT / "docs" / "conformity.md", BEGIN, END, markdown(rows))
 
 
 if __name__ == "__main__":

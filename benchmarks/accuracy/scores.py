@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -130,6 +130,22 @@ POINTS = {
 }
 
 
+def closer_errors_ms(
+    found: Iterable[Mapping[str, NDArray[np.int64]]], marks: NDArray[np.int64], wave: str, column: int, fs: float
+) -> tuple[int, list[float]]:
+    """Return how many marks there are, and the errors, ms, of those that a lead finds within 150 ms: the closer's.
+
+    `marks` are the reference's, samples; `found` has a table of each wave for each lead, with the marks in `column`.
+    """
+    each = [one.get(wave, NO_WAVES)[:, column] for one in found]
+    pool = np.concatenate([of_lead[of_lead != ABSENT] for of_lead in each])
+    wanted = marks[marks != ABSENT]
+    if not len(pool):
+        return len(wanted), []
+    errors = [1000 * float(min(pool - at, key=abs)) / fs for at in wanted]
+    return len(wanted), [error for error in errors if abs(error) <= 1000 * WINDOW_S]
+
+
 def points_of_closer_lead(
     case: str,
     records: Iterable[list[MarkedLead]],
@@ -152,17 +168,11 @@ def points_of_closer_lead(
         for tool in tools:
             found = [store.marks(tool, lead.ecg, lead.fs) for lead in leads]
             for point, (wave, column) in POINTS.items():
-                marks = [f.get(wave, NO_WAVES)[:, column] for f in found]
-                pool = np.concatenate([m[m != ABSENT] for m in marks])
-                wanted = reference[wave][:, column]
-                for at in wanted[wanted != ABSENT]:
+                wanted, near = closer_errors_ms(found, reference[wave][:, column], wave, column, fs)
+                if wanted:
                     key = (tool.name, point)
-                    asked[key] = asked.get(key, 0) + 1
-                    off = pool - at
-                    if len(off):
-                        error = 1000 * float(off[np.argmin(np.abs(off))]) / fs
-                        if abs(error) <= 1000 * WINDOW_S:
-                            errors.setdefault(key, []).append(error)
+                    asked[key] = asked.get(key, 0) + wanted
+                    errors.setdefault(key, []).extend(near)
     rows = []
     for who, point in sorted(
         asked, key=lambda key: ([tool.name for tool in tools].index(key[0]), list(POINTS).index(key[1]))

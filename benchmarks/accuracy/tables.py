@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pages import renew
 from benchmarks.peers import OURS, Peer
 
 Row = dict[str, Any]
@@ -141,7 +142,7 @@ _TITLES = {
 
 def write_page(page: Path, done: dict[str, list[Row]], peers: Sequence[Peer], failed: str) -> None:
     """Write the made part of the page; the words around it stay."""
-    parts = [BEGIN, f"Machine and versions: {machine(peers)}."]
+    parts = [f"Machine and versions: {machine(peers)}."]
     parts.append(f"Signals in which a tool raised an exception, scored as nothing found: {failed}.")
     for case, title in _TITLES.items():
         if case in done:
@@ -151,7 +152,5 @@ def write_page(page: Path, done: dict[str, list[Row]], peers: Sequence[Peer], fa
     parts.append("### The tools")
     tools = {peer.name: peer for peer in peers}.values()
     lines = [[p.name, p.package, p.version, p.licence, p.note] for p in tools]
-    parts += [_table(["name here", "package", "version", "licence", ""], lines), END]
-    text = page.read_text(encoding="utf-8")
-    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    page.write_text(before + "\n\n".join(parts) + after, encoding="utf-8")
+    parts += [_table(["name here", "package", "version", "licence", ""], lines)]
+    renew(page, BEGIN, END, "\n\n".join(parts))

@@ -22,6 +22,7 @@ import numpy as np
 
 import ecg_engine as ee
 from benchmarks.conformity.ecgs import LEADS, Ecg, kit
+from benchmarks.pages import renew
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Mean and standard deviation of the differences, ms (IEC 60601-2-25:2011, calibration and analytical ECGs).
@@ -139,11 +140,7 @@ def main() -> None:
         for d in part[: options.worst]:
             print(f"{code:14} {d.ecg:28} {d.lead:4} true {d.true:8.3f} found {d.found} error {d.error:.3f}")
     if options.write_docs:
-        page = ROOT / "docs" / "conformity.md"
-        text = page.read_text(encoding="utf-8")
-        head, _, rest = text.partition(BEGIN)
-        _, _, tail = rest.partition(END)
-        page.write_text(f"{head}{BEGIN}\n\n{markdown(table, len(ecgs))}\n\n{END}{tail}", encoding="utf-8")
+        renew(ROOT / "docs" / "conformity.md", BEGIN, END, markdown(table, len(ecgs)))
 
 
 if __name__ == "__main__":

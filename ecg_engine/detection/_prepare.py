@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ecg_engine.detection.parameters import odd_samples
 from ecg_engine.errors import InputError, SignalError
 from ecg_engine.kernels.smoothing import median_in_place, twice_moving_means_into
+from ecg_engine.types import ABSENT
 from ecg_engine.types.recording import check_signal
 
 #: Scaled samples are held inside this: what is so far out is no heart.
@@ -126,3 +127,8 @@ def smooth_leads(signal: NDArray[np.float64], seconds: float, fs: float) -> NDAr
     once, twice = np.empty_like(rows), np.empty_like(rows)
     twice_moving_means_into(rows, odd_samples(seconds, fs), once, twice)
     return twice
+
+
+def moved_marks(marks: NDArray[np.int64], by: int) -> NDArray[np.int64]:
+    """Return marks `by` samples later; `ABSENT` ones stay so."""
+    return np.where(marks == ABSENT, ABSENT, marks + by)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection._prepare import middle
+from ecg_engine.detection._prepare import middle, moved_marks
 from ecg_engine.detection.atria import thin
 from ecg_engine.detection.p_train import find_p_train
 from ecg_engine.detection.parameters import ATRIA, P_TRAIN, SCORES, samples
@@ -54,7 +54,7 @@ def blocked_p_peaks(
             continue
         lost = _are_lost(r, fs, table[beats])
         if lost or _may_be_more(fs, table[beats], fine):
-            piece, marks = signal[:, start:stop], _moved(table[beats], -start)
+            piece, marks = signal[:, start:stop], moved_marks(table[beats], -start)
             found.append(_in_piece(piece, r - start, fs, marks, known_only=not lost) + start)
     return np.concatenate(found) if found else np.empty(0, np.int64)
 
@@ -82,13 +82,9 @@ def _pieces(r_peaks: _Indices, n: int, fs: float) -> Iterator[tuple[int, int, sl
         begin = int(r_peaks[first]) if first else 0
         last = max(int(np.searchsorted(r_peaks, begin + longest)) - 1, first + 1)
         end = n if last + 1 == len(r_peaks) and n - begin <= longest else int(r_peaks[last]) + 1
-        # A beat lies in the middle of its window, so a little more is shown on either side where there is more.
+        # A little before its first beat, which is taken off there, whole.
         yield max(0, begin - samples(ATRIA.beat_before_s, fs)), end, slice(first, last + 1)
         first = last
-
-
-def _moved(table: _Indices, by: int) -> _Indices:
-    return np.where(table == ABSENT, ABSENT, table + by)
 
 
 def _in_piece(

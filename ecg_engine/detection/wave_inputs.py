@@ -35,6 +35,8 @@ STEP_S: Final = SCORES.finer * SCORES.fine_s
 _KEPT: Final = 4096
 #: The lead in the beats beside is seen at two bends.
 _OWN_GAINS: Final = np.array(SCORES.gains[1:3], np.float32)
+#: Half of the moving mean that is taken off, in points of the fine grid.
+_HALF: Final = round(SCORES.wander_s / SCORES.fine_s / 2)
 #: Beats are compared so many points before and after R.
 _BEFORE, _AFTER = (round(s / SCORES.fine_s) for s in SCORES.alike_s)
 
@@ -132,7 +134,7 @@ def grid_of(row: NDArray[np.float64], scale: float, fs: float) -> _Floats:
 def inputs_of(grid: _Floats, rhythm: Rhythm) -> Inputs:
     """Return what the network sees of a lead on the fine grid."""
     over = np.empty(len(grid) - 2 * SCORES.pad, np.float32)
-    over_mean_into(grid, SCORES.pad, int(_shares().half), over)
+    over_mean_into(grid, SCORES.pad, _HALF, over)
     n = -(-len(over) // SCORES.finer)
     own, beside = np.empty((len(_OWN_GAINS), n), np.float32), np.empty((SEEN - OWN, n), np.float32)
     own_into(over, _OWN_GAINS, own)
@@ -173,7 +175,6 @@ def unevenness(beats: NDArray[np.float64]) -> float:
 def _shares() -> SeenShares:
     coarse, middle, fine, slope = SCORES.gains
     return SeenShares(
-        half=float(round(SCORES.wander_s / SCORES.fine_s / 2)),
         gain_coarse=coarse,
         gain_middle=middle,
         gain_fine=fine,

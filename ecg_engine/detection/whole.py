@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection._prepare import fill_gaps
+from ecg_engine.detection._prepare import fill_gaps, moved_marks
 from ecg_engine.detection.atria import AtrialSigns, Thinned, see_atria, thin
 from ecg_engine.detection.beat_classes import classify_beats, dominant_beats
 from ecg_engine.detection.cleaning import remove_baseline, remove_mains
@@ -371,8 +371,8 @@ def _kept(block: _Block, start: int, stop: int) -> _Block:
             gaps=tuple((a, b) for a, b in gaps if a < b),
             leads=beats.leads,
         ),
-        table=None if block.table is None else _moved(block.table[inside], at),
-        by_lead=None if block.by_lead is None else _moved(block.by_lead[:, inside], at),
+        table=None if block.table is None else moved_marks(block.table[inside], at),
+        by_lead=None if block.by_lead is None else moved_marks(block.by_lead[:, inside], at),
         likeness=None if block.likeness is None else block.likeness[inside],
         fine=None,
         straight=None,
@@ -381,10 +381,6 @@ def _kept(block: _Block, start: int, stop: int) -> _Block:
 
 def _scaled(marks: NDArray[np.int64], by: int) -> NDArray[np.int64]:
     return np.where(marks == ABSENT, ABSENT, marks * by)
-
-
-def _moved(marks: NDArray[np.int64], by: int) -> NDArray[np.int64]:
-    return np.where(marks == ABSENT, ABSENT, marks + by)
 
 
 def _beats_of(parts: Sequence[_Block], usable: NDArray[np.bool_]) -> Beats:
@@ -431,7 +427,7 @@ def _stretch(block: _Block, fs: float, seconds: float) -> _Stretch:
         signal=block.straight[:, first : first + width].copy() if width < n else block.straight,
         r_peaks=r[inside],
         kinds=block.beats.kinds[inside],
-        fine=_moved(block.fine[inside], -FINER * first),
+        fine=moved_marks(block.fine[inside], -FINER * first),
     )
 
 
@@ -444,7 +440,7 @@ def _median_of(
     starts = np.cumsum([0, *(one.signal.shape[1] for one in stretches)])[:-1].tolist()
     signal = stretches[0].signal if len(stretches) == 1 else np.concatenate([one.signal for one in stretches], axis=1)
     r_peaks = np.concatenate([one.r_peaks + at for one, at in zip(stretches, starts, strict=True)])
-    fine = np.concatenate([_moved(one.fine, FINER * at) for one, at in zip(stretches, starts, strict=True)])
+    fine = np.concatenate([moved_marks(one.fine, FINER * at) for one, at in zip(stretches, starts, strict=True)])
     kinds = np.concatenate([one.kinds for one in stretches])
     if not len(kinds):
         return None, None

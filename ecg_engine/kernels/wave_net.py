@@ -117,7 +117,6 @@ def boxes_into(grid: NDArray[np.float32], halves: NDArray[np.int64], out: NDArra
 class SeenShares(NamedTuple):
     """What the inputs are made with; all floats."""
 
-    half: float  # half of the moving mean that is taken off, in points
     gain_coarse: float  # a difference so great counts half, in QRS swings; and so on
     gain_middle: float
     gain_fine: float

@@ -116,7 +116,7 @@ def test_runs_are_drawn_towards_other_values():
 
 
 SHARES = wave_net.SeenShares(
-    half=9.0, gain_coarse=0.6, gain_middle=0.15, gain_fine=0.03, gain_slope=0.05, apart_s=1.5, near_s=0.05, bend_s=0.4
+    gain_coarse=0.6, gain_middle=0.15, gain_fine=0.03, gain_slope=0.05, apart_s=1.5, near_s=0.05, bend_s=0.4
 )
 
 
@@ -127,13 +127,13 @@ def test_seen(seed):
     grid = np.pad(smooth_noise(rng, n), pad, mode="edge")
     beats = np.sort(rng.uniform(0.1, 0.008 * n, 1 + seed))
     over, near = np.empty(n, np.float32), np.full((4, 100), np.nan, np.float32)
-    wave_net.over_mean_into(grid, pad, int(SHARES.half), over)
+    wave_net.over_mean_into(grid, pad, 9, over)
     wave_net.near_into(beats, 0.008, start, n - 1, SHARES, near)
     beside = rng.standard_normal((wave_net.SEEN - wave_net.OWN, (n + 1) // 2)).astype(np.float32)
     out = np.full((wave_net.SEEN, 100 + 2 * wave_net.EDGE), np.nan, np.float32)
     wave_net.seen_into(over, grid, pad, near, beside, start, SHARES, out)
     inside = out[:, wave_net.EDGE : -wave_net.EDGE]
-    expected = twin.seen(grid, pad, beats, 0.008, start, SHARES, 100)
+    expected = twin.seen(grid, pad, 9, beats, 0.008, start, SHARES, 100)
     np.testing.assert_allclose(inside[: wave_net.OWN], expected, rtol=1e-4, atol=2e-5)
     np.testing.assert_array_equal(inside[wave_net.OWN :], beside[:, np.minimum(start + np.arange(100), (n - 1) // 2)])
     assert not out[:, : wave_net.EDGE].any() and not out[:, -wave_net.EDGE :].any()

@@ -51,9 +51,9 @@ def places(beats, usual, step, start, knots, table, bias, n):
     return out
 
 
-def seen(grid, pad, beats, fine_s, start, w, points):
+def seen(grid, pad, half, beats, fine_s, start, w, points):
     """What the network sees, one value after the other."""
-    n, half = len(grid) - 2 * pad, int(w.half)
+    n = len(grid) - 2 * pad
     x = grid.astype(np.float64)
     out = np.zeros((12, points))
     for k in range(points):
