@@ -23,8 +23,8 @@ from ecg_engine.types.recording import MAX_MV, check_signal
 
 
 @lru_cache(maxsize=32)
-def rules_for(fs: float, floor_mv: float | None) -> tuple[BeatRules, NDArray[np.float64]]:
-    """Return the rules in samples of `fs`, and one arm of the bend's filter, as weights of steps."""
+def rules_for(fs: float, floor_mv: float | None) -> tuple[BeatRules, NDArray[np.float64], NDArray[np.float32]]:
+    """Return the rules in samples of `fs`, the same as an array, and an arm of the bend's filter: weights of steps."""
     thin = max(1, round(fs / QRS.grid_hz))
     rate = fs / thin
 
@@ -75,9 +75,11 @@ def rules_for(fs: float, floor_mv: float | None) -> tuple[BeatRules, NDArray[np.
         most=MAX_MV,
     )
     # The tap k stands on the sum of the k first steps to either side: each step has the taps from its own on.
-    arms = np.ascontiguousarray(np.cumsum(bend_taps(rate)[::-1])[::-1])
+    arms = np.cumsum(bend_taps(rate)[::-1])[::-1].astype(np.float32)
+    table = np.array(rules)
     arms.setflags(write=False)
-    return rules, arms
+    table.setflags(write=False)
+    return rules, table, arms
 
 
 def bend_taps(rate: float) -> NDArray[np.float64]:
@@ -103,37 +105,38 @@ class Machine:
     floor_mv : float or None
     """
 
-    __slots__ = ("_arms", "_arrays", "_memory", "_rules", "_state", "_twice")
+    __slots__ = ("_arms", "_arrays", "_memory", "_state", "_table", "_twice")
 
     def __init__(self, n_leads: int, fs: float, floor_mv: float | None) -> None:
-        self._rules, self._arms = rules_for(fs, floor_mv)
-        rules, reach = self._rules, len(self._arms)
+        rules, self._table, self._arms = rules_for(fs, floor_mv)
+        reach = len(self._arms)
         room = int(rules.begin + rules.block + 2 * rules.width + 2 * rules.apart) + 4 * reach + 8
+        sharp = int(rules.thin) * (int(rules.block) + 2 * int(rules.width) + reach) + 2 * int(rules.sharp)
         self._state = np.zeros(STATE_SIZE + GROUP, np.int64)
         self._state[TENT] = self._state[LAST_R] = -1
         self._memory = np.zeros((n_leads, 4))
         self._memory[:, IN_GAP] = 1.0
         self._arrays = (
-            np.zeros((n_leads, room)),
-            np.zeros((n_leads + 2, room)),
+            np.zeros((n_leads, room), np.float32),
+            np.zeros((n_leads + 2, room), np.float32),
             np.zeros((n_leads + 2, room)),
             np.ones(n_leads),
             np.zeros((n_leads, PLACE + 1)),
             np.zeros((SHARP_QUIET + 1, CANDIDATES)),
             np.empty(max(CANDIDATES, 3 * (2 * int(rules.locate) + 1))),
-            np.empty((5, int(rules.thin) * (int(rules.block) + 2 * int(rules.width) + reach) + 2 * int(rules.sharp))),
+            np.empty((5, max(room, sharp))),
         )
         self._twice = int(rules.twice)
 
     @property
     def moved(self) -> tuple[int, ...]:
         """The leads that ever moved."""
-        return tuple(int(i) for i in np.flatnonzero(self._memory[:, MOVED]))
+        return tuple(i for i, moved in enumerate(self._memory[:, MOVED].tolist()) if moved)
 
     @property
     def has_gaps(self) -> bool:
         """Whether any sample was NaN."""
-        return bool(self._memory[:, ODD].any())
+        return any(self._memory[:, ODD].tolist())
 
     def feed(self, x: NDArray[np.float64], base: int, stop: int, *, final: bool) -> NDArray[np.int64]:
         """Return the R peaks that follow from what stands in `x`, whose first sample is `base` of the recording.
@@ -143,7 +146,7 @@ class Machine:
         """
         out = np.empty((stop - base) // self._twice + (GROUP + 1) * BEATS, np.int64)
         count = advance_into(
-            x, base, stop, int(final), self._rules, self._arms, self._state, self._memory, *self._arrays, out
+            x, base, stop, int(final), self._table, self._arms, self._state, self._memory, *self._arrays, out
         )
         if count < 0:
             check_signal(x)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.detection.pacing import BRIDGE_S, LEAST_STEP_MV, SPIKE_MV, SPIKE_NOISE, SPIKE_S
 from ecg_engine.detection.parameters import QRS, samples
-from ecg_engine.kernels.pacing import next_spikes_into, usual_step
+from ecg_engine.kernels.pacing import next_spikes_into, spike_heights_into
 
 #: How steep a lead usually is, is judged by about so many of its steps in the block before.
 _JUDGED: Final = 1000
@@ -38,7 +38,7 @@ class SpikeFinder:
         self._judged = 0
         self._open: list[int] = []
         self._spikes: list[int] = []
-        self._work = np.empty(self._block // self._width + 3, np.int64)
+        self._work = np.empty(n_leads * (self._block // self._width + 3), np.int64)
 
     @property
     def spikes(self) -> NDArray[np.int64]:
@@ -56,8 +56,7 @@ class SpikeFinder:
             # A block is searched with what the one before it was like, the first with what it is like itself.
             edge = self._block * max(self._judged, 1)
             until = min(edge, stop - behind)
-            for lead in range(len(x)):
-                self._seek(x, base, stop, lead, until)
+            self._seek(x, base, stop, until)
             if until < edge or stop < edge:
                 break
             self._judged += 1
@@ -65,27 +64,23 @@ class SpikeFinder:
                 self._judge(x, base, edge - self._block, edge)
             if edge >= stop - behind:
                 break
-        certain = int(self._next.min()) if not final else stop
+        certain = stop if final else int(self._next.min())
         self._settle(x, base, stop, certain, final=final)
-        clear = min([certain - self._width, *self._open]) - 2 * self._reach
-        return stop if final else max(0, clear)
+        if final:
+            return stop
+        return max(0, min([certain - self._width, *self._open]) - 2 * self._reach)
 
     def _judge(self, x: NDArray[np.float64], base: int, start: int, stop: int) -> None:
         every = max(1, (stop - start) // _JUDGED)
         work = np.empty((stop - start) // every + 1)
-        for lead, row in enumerate(x):
-            usual = usual_step(row[start - base : stop - base], every, self._least_step, work)
-            height = max(self._least, SPIKE_NOISE * usual)
-            self._heights[lead] = height if height > 0.0 else np.inf
+        spike_heights_into(
+            x, start - base, stop - base, every, self._least_step, SPIKE_NOISE, self._least, work, self._heights
+        )
 
-    def _seek(self, x: NDArray[np.float64], base: int, stop: int, lead: int, until: int) -> None:
-        start = int(self._next[lead])
-        if start >= until:
-            return
-        row = x[lead, : stop - base]
-        count = next_spikes_into(row, start - base, until - base, self._width, self._heights[lead], self._work)
-        self._open.extend(int(i) + base for i in self._work[:count])
-        self._next[lead] = int(self._work[count]) + base
+    def _seek(self, x: NDArray[np.float64], base: int, stop: int, until: int) -> None:
+        count = next_spikes_into(x, base, stop, until, self._width, self._heights, self._next, self._work)
+        if count > 0:
+            self._open.extend(self._work[:count].tolist())
 
     def _settle(self, x: NDArray[np.float64], base: int, stop: int, certain: int, *, final: bool) -> None:
         """Make one spike of those of several leads that stand together, and bridge it in every lead."""

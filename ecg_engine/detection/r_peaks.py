@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from ecg_engine.detection._machine import Machine
 from ecg_engine.detection._prepare import gaps_of
+from ecg_engine.detection._spikes import SpikeFinder
 from ecg_engine.detection.pacing import MIN_FS
 from ecg_engine.detection.parameters import QRS, samples
-from ecg_engine.detection.streaming import Feed
+from ecg_engine.detection.streaming import PIECE_S, Feed
 from ecg_engine.errors import SignalError
+from ecg_engine.kernels.pacing import odd_samples
 from ecg_engine.types import Beats
-from ecg_engine.types.recording import as_signal, check_fs, check_signal
+from ecg_engine.types.recording import MAX_MV, as_signal, check_fs, check_signal
 
 
 def detect_r_peaks(ecg: Any, *, fs: float, amplitude_floor_mv: float | None = QRS.floor_mv) -> NDArray[np.int64]:
@@ -72,16 +74,36 @@ def detect_beats(ecg: Any, *, fs: float, amplitude_floor_mv: float | None = QRS.
     """
     fs = check_fs(fs)
     signal = as_signal(ecg)
-    if np.isnan(signal[:, 0]).all() and np.isnan(signal).all():
-        raise SignalError("signal: every sample is NaN; there is nothing to analyse", argument="ecg")
     n_leads, n = signal.shape
+    spikes = np.zeros(0, np.int64)
     if signal.dtype == np.float64 and fs < MIN_FS:  # the machine looks at each sample itself: no pass for that alone
         machine = Machine(n_leads, fs, amplitude_floor_mv)
-        r_peaks, spikes = machine.feed(signal, 0, n, final=True), np.zeros(0, np.int64)
+        r_peaks = machine.feed(signal, 0, n, final=True)
+        leads, has_gaps = machine.moved, machine.has_gaps
+    elif n <= PIECE_S * fs:
+        machine = Machine(n_leads, fs, amplitude_floor_mv)
+        r_peaks, spikes = _whole_piece(signal, machine, fs, amplitude_floor_mv)
         leads, has_gaps = machine.moved, machine.has_gaps
     else:
         feed = Feed(n_leads, fs, amplitude_floor_mv)
         r_peaks = feed.push(check_signal(signal), final=True)
         spikes, leads, has_gaps = feed.spikes, feed.moved, True
+    if has_gaps and np.isnan(signal[:, 0]).all() and np.isnan(signal).all():
+        raise SignalError("signal: every sample is NaN; there is nothing to analyse", argument="ecg")
     gaps = gaps_of(signal, samples(QRS.refractory_s, fs)) if has_gaps else ()
     return Beats(r_peaks=r_peaks, pacing_spikes=spikes, gaps=gaps, leads=leads)
+
+
+def _whole_piece(
+    signal: NDArray[Any], machine: Machine, fs: float, floor_mv: float | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return R peaks and pacing spikes of a recording no longer than a piece: nothing of it need be kept for later."""
+    n_leads, n = signal.shape
+    x = np.array(signal, np.float64, order="C")
+    if odd_samples(x, MAX_MV) < 0:
+        check_signal(signal)
+    finder = SpikeFinder(n_leads, fs, floor_mv) if fs >= MIN_FS else None
+    if finder is not None:
+        finder.clear(x, 0, n, final=True)
+    r_peaks = machine.feed(x, 0, n, final=True)
+    return r_peaks, np.zeros(0, np.int64) if finder is None else finder.spikes

@@ -50,6 +50,7 @@ __all__ = [
     "i8_3d_read",
     "i8_read",
     "i8_write",
+    "inlined",
     "is_cold",
     "kernel",
     "on_compile",
@@ -174,6 +175,14 @@ def _announce() -> None:
 def helper(function: Callable[..., Any]) -> Any:
     """Mark a small function that kernels call: compiled into them, inlined, for whatever types they pass."""
     return numba.njit(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Mark a helper that is compiled into its caller's own code, for one that few call, and often.
+
+    A helper is called with each field of its arrays pushed one by one unless the compiler thinks that it is small.
+    """
+    return numba.njit(forceinline=True)(function)
 
 
 class Kernel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import helper
+from ecg_engine.kernels._jit import helper, inlined
 from ecg_engine.kernels.smoothing import median_of
 
 #: Blocks by which a lead is judged for its vote, and blocks a segment: a segment has a beat at 60 a minute.
@@ -152,41 +152,60 @@ def bend_square_into(steps: NDArray[np.float64], arms: NDArray[np.float64], out:
         out[i] *= out[i]
 
 
+@inlined
+def _part(
+    square: NDArray[np.float64],
+    fours: NDArray[np.float64],
+    sixteens: NDArray[np.float64],
+    taken: int,
+    width: int,
+    n: int,
+) -> tuple[NDArray[np.float64], int]:
+    """Return the `n` longest sums that fit between `taken` and `width`, and where they end; nothing fits at the end."""
+    left = width - taken
+    if left >= 16:
+        return sixteens[taken : taken + n], taken + 16
+    if left >= 4:
+        return fours[taken : taken + n], taken + 4
+    return square[taken : taken + n], taken + min(left, 1)
+
+
 @helper
 def energy_into(square: NDArray[np.float64], width: int, room: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     """Write the mean of `square` over `width` samples: ``out[i]`` is that of ``square[i : i + width]``.
 
-    Sums over 1, 2, 4 ... samples are made of each other, and those that `width` has in binary taken: no sum runs, so
-    none drifts, each is the same wherever a block begins, and all are vectors (a third of the time). `room`, two rows
-    as long as `square`, is where they stand.
+    Sums over 4 and 16 samples are made of each other, and as many taken as make up `width`: no sum runs, so none
+    drifts, each is the same wherever a block begins, and all are vectors (a quarter of the time). `room`, two rows as
+    long as `square`, is where they stand.
     """
     n = len(out)
     m = n + width - 1
-    sums = square[:m]
+    fours, sixteens = room[0], room[1]
+    for i in range(m - 3):
+        fours[i] = (square[i] + square[i + 1]) + (square[i + 2] + square[i + 3])
+    for i in range(m - 15):
+        sixteens[i] = (fours[i] + fours[i + 4]) + (fours[i + 8] + fours[i + 12])
     share = 1.0 / width
     taken = 0
-    span = 1
-    turn = 0
-    out[:] = 0.0
-    while span <= width:
-        if width & span:
-            part = sums[taken : taken + n]
+    while taken < width:
+        one, next_one = _part(square, fours, sixteens, taken, width, n)
+        two, next_two = _part(square, fours, sixteens, next_one, width, n)
+        if taken == 0 and next_two > next_one:
             for i in range(n):
-                out[i] += part[i]
-            taken += span
-        if 2 * span <= width:
-            m -= span
-            ahead, longer = sums[span : span + m], room[turn, :m]
-            for i in range(m):
-                longer[i] = sums[i] + ahead[i]
-            sums = longer
-            turn = 1 - turn
-        span *= 2
-    for i in range(n):
-        out[i] *= share
+                out[i] = (one[i] + two[i]) * share
+        elif taken == 0:
+            for i in range(n):
+                out[i] = one[i] * share
+        elif next_two > next_one:
+            for i in range(n):
+                out[i] += (one[i] + two[i]) * share
+        else:
+            for i in range(n):
+                out[i] += one[i] * share
+        taken = next_two
 
 
-@helper
+@inlined
 def extremes(line: NDArray[np.float64], start: int, stop: int) -> tuple[float, float]:
     """Return the least and the greatest of ``line[start:stop]``, one value at least, no NaN.
 
@@ -212,17 +231,37 @@ def extremes(line: NDArray[np.float64], start: int, stop: int) -> tuple[float, f
     return min(min(a, b), min(c, d)), max(max(e, f), max(g, h))
 
 
-@helper
-def highest(line: NDArray[np.float64], start: int, stop: int) -> int:
-    """Return the place of the greatest of ``line[start:stop]``, the first of equals; one value at least, no NaN."""
-    _, best = extremes(line, start, stop)
-    k = start
-    while k < stop - 1 and line[k] != best:
-        k += 1
-    return k
+@inlined
+def greatest(line: NDArray[np.float64]) -> float:
+    """Return the greatest of `line`, one value at least, no NaN."""
+    n = len(line)
+    a = b = c = d = e = f = g = h = line[0]
+    for j in range(n // 8):
+        part = line[8 * j : 8 * j + 8]
+        a = max(a, part[0])
+        b = max(b, part[1])
+        c = max(c, part[2])
+        d = max(d, part[3])
+        e = max(e, part[4])
+        f = max(f, part[5])
+        g = max(g, part[6])
+        h = max(h, part[7])
+    for k in range(n - n % 8, n):
+        a = max(a, line[k])
+    return max(max(max(a, b), max(c, d)), max(max(e, f), max(g, h)))
 
 
-@helper
+@inlined
+def place_of(line: NDArray[np.float64], value: float) -> int:
+    """Return the first place of `value` in `line`, the last place where it is not there."""
+    last = len(line) - 1
+    for k in range(last):
+        if line[k] == value:
+            return k
+    return last
+
+
+@inlined
 def moves(energies: NDArray[np.float64], at: int, n: int) -> bool:
     """Return whether any lead has any energy in ``at : at + n``: in a gap, and on a flat line, none has."""
     for lead in range(len(energies)):

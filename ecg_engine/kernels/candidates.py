@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import helper
-from ecg_engine.kernels.bend import highest, move
+from ecg_engine.kernels._jit import helper, inlined
+from ecg_engine.kernels.bend import greatest, move, place_of
 from ecg_engine.kernels.rules import (
     CANDIDATE_ROWS,
     CANDIDATES,
@@ -28,7 +28,7 @@ from ecg_engine.kernels.rules import (
 )
 
 
-@helper
+@inlined
 def seek(
     energy: NDArray[np.float64],
     first: int,
@@ -49,8 +49,9 @@ def seek(
     while i < stop:
         # Of a piece that is no longer than the reach only the highest can be one.
         until = min(i + apart + 1, stop)
-        p = highest(energy, i - first, until - first)
-        value = energy[p]
+        piece = energy[i - first : until - first]
+        value = greatest(piece)
+        p = place_of(piece, value) + i - first
         alone = value > 0.0 and count < CANDIDATES
         k = i - first - 1
         while alone and k >= max(0, p - apart):
@@ -71,7 +72,7 @@ def seek(
     return i, count
 
 
-@helper
+@inlined
 def judge_tops(cands: NDArray[np.float64], state: NDArray[np.int64], front: float, top: float, final: bool) -> None:
     """Say of each candidate whether no other within `top` exceeds it, where enough behind it is known."""
     count = state[N_CANDS]
@@ -91,7 +92,7 @@ def judge_tops(cands: NDArray[np.float64], state: NDArray[np.int64], front: floa
     state[TOPS] = i
 
 
-@helper
+@inlined
 def _put_in(ranks: NDArray[np.float64], count: int, value: float) -> None:
     """Put `value` into its place among the first `count` values, which increase."""
     k = count
@@ -101,7 +102,7 @@ def _put_in(ranks: NDArray[np.float64], count: int, value: float) -> None:
     ranks[k] = value
 
 
-@helper
+@inlined
 def _take_away(ranks: NDArray[np.float64], count: int, value: float) -> None:
     """Take `value`, which is one of them, from the first `count` values, which increase."""
     k = 0
@@ -110,7 +111,7 @@ def _take_away(ranks: NDArray[np.float64], count: int, value: float) -> None:
     move(ranks[k:], 1, count - 1 - k)
 
 
-@helper
+@inlined
 def level(cands: NDArray[np.float64], state: NDArray[np.int64], i: int, rules: BeatRules) -> float:
     """Return the usual height of a beat at candidate `i`: the median of the tops before it, or in the beginning.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import helper
+from ecg_engine.kernels._jit import helper, inlined
 from ecg_engine.kernels.bend import PLACE, move
 from ecg_engine.kernels.candidates import level
 from ecg_engine.kernels.locate import locate, steepness
@@ -67,7 +67,7 @@ def _is_soon(beats: NDArray[np.float64], stop: int, gap: float, late: float) -> 
     return longer > count // 2
 
 
-@helper
+@inlined
 def _add_beat(cands: NDArray[np.float64], i: int, beats: NDArray[np.float64], state: NDArray[np.int64]) -> None:
     """Add candidate `i` as a beat behind the last; where the room is full, the older half goes."""
     time = cands[TIME, i]
@@ -176,7 +176,7 @@ def _tall_rr(
     return height, usual, 3 * ordinary >= 2 * count
 
 
-@helper
+@inlined
 def _splits(
     beats: NDArray[np.float64],
     state: NDArray[np.int64],
@@ -199,7 +199,7 @@ def _splits(
     return low and beats[TIME, q + 1] - beats[TIME, q - 1] <= rules.usual_share * usual
 
 
-@helper
+@inlined
 def _is_t_wave(
     x: NDArray[np.float64],
     base: int,
@@ -226,7 +226,7 @@ def _is_t_wave(
     return k == q - 1 or steep < rules.slope_share * before
 
 
-@helper
+@inlined
 def _is_slow(
     x: NDArray[np.float64],
     base: int,
@@ -258,7 +258,7 @@ def _take_out(beats: NDArray[np.float64], state: NDArray[np.int64], q: int) -> N
     state[N_BEATS] -= 1
 
 
-@helper
+@inlined
 def _confirm(
     cands: NDArray[np.float64],
     beats: NDArray[np.float64],
@@ -273,7 +273,7 @@ def _confirm(
     _add_beat(cands, i, beats, state)
 
 
-@helper
+@inlined
 def decide(
     cands: NDArray[np.float64],
     beats: NDArray[np.float64],
@@ -330,7 +330,7 @@ def _may_be_noise(
     return beats[RR, q] + gone < rules.usual_share * _usual_rr(beats, state[N_BEATS], work)
 
 
-@helper
+@inlined
 def give_out(
     x: NDArray[np.float64],
     base: int,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.kernels._jit import helper
-from ecg_engine.kernels.bend import PLACE, extremes, highest
+from ecg_engine.kernels.bend import PLACE, extremes, greatest
 from ecg_engine.kernels.rules import BeatRules
 
 #: A lead's usual swing follows that of each beat by this share.
@@ -18,18 +18,22 @@ ROUNDING = 1e-9
 @helper
 def _level(row: NDArray[np.float64], start: int, stop: int) -> tuple[float, bool]:
     """Return the mean of ``row[start:stop]`` without its gaps, NaN where there is nothing else; and if it has none."""
-    a = b = c = d = 0.0
-    k = start
-    while k + 4 <= stop:  # four sums side by side: one alone waits for itself
-        a += row[k]
-        b += row[k + 1]
-        c += row[k + 2]
-        d += row[k + 3]
-        k += 4
-    while k < stop:
-        a += row[k]
-        k += 1
-    total = (a + b) + (c + d)
+    part = row[start:stop]
+    n = len(part)
+    a = b = c = d = e = f = g = h = 0.0
+    for j in range(n // 8):  # eight sums side by side: one alone waits for itself
+        eight = part[8 * j : 8 * j + 8]
+        a += eight[0]
+        b += eight[1]
+        c += eight[2]
+        d += eight[3]
+        e += eight[4]
+        f += eight[5]
+        g += eight[6]
+        h += eight[7]
+    for k in range(n - n % 8, n):
+        a += part[k]
+    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
     if total == total:
         return total / (stop - start), True
     total = 0.0
@@ -143,7 +147,7 @@ def locate(
         pace = SWING_PACE if usual > 0.0 else 1.0
         stats[lead, PLACE] += pace * (largest - usual)
     # Of equals the first: rounding, which scale and level decide, must not choose.
-    best = far[highest(far, 0, m)] * (1.0 - ROUNDING)
+    best = greatest(far) * (1.0 - ROUNDING)
     k = 0
     while far[k] < best:
         k += 1

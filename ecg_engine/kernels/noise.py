@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import helper
+from ecg_engine.kernels._jit import helper, inlined
 from ecg_engine.kernels.bend import energy_into
 from ecg_engine.kernels.locate import smoothed_into
 from ecg_engine.kernels.rules import (
@@ -34,7 +34,7 @@ _SPARSE = 4
 _PIECES = 4
 
 
-@helper
+@inlined
 def note_quiet(
     fused: NDArray[np.float64],
     at: int,
@@ -55,7 +55,7 @@ def note_quiet(
         k += piece
 
 
-@helper
+@inlined
 def _usual_quiet(quiet: NDArray[np.float64], count: int) -> float:
     """Return the mean of the first `count`, one at least: how high the energy stands between beats of late."""
     a = b = c = d = 0.0
@@ -72,7 +72,7 @@ def _usual_quiet(quiet: NDArray[np.float64], count: int) -> float:
     return ((a + b) + (c + d)) / count
 
 
-@helper
+@inlined
 def noise_share(cands: NDArray[np.float64], state: NDArray[np.int64]) -> float:
     """Return how high the energy stands between beats of late, as a share of the usual height of a beat."""
     count = min(state[N_QUIET], QUIETS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import f8, f8_read, f8_write, helper, i8, i8_read, i8_write, kernel
+from ecg_engine.kernels._jit import f8, f8_2d_read, f8_read, f8_write, helper, i8, i8_read, i8_write, kernel
+from ecg_engine.kernels.bend import odd_ones
 from ecg_engine.kernels.smoothing import median_of
 
 #: So many samples are tested together.
@@ -25,8 +26,9 @@ def _spikes(
     while i < end:
         if tested <= i <= end - _CALM:  # a stretch without a step so great is passed at once: the test becomes vectors
             great = 0
-            for k in range(i, i + _CALM):
-                great += not abs(x[k] - x[k - 1]) < 0.5 * height
+            here, last = x[i : i + _CALM], x[i - 1 : i - 1 + _CALM]
+            for k in range(_CALM):
+                great += not abs(here[k] - last[k]) < 0.5 * height
             if great == 0:
                 i += _CALM
                 continue
@@ -66,32 +68,83 @@ def spikes_into(x: NDArray[np.float64], width: int, height: float, out: NDArray[
     return _spikes(x, 1, len(x), width, height, out)[0]
 
 
-@kernel((f8_read, i8, i8, i8, f8, i8_write))
+@kernel((f8_2d_read, i8, i8, i8, i8, f8_read, i8_write, i8_write), allocates=False)
 def next_spikes_into(
-    x: NDArray[np.float64], start: int, stop: int, width: int, height: float, out: NDArray[np.int64]
+    x: NDArray[np.float64],
+    base: int,
+    stop: int,
+    until: int,
+    width: int,
+    heights: NDArray[np.float64],
+    begin: NDArray[np.int64],
+    out: NDArray[np.int64],
 ) -> int:
-    """Write the spikes, as `spikes_into` tells them, that begin in ``start .. stop - 1``; return how many.
+    """Write the spikes, as `spikes_into` tells them, of each lead that begin before `until`; return how many.
 
-    Behind them stands in `out` where to go on. Caller guarantees: ``start >= 1``, ``width >= 2``, and
-    ``len(out) >= (stop - start) // width + 2``; a NaN is no spike.
+    ``x[:, 0]`` is sample `base` of the recording, `stop` the sample after the last; `begin` says where each lead is
+    gone on with, and then where next. `out` counts samples of the recording, lead after lead.
+
+    Caller guarantees: ``base < begin``, ``width >= 2``, ``len(out)`` has for each lead room for
+    ``(until - begin) // width + 2``; a NaN is no spike.
     """
-    count, after = _spikes(x, start, stop, width, height, out)
-    out[count] = after
+    count = 0
+    for lead in range(len(x)):
+        if begin[lead] >= until:
+            continue
+        first = begin[lead] - base
+        found, after = _spikes(x[lead, : stop - base], first, until - base, width, heights[lead], out[count:])
+        for k in range(count, count + found):
+            out[k] += base
+        begin[lead] = after + base
+        count += found
     return count
 
 
-@kernel((f8_read, i8, f8, f8_write), allocates=False)
+@helper
 def usual_step(x: NDArray[np.float64], every: int, least: float, work: NDArray[np.float64]) -> float:
-    """Return the median of every `every`-th step that is `least` or more and not 0; 0 where there is none.
-
-    Caller guarantees: ``every >= 1``, ``len(work) > (len(x) - 1) // every``; a NaN makes no step.
-    """
+    """Return the median of every `every`-th step that is `least` or more and not 0; 0 where there is none."""
     count = 0
     for k in range((len(x) - 1) // every):
         step = abs(x[k * every + 1] - x[k * every])
         work[count] = step
         count += step > 0.0 and step >= least
     return median_of(work, count) if count > 0 else 0.0
+
+
+@kernel((f8_2d_read, i8, i8, i8, f8, f8, f8, f8_write, f8_write), allocates=False)
+def spike_heights_into(
+    x: NDArray[np.float64],
+    start: int,
+    stop: int,
+    every: int,
+    least_step: float,
+    share: float,
+    least: float,
+    work: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Write how high a spike of each lead is at least: `share` usual steps, or `least`; infinite where both are 0.
+
+    The usual one is the median of every `every`-th step that is `least_step` or more and not 0.
+
+    Caller guarantees: ``0 <= start < stop <= x.shape[1]``, ``every >= 1``, ``len(work) > (stop - start - 1) // every``;
+    a NaN makes no step.
+    """
+    for lead in range(len(x)):
+        height = max(least, share * usual_step(x[lead, start:stop], every, least_step, work))
+        out[lead] = height if height > 0.0 else np.inf
+
+
+@kernel((f8_2d_read, f8), allocates=False)
+def odd_samples(x: NDArray[np.float64], most: float) -> int:
+    """Return how many samples are NaN; -1 where one is infinite or beyond `most`."""
+    count = 0
+    for lead in range(len(x)):
+        odd, beyond = odd_ones(x[lead], most)
+        if beyond:
+            return -1
+        count += odd
+    return count
 
 
 @kernel((f8_read, i8_read, i8, i8, f8_write))

@@ -9,7 +9,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import f8_2d_read, f8_2d_write, f8_named, f8_read, f8_write, helper, i8, i8_write, kernel
+from ecg_engine.kernels._jit import (
+    f4_2d_write,
+    f4_read,
+    f8_2d_read,
+    f8_2d_write,
+    f8_read,
+    f8_write,
+    helper,
+    i8,
+    i8_write,
+    inlined,
+    kernel,
+)
 from ecg_engine.kernels.bend import (
     IN_GAP,
     MOVED,
@@ -27,6 +39,7 @@ from ecg_engine.kernels.candidates import forget, judge_tops, seek
 from ecg_engine.kernels.choice import decide, give_out
 from ecg_engine.kernels.noise import first_noise_share, hold_to_sharp, noise_share, note_quiet, note_sharp
 from ecg_engine.kernels.rules import (
+    BEAT_RULES,
     BEATS,
     CANDIDATE_ROWS,
     CANDIDATES,
@@ -64,12 +77,13 @@ def _energies(
     each: int,
     n_energy: int,
     rules: BeatRules,
-    arms: NDArray[np.float64],
+    arms: NDArray[np.float32],
     state: NDArray[np.int64],
     memory: NDArray[np.float64],
-    lines: NDArray[np.float64],
-    squares: NDArray[np.float64],
+    lines: NDArray[np.float32],
+    squares: NDArray[np.float32],
     energies: NDArray[np.float64],
+    means: NDArray[np.float64],
     empty: NDArray[np.int64],
 ) -> bool:
     """Write each lead's energy of the next `n` thinned samples behind its history; `x` has `have` of them, to `stop`.
@@ -97,7 +111,7 @@ def _energies(
         for block in range(n // size):
             done = block * size
             left = min(size, have - done)
-            gap = steps_into(row[done * thin :], thin, left, memory[lead], clean, room[0], steps[done : done + size])
+            gap = steps_into(row[done * thin :], thin, left, memory[lead], clean, means, steps[done : done + size])
             empty[block] = min(empty[block], gap)
         if clean:
             empty[:] = 0
@@ -116,7 +130,7 @@ def _energies(
     return False
 
 
-@helper
+@inlined
 def _count_gap(state: NDArray[np.int64], empty: int, have: int, split: float) -> None:
     """Follow a gap of all leads over the blocks; where a long one ends, the rhythm begins anew."""
     if empty > 0 and empty == have:
@@ -128,7 +142,7 @@ def _count_gap(state: NDArray[np.int64], empty: int, have: int, split: float) ->
 
 
 @kernel((
-    f8_2d_read, i8, i8, i8, f8_named(BeatRules), f8_read, i8_write, f8_2d_write, f8_2d_write, f8_2d_write, f8_2d_write,
+    f8_2d_read, i8, i8, i8, f8_read, f4_read, i8_write, f8_2d_write, f4_2d_write, f4_2d_write, f8_2d_write,
     f8_write, f8_2d_write, f8_2d_write, f8_write, f8_2d_write, i8_write,
 ), allocates=False)  # fmt: skip
 def advance_into(
@@ -136,12 +150,12 @@ def advance_into(
     base: int,
     stop: int,
     final: int,
-    rules: BeatRules,
-    arms: NDArray[np.float64],
+    table: NDArray[np.float64],
+    arms: NDArray[np.float32],
     state: NDArray[np.int64],
     memory: NDArray[np.float64],
-    lines: NDArray[np.float64],
-    squares: NDArray[np.float64],
+    lines: NDArray[np.float32],
+    squares: NDArray[np.float32],
     energies: NDArray[np.float64],
     weights: NDArray[np.float64],
     stats: NDArray[np.float64],
@@ -152,14 +166,17 @@ def advance_into(
 ) -> int:
     """Go on as far as whole blocks of `x` reach, to the end if `final`; write the R peaks found, return how many.
 
-    ``x[:, 0]`` is sample `base` of the recording, `stop` the sample after the last. Rows of `energies`: one a lead,
-    their fusion, and what it was where noise lowers it; the last two rows of `squares`, `work` and
-    `room` are working room; `cands` holds the candidates in its first rows, the beats in 4 more, and what counts for
-    the usual height, noise and sharpness. Return -1 where a sample is infinite or beyond ``rules.most``.
+    ``x[:, 0]`` is sample `base` of the recording, `stop` the sample after the last; `table` holds the fields of
+    `BeatRules`. Rows of `energies`: one a lead, their fusion, and what it was where noise lowers it; steps and squares
+    are float32, so what bends by less than 1e-19 is flat. The last two rows of `squares`, `work` and `room` are working
+    room; `cands` holds the candidates in its first rows, the beats in 4 more, and what counts for
+    the usual height, noise and sharpness. Return -1 where a sample is infinite or beyond the rules' `most`.
 
     What is decided is decided block by block; energies are made for as many blocks at once as there are, GROUP at
     most: that short loops end and begin so often costs half of all the time.
     """
+    # Helpers are given one pointer: of a tuple forty fields are pushed at each call, a tenth of all the time.
+    rules: BeatRules = table.view(BEAT_RULES)[0]
     n_leads = x.shape[0]
     thin, width, apart = int(rules.thin), int(rules.width), int(rules.apart)
     delay = len(arms) + width // 2
@@ -187,7 +204,7 @@ def advance_into(
         until = stop if ends else state[RAW] + have * thin
         if _energies(
             x, base, until, blocks * n, have, n, blocks * n_energy, rules, arms, state, memory, lines, squares,
-            energies, empty,
+            energies, room[0], empty,
         ):  # fmt: skip
             return -1
         begun = state[END]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+import numpy as np
 
 #: Rooms of the tables, in entries.
 CANDIDATES = 320
@@ -84,3 +86,7 @@ class BeatRules(NamedTuple):
     no_vote: float
     floor: float  # of a QRS, in the signal's unit
     most: float  # what is beyond it is no sample
+
+
+#: How a row of floats is read as these rules, by their names.
+BEAT_RULES: Final = np.dtype((np.record, [(name, np.float64) for name in BeatRules._fields]))

@@ -59,12 +59,17 @@ def test_moving_mean_does_not_drift_after_large_values():
 
 
 @given(st.lists(st.sampled_from([0.0, 0.1, 0.3, -0.4, np.nan]), min_size=1, max_size=60), st.integers(1, 5))
-def test_usual_step(values, every):
+def test_spikes_are_so_much_higher_than_the_usual_step(values, every):
     x = np.array(values)
     steps = [abs(x[k + 1] - x[k]) for k in range(0, (len(x) - 1) // every * every, every)]
     steps = [step for step in steps if step >= 0.15]
     expected = np.median(steps) if steps else 0.0
-    assert pacing.usual_step(x, every, 0.15, np.empty(len(x) + 1)) == pytest.approx(expected, abs=1e-12)
+    out = np.empty(2)
+    leads = np.array([np.full(len(x) + 3, 9.0), [9.0, *x, 9.0, 9.0]])
+    for least in (0.0, 0.9):
+        pacing.spike_heights_into(leads, 1, 1 + len(x), every, 0.15, 3.0, least, np.empty(len(x) + 1), out)
+        heights = [max(least, 3.0 * usual) or np.inf for usual in (0.0, expected)]
+        assert out == pytest.approx(heights, abs=1e-12)
 
 
 @given(st.one_of(lines, steps), odd, st.integers(1, 7))

@@ -207,12 +207,11 @@ class Choice:
             low or (even and beats[q][1] < r.noisy_share * height)
         )
 
-    def give_out(self, end, final):
+    def give_out(self, end, final, noisy):
         r, beats = self.rules, self.beats
         while self.emitted < len(beats):
             q = self.emitted
             low = q > 0 and beats[q][1] < r.low_share * beats[q - 1][1]
-            noisy = self.noise_share() > r.noisy
             if self.is_t_wave(q) or self.is_slow(q) or self.splits(q, noisy):
                 if q + 1 < len(beats):
                     beats[q + 1] = (*beats[q + 1][:2], beats[q][2] + beats[q + 1][2])
@@ -258,7 +257,7 @@ class Choice:
         certain = seek - max(r.p_window, r.refractory)
         if self.tentative is not None and (final or self.at[self.tentative] <= certain):
             self.confirm()
-        self.give_out(end, final)
+        self.give_out(end, final, share > r.noisy)
 
 
 def find_beats(x, rules, taps):
