@@ -31,7 +31,7 @@ _FS: Final = 125.0
 #: A beat's cut reaches so far before and after R, in samples at that rate; it may be moved by so many.
 _BEFORE, _AFTER, _REACH = 38, 60, 5
 #: R's place in a cut.
-_CENTRE: Final = _BEFORE + _REACH
+CENTRE: Final = _BEFORE + _REACH
 #: Its QRS: 96 ms before R to 144 ms after it.
 _QRS: Final = slice(-12, 18)
 #: Shapes are as long as the QRS and begin, before a move, 136 ms before R: so much more of the P wave takes part.
@@ -49,12 +49,21 @@ _LIMIT: Final = 3.0
 class BeatFeatures:
     """Features of each beat: `table` (n_beats, n_features) in the order of ``CLASSES.weights``.
 
-    `group` numbers the group of beats of one shape that each is in; `like` is its correlation to the dominant one.
+    `group` numbers the group of beats of one shape that each is in, `own` says that it is the patient's own; `like` is
+    its correlation to the dominant shape. `late_s` is RR less the usual RR, s, `strays` how far the log of RR between
+    the patient's own beats lies from the usual one. `rows` (n_beats, n_leads * samples) are the beats' cuts, in which
+    R, so that they lie on each other, stands at ``CENTRE + shift``.
     """
 
     table: _Floats
     group: NDArray[np.int64]
     like: _Floats
+    own: NDArray[np.bool_]
+    late_s: _Floats
+    strays: _Floats
+    rows: _Floats
+    n_leads: int
+    shift: NDArray[np.int64]
 
 
 def beat_features(signal: _Floats, r_peaks: NDArray[np.int64], fs: float) -> BeatFeatures:
@@ -99,7 +108,17 @@ def beat_features(signal: _Floats, r_peaks: NDArray[np.int64], fs: float) -> Bea
         if name.startswith("group_"):
             values[name] = _group_median(values[name.removeprefix("group_")], group)
     table = np.column_stack([values[name] for name in CLASSES.weights])
-    return BeatFeatures(np.clip(np.nan_to_num(table), -_LIMIT, _LIMIT), group, like)
+    return BeatFeatures(
+        table=np.clip(np.nan_to_num(table), -_LIMIT, _LIMIT),
+        group=group,
+        like=like,
+        own=own,
+        late_s=values["late_s"],
+        strays=values["strays"],
+        rows=rows,
+        n_leads=n_leads,
+        shift=shift,
+    )
 
 
 def _cut(signal: _Floats, r_peaks: NDArray[np.int64], fs: float) -> _Floats:
@@ -113,7 +132,7 @@ def _cut(signal: _Floats, r_peaks: NDArray[np.int64], fs: float) -> _Floats:
 def _weigh(rows: _Floats, n_leads: int) -> None:
     """Weigh, in place, the leads by their usual QRS, and by how alike their beats are: a noisy lead counts less."""
     n = len(rows)
-    start, stop = _CENTRE + _QRS.start, _CENTRE + _QRS.stop
+    start, stop = CENTRE + _QRS.start, CENTRE + _QRS.stop
     some = rows[:: max(1, n // 200)].reshape(-1, n_leads, rows.shape[1] // n_leads)[:, :, start:stop]
     shape = middles((some - some.mean(axis=2, keepdims=True)).transpose(1, 2, 0))
     shape /= np.maximum(np.linalg.norm(shape, axis=1, keepdims=True), _TINY)
@@ -128,7 +147,7 @@ def _weigh(rows: _Floats, n_leads: int) -> None:
 def _dominant(rows: _Floats, n_leads: int, group: NDArray[np.int64], rr: _Floats) -> int:
     """Return the patient's own group: large, narrow among the large ones, and not early by habit."""
     width = np.empty(len(rows))
-    widths_into(rows, n_leads, _CENTRE, width)
+    widths_into(rows, n_leads, CENTRE, width)
     soon = rr / _running_median(rr, 10) < CLASSES.habit
     names, counts = np.unique(group, return_counts=True)
     widths = np.array([middle(width[group == g]) for g in names])
@@ -142,14 +161,14 @@ def _dominant(rows: _Floats, n_leads: int, group: NDArray[np.int64], rr: _Floats
 def _shape(rows: _Floats, n_leads: int, shift: NDArray[np.int64], own: NDArray[np.bool_]) -> dict[str, _Floats]:
     """Return widths, T waves, the P wave and noise."""
     shape = np.empty((len(rows), 4))
-    shapes_into(rows, n_leads, _CENTRE, shift, shape)
+    shapes_into(rows, n_leads, CENTRE, shift, shape)
     wide, discordance, noise, sharp = (np.ascontiguousarray(column) for column in shape.T)
     wide /= _FS
     voters = spread(np.flatnonzero(own), _VOTERS)
     waves = np.empty((len(voters), n_leads * 51))
-    t_and_p_into(rows[voters], n_leads, _CENTRE, shift[voters], waves)
+    t_and_p_into(rows[voters], n_leads, CENTRE, shift[voters], waves)
     alike = np.empty((len(rows), 2))
-    t_and_p_alike_into(rows, n_leads, _CENTRE, shift, middles(waves.T), alike)
+    t_and_p_alike_into(rows, n_leads, CENTRE, shift, middles(waves.T), alike)
     return {
         "wide": wide,
         "wide_r": wide - middle(wide[own]),
@@ -171,7 +190,7 @@ def _narrower_leads(
     if n_leads == 1:
         return np.zeros(len(rows))
     wide = np.empty((len(rows), n_leads))
-    lead_widths_into(rows, n_leads, _CENTRE, shift, wide)
+    lead_widths_into(rows, n_leads, CENTRE, shift, wide)
     wider = np.sort((wide - middles(wide[own].T)) / _FS, axis=1)[:, : (n_leads + 1) // 2]
     return np.asarray(wider.mean(axis=1) - wider_all)
 
@@ -184,8 +203,11 @@ def _timing(rr: _Floats, own: NDArray[np.bool_]) -> dict[str, _Floats]:
     usual = np.where(np.isnan(usual), np.nanmedian(between), usual)
     after = np.r_[rr[1:], np.nan]
     change = np.abs(np.diff(np.log(rr), prepend=np.nan))
+    strays = _running_median(np.abs(np.log(between / usual)), 40)
     return {
         "early": np.log(rr / usual),
+        "late_s": rr - usual,
+        "strays": np.where(np.isnan(strays), np.nanmedian(strays), strays),
         "pause": np.log(after / usual),
         "both": np.log((rr + after) / (2 * usual)),
         "irregular": _running_median(change, 15),
@@ -196,7 +218,7 @@ def _neighbours(rows: _Floats, n_leads: int, shift: NDArray[np.int64]) -> dict[s
     """Return how alike a beat is to the four before and after it, and to the one before it."""
     n = len(rows)
     back = np.empty((n, 5))
-    neighbours_into(rows, n_leads, _CENTRE, shift, back)
+    neighbours_into(rows, n_leads, CENTRE, shift, back)
     at = np.arange(n)
     # At either end the first or last beat stands for those that are missing.
     like = {by: back[at, at - np.maximum(at - by, 0)] for by in (1, 2, 3, 4)}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.detection._beat_features import BeatFeatures, beat_features, group_mean
 from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of
+from ecg_engine.detection.fusion_beats import fusion_beats
 from ecg_engine.detection.laying import FIT_S, VOTERS, align, spread
 from ecg_engine.detection.pacing import find_pacing_spikes
 from ecg_engine.detection.parameters import CLASSES, samples
@@ -81,8 +82,9 @@ def classify_beats(ecg: Any, *, fs: float, r_peaks: Any) -> NDArray[np.str_]:
     -------
     (n_beats,) '<U1' array
         ``Q`` are beats behind a pacing spike; ``V`` are those whose shape, width, T wave and timing, against the
-        patient's own beat and judged together with the others of their shape, are ventricular; ``S`` are early beats of
-        the patient's own shape, single or in a run; ``N`` the others.
+        patient's own beat and judged together with the others of their shape, are ventricular; ``F`` are those on the
+        rhythm's time whose shape is a sum of the patient's own and of a ventricular one that comes alone too; ``S`` are
+        early beats of the patient's own shape, single or in a run; ``N`` the others.
 
     Raises
     ------
@@ -94,8 +96,8 @@ def classify_beats(ecg: Any, *, fs: float, r_peaks: Any) -> NDArray[np.str_]:
     Beats are grouped by shape; the patient's own group is the large, narrow one that is not early by habit (so a bundle
     branch block is N). A logistic score of scale-free features says V, to a large part as the mean over the group, as
     in de Chazal and Reilly 2006 (doi:10.1109/TBME.2006.883802) the classes follow the patient's own beats. Where RR
-    scatters as in atrial fibrillation nothing is S. Fusion beats (``F``) are not told apart, nor are junctional escape
-    beats and early beats with aberrant conduction (``V``, mostly). With fewer than three beats all are ``N``.
+    scatters as in atrial fibrillation nothing is S or F. Junctional escape beats and early beats with aberrant
+    conduction (``V``, mostly) are not told apart. With fewer than three beats all are ``N``.
     """
     fs = check_fs(fs)
     signal = fill_gaps(leads_of(ecg))
@@ -111,6 +113,7 @@ def classify_beats(ecg: Any, *, fs: float, r_peaks: Any) -> NDArray[np.str_]:
         own = ~ventricular & (~whole | (features.like >= CLASSES.heart))
         kinds[early_beats(at / fs, own)] = "S"
         kinds[ventricular] = "V"
+        kinds[fusion_beats(features, ventricular)] = "F"
     spikes = find_pacing_spikes(signal, fs=fs)
     if spikes.size:
         last = np.searchsorted(spikes, at, side="right") - 1

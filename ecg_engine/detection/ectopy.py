@@ -42,7 +42,7 @@ def confirm_ventricular(
     -------
     (n_beats,) '<U1' array
     """
-    ventricular, others = np.flatnonzero(kinds == "V"), np.flatnonzero(kinds != "V")
+    ventricular, others = np.flatnonzero(kinds == "V"), np.flatnonzero(~np.isin(kinds, ("V", "F")))
     if len(signal) < MANY_LEADS or not len(ventricular) or len(others) < len(ventricular) or len(others) < 3:
         return kinds
     like = best_likeness(signal, r_peaks[ventricular], r_peaks[others], fs=fs)

@@ -193,8 +193,9 @@ def _runs(beats: Beats, seen: NDArray[np.bool_], fs: float) -> list[Episode]:
     assert beats.kinds is not None
     r = beats.r_peaks
     out = []
-    for letter, name in (("V", "ventricular"), ("S", "supraventricular")):
-        for a, b in _in_a_row(beats.kinds == letter, seen):
+    # A run of ventricular beats begins or ends with a fusion beat.
+    for letters, name in ((("V", "F"), "ventricular"), (("S",), "supraventricular")):
+        for a, b in _in_a_row(np.isin(beats.kinds, letters), seen):
             n = b - a + 1
             if n < 2:
                 continue
@@ -204,7 +205,7 @@ def _runs(beats: Beats, seen: NDArray[np.bool_], fs: float) -> list[Episode]:
             run = _episode(f"{name}_run", beats, int(r[a]), int(r[b]), fs)
             if (run.rate_bpm or 0.0) >= EPISODES.run_bpm:
                 out.append(run)
-            elif letter == "V":
+            elif name == "ventricular":
                 out.append(_episode("idioventricular_run", beats, int(r[a]), int(r[b]), fs))
     return out
 

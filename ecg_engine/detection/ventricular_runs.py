@@ -56,11 +56,11 @@ def longest_ventricular_run(
 
     Notes
     -----
-    Two beats are a couplet, which is not examined.
+    Two beats are a couplet, which is not examined. A fusion beat counts: a run begins or ends with it.
     """
     if beats.kinds is None or not (beats.kinds == "V").any():
         return 0, 0.0
-    counted = (beats.kinds == "V") & ~_hidden(beats.r_peaks / fs, spells)
+    counted = np.isin(beats.kinds, ("V", "F")) & ~_hidden(beats.r_peaks / fs, spells)
     found = sorted(_runs(beats.r_peaks, counted, fs * 60.0 / least_bpm), key=lambda run: run[0] - run[1])
     for first, last in found:
         if last - first < 2 or _borne_out(signal, fs, beats.r_peaks, first, last):

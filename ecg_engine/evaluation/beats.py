@@ -153,7 +153,7 @@ def score_class(
     fs: float,
     kind: str,
 ) -> BeatScore:
-    """Score one class of beats, ``S`` or ``V``, by EC57.
+    """Score one class of beats, ``S``, ``V`` or ``F``, by EC57.
 
     Parameters
     ----------

@@ -137,7 +137,7 @@ def _rr_changes(beats: Beats, rr: NDArray[np.float64], seen: NDArray[np.bool_]) 
     """
     plain = np.ones(len(rr) + 1, dtype=bool)
     if beats.kinds is not None:
-        plain = ~np.isin(beats.kinds, ["S", "V"])
+        plain = ~np.isin(beats.kinds, ["S", "V", "F"])
     usable = seen[:-1] & seen[1:] & plain[:-2] & plain[1:-1] & plain[2:]
     return np.diff(rr)[usable]
 

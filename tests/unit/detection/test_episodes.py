@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,18 @@ def test_a_run_is_named_by_its_class_length_and_rate(n: int, kind: str, bpm: flo
     assert episode.n_beats == n
     assert (episode.start_s, episode.stop_s) == pytest.approx((start, stop), abs=0.003)
     assert episode.rate_bpm == pytest.approx(bpm, rel=0.02)
+
+
+def test_a_run_begins_and_ends_with_fusion_beats_and_one_alone_is_no_episode() -> None:
+    tape = Tape(seed=2).sinus(60, bpm=65)
+    tape.run(5, bpm=150, kind="V").sinus(60, bpm=65)
+    beats, truth = beats_of(tape)
+    kinds = np.array(beats.kinds)
+    first, *_, last = np.flatnonzero(kinds == "V")
+    kinds[[first, last, 10]] = "F"
+    (episode,) = found(replace(beats, kinds=kinds))
+    assert (episode.kind, episode.n_beats) == ("ventricular_run", 5)
+    assert (episode.start_s, episode.stop_s) == pytest.approx(truth.spans[0][:2], abs=0.003)
 
 
 def test_a_single_ectopic_beat_is_no_episode_and_a_slow_atrial_run_neither() -> None:
