@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ecg_engine.detection._prepare import middle, middles
 from ecg_engine.detection.atria import Thinned, without_beats
 from ecg_engine.detection.parameters import P_TRAIN, samples
-from ecg_engine.kernels.beats import matches_into
+from ecg_engine.kernels.beats import clearest_period, matches_into
 
 __all__ = ["PTrain", "find_p_train"]
 
@@ -147,21 +147,10 @@ def _periodic(rest: _Floats, visible: NDArray[np.bool_], fs: float) -> _Indices 
     energy = np.minimum(energy, np.quantile(energy[visible], P_TRAIN.loudest))
     soft = np.convolve(energy, np.ones(5) / 5, mode="same")
     seen = np.convolve(visible.astype(np.float64), np.ones(5) / 5, mode="same")
-    at = np.arange(len(soft))
-    best, answer = 0.0, (0, 0)
-    for period in range(int(P_TRAIN.pp_s[0] * fs), int(P_TRAIN.pp_s[1] * fs) + 1):
-        phase = at % period
-        total = np.bincount(phase, weights=soft, minlength=period)
-        room = np.bincount(phase, weights=seen, minlength=period)
-        usual = soft.sum() / max(seen.sum(), 1.0)
-        # How far the phase stands out, for the number of places that it was seen in.
-        clear = (total / np.maximum(room, 1.0) - usual) * np.sqrt(room) * (room >= P_TRAIN.fewest)
-        k = int(np.argmax(clear))
-        if clear[k] > best:
-            best, answer = float(clear[k]), (period, k)
-    if not best > 0:
+    least, most = int(P_TRAIN.pp_s[0] * fs), int(P_TRAIN.pp_s[1] * fs)
+    period, first = clearest_period(soft, seen, least, most, P_TRAIN.fewest, np.empty(most), np.empty(most))
+    if not period:
         return None
-    period, first = answer
     reach = samples(P_TRAIN.seed_s, fs)
     seeds = []
     for i in range(first, len(soft), period):

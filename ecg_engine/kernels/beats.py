@@ -227,3 +227,48 @@ def matches_into(
                 square += off * off
         dot[p] = product
         length[p] = np.sqrt(square)
+
+
+@kernel((f8_read, f8_read, i8, i8, i8, f8_write, f8_write), allocates=False)
+def clearest_period(
+    values: NDArray[np.float64],
+    seen: NDArray[np.float64],
+    least: int,
+    most: int,
+    fewest: int,
+    total: NDArray[np.float64],
+    room: NDArray[np.float64],
+) -> tuple[int, int]:
+    """Return the period, and the phase in it, at which `values` stand out most; 0 and 0 where none does.
+
+    `seen` says how much of each value was seen, 0 to 1. A phase stands out by its mean over that of all, times the root
+    of how many places it was seen in: `fewest` at least. The first of equals counts.
+
+    Caller guarantees: equal lengths, ``1 <= least <= most``, no NaN; `total` and `room` hold `most` values.
+    """
+    sum_of_values = sum_of_seen = 0.0
+    for i in range(len(values)):
+        sum_of_values += values[i]
+        sum_of_seen += seen[i]
+    usual = sum_of_values / max(sum_of_seen, 1.0)
+    best = 0.0
+    period = phase = 0
+    for length in range(least, most + 1):
+        for k in range(length):
+            total[k] = room[k] = 0.0
+        start = 0
+        while start < len(values):
+            n = min(length, len(values) - start)
+            part, clear = values[start : start + n], seen[start : start + n]
+            for k in range(n):
+                total[k] += part[k]
+                room[k] += clear[k]
+            start += length
+        for k in range(length):
+            if room[k] >= fewest:
+                out = (total[k] / max(room[k], 1.0) - usual) * np.sqrt(room[k])
+                if out > best:
+                    best = out
+                    period = length
+                    phase = k
+    return period, phase

@@ -6,6 +6,7 @@ A Russian page writes intervals in seconds with a decimal comma, as Russian conc
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
@@ -35,6 +36,7 @@ __all__ = [
 
 DASH: Final = "—"
 _RELATIONS: Final = {">=": "≥", "<=": "≤"}
+_HOLDS: Final = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 _DECIMAL_POINT: Final = re.compile(r"(?<=\d)\.(?=\d)")
 
 
@@ -101,7 +103,7 @@ def evidence_text(evidence: Iterable[Evidence], lang: str) -> str:
 def fact_text(evidence: Evidence, lang: str) -> str:
     """Return the value of one fact with its unit, as finely as `evidence_text` gives it."""
     factor, unit, decimals = _fine(evidence.measurement, lang)
-    return _with_unit(number(evidence.value * factor, decimals, lang), unit)
+    return _with_unit(_told(evidence, factor, decimals, lang), unit)
 
 
 def _fine(code: str, lang: str) -> tuple[float, str, int]:
@@ -113,10 +115,21 @@ def _fine(code: str, lang: str) -> tuple[float, str, int]:
     return factor, unit, decimals
 
 
+def _told(evidence: Evidence, factor: float, decimals: int, lang: str) -> str:
+    """Return a value as finely as its relation to the threshold asks: 59.8 that is below 60 must not read as 60."""
+    value = evidence.value * factor
+    relation, limit = _HOLDS.get(evidence.relation or ""), evidence.threshold
+    if relation is not None and limit is not None and relation(value, limit * factor):
+        decimals = next(
+            (n for n in range(decimals, decimals + 3) if relation(round(value, n), limit * factor)), decimals + 3
+        )
+    return number(value, decimals, lang)
+
+
 def _fact(group: list[Evidence], lang: str) -> str:
     first = group[0]
     factor, unit, decimals = _fine(first.measurement, lang)
-    values = " / ".join(f"{e.lead or ''} {number(e.value * factor, decimals, lang)}".strip() for e in group)
+    values = " / ".join(f"{e.lead or ''} {_told(e, factor, decimals, lang)}".strip() for e in group)
     words = f"{vocabulary.quantity(first.measurement).text[lang]} {_with_unit(values, unit)}"
     if first.threshold is None:
         return words

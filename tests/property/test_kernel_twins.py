@@ -198,6 +198,16 @@ def test_swings(signal, half):
     np.testing.assert_array_equal(out, twin.swings(signal, r, half))
 
 
+@given(st.integers(0, 999), st.integers(5, 120), st.integers(1, 12), st.integers(0, 20), st.integers(0, 4))
+def test_clearest_period(seed, n, least, more, fewest):
+    rng = np.random.default_rng(seed)
+    values, seen = rng.random(n), rng.choice([0.0, 0.4, 1.0, 1.0], n)
+    values[rng.integers(0, least) :: least + more // 2] += 2.0
+    work = np.full((2, least + more), np.nan)
+    found = beats.clearest_period(values, seen, least, least + more, fewest, work[0], work[1])
+    assert found == twin.clearest_period(values, seen, least, least + more, fewest)
+
+
 @given(arrays(np.float64, (2, 40), elements=values), arrays(np.float64, (2, 9), elements=values))
 def test_matches(signal, shape):
     places = np.arange(-3, 44)

@@ -173,6 +173,20 @@ def swings(signal, r_peaks, half):
     return np.array([[np.ptp(row[max(0, r - half) : r + half + 1]) for r in r_peaks] for row in signal])
 
 
+def clearest_period(values, seen, least, most, fewest):
+    """Return period and phase at which values stand out most, each phase by itself."""
+    usual = values.sum() / max(seen.sum(), 1.0)
+    best, answer = 0.0, (0, 0)
+    for period in range(least, most + 1):
+        for phase in range(period):
+            room = seen[phase::period].sum()
+            if room >= fewest:
+                clear = (values[phase::period].sum() / max(room, 1.0) - usual) * np.sqrt(room)
+                if clear > best + 1e-9:
+                    best, answer = clear, (period, phase)
+    return answer
+
+
 def matches(signal, places, half, shape):
     dot, length = [], []
     for at in places:

@@ -15,6 +15,7 @@ from ecg_engine.report.words import (
     date_text,
     day_text,
     evidence_text,
+    fact_text,
     filters_text,
     normal_text,
     number,
@@ -71,6 +72,20 @@ def test_a_value_just_below_its_limit_does_not_read_as_the_limit() -> None:
     evidence = [Evidence(measurement="qrs_ms", value=118.0, relation="<", threshold=120.0)]
     assert evidence_text(evidence, "ru") == "QRS 0,118 с < 0,12"
     assert evidence_text(evidence, "en") == "QRS 118 ms < 120"
+
+
+@pytest.mark.parametrize(
+    ("value", "relation", "limit", "told"),
+    [
+        (59.8, "<", 60.0, "59.8"), (59.96, "<", 60.0, "59.96"), (100.3, ">", 100.0, "100.3"), (59.2, "<", 60.0, "59"),
+        (60.0, ">=", 60.0, "60"), (59.6, "<=", 59.6, "59.6"), (60.4, "<", 60.0, "60"),
+    ],
+)  # fmt: skip
+def test_no_rounding_hides_that_a_limit_is_crossed(value: float, relation: str, limit: float, told: str) -> None:
+    evidence = Evidence(measurement="heart_rate_bpm", value=value, relation=relation, threshold=limit)
+    words = evidence_text([evidence], "en")
+    assert words.split(" bpm")[0].split()[-1] == told
+    assert fact_text(evidence, "en").startswith(told + " ")
 
 
 def test_leads_with_another_threshold_stand_apart() -> None:
