@@ -14,7 +14,7 @@ from ecg_engine.kernels.rules import (
     BEATS,
     CANDIDATES,
     LAST_R,
-    SHARP_QUIET,
+    SHARP_RANKS,
     STATE_SIZE,
     TENT,
     BeatRules,
@@ -122,7 +122,7 @@ class Machine:
             np.zeros((n_leads + 2, room)),
             np.ones(n_leads),
             np.zeros((n_leads, PLACE + 1)),
-            np.zeros((SHARP_QUIET + 1, CANDIDATES)),
+            np.zeros((SHARP_RANKS + 1, CANDIDATES)),
             np.empty(max(CANDIDATES, 3 * (2 * int(rules.locate) + 1))),
             np.empty((5, max(room, sharp))),
         )

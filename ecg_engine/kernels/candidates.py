@@ -93,7 +93,7 @@ def judge_tops(cands: NDArray[np.float64], state: NDArray[np.int64], front: floa
 
 
 @inlined
-def _put_in(ranks: NDArray[np.float64], count: int, value: float) -> None:
+def put_in(ranks: NDArray[np.float64], count: int, value: float) -> None:
     """Put `value` into its place among the first `count` values, which increase."""
     k = count
     while k > 0 and ranks[k - 1] > value:
@@ -103,7 +103,7 @@ def _put_in(ranks: NDArray[np.float64], count: int, value: float) -> None:
 
 
 @inlined
-def _take_away(ranks: NDArray[np.float64], count: int, value: float) -> None:
+def take_away(ranks: NDArray[np.float64], count: int, value: float) -> None:
     """Take `value`, which is one of them, from the first `count` values, which increase."""
     k = 0
     while k < count - 1 and ranks[k] < value:
@@ -123,13 +123,13 @@ def level(cands: NDArray[np.float64], state: NDArray[np.int64], i: int, rules: B
     low, high = state[LOW], state[HIGH]
     while low < i and cands[CLOCK, low] < cands[CLOCK, i] - rules.span:
         if low < high and cands[TOP, low] > 0.0:
-            _take_away(ranks, count, cands[HEIGHT, low])
+            take_away(ranks, count, cands[HEIGHT, low])
             count -= 1
         low += 1
     until = max(cands[TIME, i] - rules.top, rules.begin)
     while high < state[TOPS] and cands[TIME, high] <= until:
         if high >= low and cands[TOP, high] > 0.0:
-            _put_in(ranks, count, cands[HEIGHT, high])
+            put_in(ranks, count, cands[HEIGHT, high])
             count += 1
         high += 1
     state[LOW] = low
@@ -151,7 +151,7 @@ def forget(cands: NDArray[np.float64], state: NDArray[np.int64], until: float) -
         drop += 1
     for j in range(state[LOW], min(drop, state[HIGH])):
         if cands[TOP, j] > 0.0:
-            _take_away(cands[RANKS], state[N_RANKS], cands[HEIGHT, j])
+            take_away(cands[RANKS], state[N_RANKS], cands[HEIGHT, j])
             state[N_RANKS] -= 1
     for row in range(CANDIDATE_ROWS):
         move(cands[row], drop, state[N_CANDS] - drop)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ecg_engine.kernels._jit import helper, inlined
 from ecg_engine.kernels.bend import energy_into
+from ecg_engine.kernels.candidates import put_in, take_away
 from ecg_engine.kernels.locate import smoothed_into
 from ecg_engine.kernels.rules import (
     DECIDE,
@@ -22,6 +23,7 @@ from ecg_engine.kernels.rules import (
     QUIETS,
     SHARP,
     SHARP_QUIET,
+    SHARP_RANKS,
     SHARPS,
     TIME,
     BeatRules,
@@ -150,13 +152,13 @@ def note_sharp(
     cands: NDArray[np.float64],
     state: NDArray[np.int64],
     rules: BeatRules,
-    work: NDArray[np.float64],
     room: NDArray[np.float64],
 ) -> None:
     """Note how the sharper energy is to the other in the beats given out of late that have not been seen for it.
 
     That only noise asks for it costs the rest of a recording nothing. The usual ratio stands behind them.
     """
+    ranks = cands[SHARP_RANKS]
     noted = state[N_SHARP]
     q = state[EMIT]
     oldest = max(state[NOTED] + 1, state[END] - int(rules.back_reach))
@@ -165,15 +167,19 @@ def note_sharp(
     while q < state[EMIT]:
         sharp_energy_into(x, base, stop, int(beats[TIME, q]), weights, rules, room[1:], room[0, :1])
         plain = beats[PLAIN_HEIGHT, q]
-        cands[SHARP, state[N_SHARP] % SHARPS] = room[0, 0] / max(plain * plain, 1e-300)
+        ratio = room[0, 0] / max(plain * plain, 1e-300)
+        at, count = state[N_SHARP] % SHARPS, min(state[N_SHARP], SHARPS)
+        if count == SHARPS:
+            take_away(ranks, count, cands[SHARP, at])
+            count -= 1
+        put_in(ranks, count, ratio)
+        cands[SHARP, at] = ratio
         state[N_SHARP] += 1
         state[NOTED] = int(beats[TIME, q])
         q += 1
     if state[N_SHARP] > noted:
         count = min(state[N_SHARP], SHARPS)
-        for k in range(count):
-            work[k] = cands[SHARP, k]
-        cands[SHARP, SHARPS] = median_of(work, count)
+        cands[SHARP, SHARPS] = 0.5 * (ranks[(count - 1) // 2] + ranks[count // 2])
 
 
 @helper
@@ -216,7 +222,7 @@ def first_noise_share(
             for m in range(k * _PIECES, (k + 1) * _PIECES):
                 sharp_energy_into(x, base, stop, m * piece, weights, rules, room[1:], room[0, :piece])
                 _segment_peaks(room[0, :piece], work, k)
-        cands[SHARP, 0] = cands[SHARP, SHARPS] = median_of(work, segments) / usual
+        cands[SHARP, 0] = cands[SHARP, SHARPS] = cands[SHARP_RANKS, 0] = median_of(work, segments) / usual
         state[N_SHARP] = 1
     return float(share)
 

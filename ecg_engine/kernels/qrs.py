@@ -232,7 +232,7 @@ def advance_into(
                 for i in range(at if state[KEPT] > 0 else at - history, at + n_energy):
                     plain[i] = fused[i]
             if noisy and moved:
-                note_sharp(x, base, stop, beats, weights, cands, state, rules, work, room)
+                note_sharp(x, base, stop, beats, weights, cands, state, rules, room)
                 hold_to_sharp(x, base, stop, share, weights, cands, state, rules, room, now)
             elif not noisy:
                 state[N_SHARP_QUIET] = 0

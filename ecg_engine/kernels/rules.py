@@ -40,6 +40,8 @@ SHARP = QUIET + 1
 SHARPS = 64
 #: And one with the roots of the least sharper energies of the pieces since noise began, in a ring as the other.
 SHARP_QUIET = SHARP + 1
+#: And one with how sharp those beats are, increasing.
+SHARP_RANKS = SHARP_QUIET + 1
 
 
 class BeatRules(NamedTuple):

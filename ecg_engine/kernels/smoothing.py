@@ -9,6 +9,8 @@ from ecg_engine.kernels._jit import f8_2d_read, f8_2d_write, f8_read, f8_write, 
 
 #: A running sum is started anew after so many samples, so that rounding cannot pile up.
 RESTART = 1024
+#: So few values are put in order by moving each to its place, in half of the time of a quickselect.
+FEW = 16
 
 
 @helper
@@ -149,6 +151,15 @@ def median_of(values: NDArray[np.float64], count: int) -> float:
     """Return the median of the first `count` values, which are reordered; NaN where there is none."""
     if count == 0:
         return np.nan
+    if count <= FEW:
+        for i in range(1, count):
+            value = values[i]
+            k = i
+            while k > 0 and values[k - 1] > value:
+                values[k] = values[k - 1]
+                k -= 1
+            values[k] = value
+        return values[count // 2] if count % 2 == 1 else 0.5 * (values[count // 2 - 1] + values[count // 2])
     upper = select(values, count, count // 2)
     if count % 2 == 1:
         return upper
