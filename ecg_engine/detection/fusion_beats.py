@@ -44,7 +44,7 @@ def fusion_beats(features: BeatFeatures, ventricular: NDArray[np.bool_]) -> NDAr
     Notes
     -----
     A fusion beat stands between the beats that it is made of, in shape, and begins no more than 60 ms before the usual
-    one would (Marriott, Schwartz and Bix 1962, doi:10.1161/01.CIR.26.5.880).
+    one would (Marriott, Schwartz and Bix 1962, Circulation 26:880).
     """
     out = np.zeros(len(ventricular), dtype=bool)
     usual = np.flatnonzero(features.own & ~ventricular)
