@@ -28,9 +28,6 @@ from ecg_engine.kernels.wave_net import (
     DOUBLE,
     EDGE,
     HALVE,
-    LEVEL,
-    N_IN,
-    N_OUT,
     SEEN,
     log_odds_into,
     run_plan_into,
@@ -58,7 +55,7 @@ class WaveModel:
     Parameters
     ----------
     weights : (n,) float32 array
-        Weights and biases of each layer, one after the other; may be written to.
+        Weights and biases of each layer, one after the other.
     plan : (steps, 8) int64 array
     rows : tuple of int
         How many rows each level has.
@@ -181,17 +178,9 @@ def odds_of(inputs: Inputs, model: WaveModel) -> _Floats:
         seen = work[: SEEN * (points + 2 * EDGE)].reshape(SEEN, points + 2 * EDGE)
         inputs.write(first, seen)
         logits = np.empty((_CLASSES, points), np.float32)
-        run_plan_into(model.plan, bases, points, model.weights, work, np.empty(_room(points), np.float32), logits)
+        run_plan_into(model.plan, bases, points, model.weights, work, logits)
         log_odds_into(logits, start - first, start, odds)  # beyond this piece too: the next writes it again
     return odds
-
-
-@lru_cache(maxsize=16)
-def _room(points: int) -> int:
-    """Return how many values a convolution of this many points needs beside the rows."""
-    plan, _ = _plan()
-    width, n_out, n = 3 * plan[:, N_IN], plan[:, N_OUT], points >> plan[:, LEVEL]
-    return int(((width + n_out) * n).max())
 
 
 @lru_cache(maxsize=16)

@@ -28,6 +28,7 @@ from ecg_engine.kernels._jit import (
     kernel,
 )
 from ecg_engine.kernels.bend import extremes
+from ecg_engine.kernels.products import add_products
 from ecg_engine.kernels.smoothing import median_of
 
 #: Log odds are held inside this: a probability of 1e-4.
@@ -255,25 +256,22 @@ def _close(work: NDArray[np.float32], at: int, n: int) -> None:
 
 
 @helper
-def _columns(work: NDArray[np.float32], source: int, stride: int, reach: int, out: NDArray[np.float32]) -> None:
-    """Write three values, `reach` apart, of each row from `source` on: three rows of `out` for one."""
-    n = out.shape[1]
-    for row in range(len(out)):
-        o = source + (row // 3) * stride + (row % 3 - 1) * reach
-        x, y = work[o : o + n], out[row]
+def _spread(biases: NDArray[np.float32], n: int, stride: int, work: NDArray[np.float32], at: int) -> None:
+    """Write each of `biases` into a row of `n` values of `work`, from `at` on, `stride` apart."""
+    for row in range(len(biases)):
+        y, bias = work[at + row * stride :][:n], biases[row]
         for k in range(n):
-            y[k] = x[k]
+            y[k] = bias
 
 
 @helper
-def _rectify(sums: NDArray[np.float32], biases: NDArray[np.float32], work: NDArray[np.float32], target: int) -> None:
-    """Write `sums` and the bias of each row, held above 0, into rows of `work` from `target` on."""
-    n = sums.shape[1]
-    for row in range(len(sums)):
-        o = target + row * (n + 2 * EDGE)
-        x, y, bias = sums[row], work[o : o + n], biases[row]
+def _rectify(work: NDArray[np.float32], at: int, rows: int, n: int) -> None:
+    """Hold rows of `work` from `at` on above 0, and write the zeros at their ends."""
+    for row in range(rows):
+        o = at + row * (n + 2 * EDGE)
+        y = work[o : o + n]
         for k in range(n):
-            y[k] = max(x[k] + bias, np.float32(0.0))
+            y[k] = max(y[k], np.float32(0.0))
         _close(work, o, n)
 
 
@@ -285,14 +283,13 @@ def _add(work: NDArray[np.float32], source: int, target: int, count: int) -> Non
         y[k] += x[k]
 
 
-@kernel((i8_2d_read, i8_read, i8, f4_write, f4_write, f4_write, f4_2d_write))
+@kernel((i8_2d_read, i8_read, i8, f4_read, f4_write, f4_2d_write), allocates=False)
 def run_plan_into(
     plan: NDArray[np.int64],
     bases: NDArray[np.int64],
     points: int,
     weights: NDArray[np.float32],
     work: NDArray[np.float32],
-    room: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
     """Do what the rows of `plan` say with the rows of `work`; then write sums of the last one's rows into `out`.
@@ -300,12 +297,10 @@ def run_plan_into(
     A row of `plan`: what to do, on which level (of `CONVOLVE`) or from which one, first row and count of rows read,
     first row and count of rows written, how far it reaches, where its weights begin: ``(n_out, n_in, 3)``, then biases.
     `bases` say where each level begins in `work`, whose first level has `points` values a row. `weights` end with those
-    of the sums: ``(len(out), n_in)``, then biases; nothing is written to them, but Numba multiplies only what could be.
-    A convolution is a product of matrices: the library's takes two thirds of the time of loops.
+    of the sums: ``(len(out), n_in)``, then biases.
 
     Caller guarantees: `points` a multiple of ``2 ** (levels - 1)``, reaches ``<= EDGE``;
-    ``work.shape >= (bases[-1] + rows of the last level,)``, its first `SEEN` rows are written; `room` has
-    ``(3 * n_in + n_out) * (points >> level)`` values for each convolution.
+    ``len(work) >= bases[-1]``, its first `SEEN` rows are written.
     """
     stride = n = 0
     last = 0
@@ -319,11 +314,12 @@ def run_plan_into(
             last = bases[level] + plan[p, TARGET] * stride + EDGE
             first, width = plan[p, WEIGHTS], 3 * n_in
             biases = first + n_out * width
-            columns = room[: width * n].reshape((width, n))
-            sums = room[width * n : (width + n_out) * n].reshape((n_out, n))
-            _columns(work, source, stride, plan[p, REACH], columns)
-            np.dot(weights[first:biases].reshape((n_out, width)), columns, sums)
-            _rectify(sums, weights[biases : biases + n_out], work, last)
+            _spread(weights[biases : biases + n_out], n, stride, work, last)
+            reach = plan[p, REACH]
+            add_products(
+                weights, first, width, 1, work, source - reach, stride, 3, reach, work, last, stride, n_out, n_in, n
+            )
+            _rectify(work, last, n_out, n)
             if deed == CONVOLVE_AND_ADD:
                 _add(work, source, last, n_out * stride - 2 * EDGE)
             continue
@@ -346,11 +342,9 @@ def run_plan_into(
         target_row = out[row]
         for k in range(n):
             target_row[k] = weights[first + len(out) * n_in + row]
-        for i in range(n_in):
-            weight = weights[first + row * n_in + i]
-            x = work[last + i * stride : last + i * stride + n]
-            for k in range(n):
-                target_row[k] += weight * x[k]
+    add_products(
+        weights, first, n_in, 1, work, last, stride, 1, 0, out.reshape(out.size), 0, n, len(out), n_in, n
+    )  # fmt: skip
 
 
 @helper

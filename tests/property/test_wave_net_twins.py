@@ -183,8 +183,7 @@ def test_network(seed):
     seen = np.pad(rng.uniform(-1, 1, (wave_net.SEEN, points)), ((0, 0), (edge, edge)))
     work[: seen.size] = seen.ravel()
     logits = np.empty((4, points), np.float32)
-    room = np.full(wave_scores._room(points), np.nan, np.float32)
-    wave_net.run_plan_into(model.plan, bases, points, weights, work, room, logits)
+    wave_net.run_plan_into(model.plan, bases, points, weights, work, logits)
     expected = twin.network(seen[:, edge:-edge], layers, len(SCORES.channels), SCORES.reaches)
     np.testing.assert_allclose(logits, expected, atol=1e-4)
 
