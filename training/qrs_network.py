@@ -38,7 +38,7 @@ def examples(leads, weights, seed):
     rng, out = np.random.default_rng(seed), [[], [], [], [], []]
     for lead in leads:
         for x, fs, r_peaks, scale in [as_it_is(lead), *(altered(lead, rng) for _ in range(ALTERED))]:
-            boxes = qs.boxes_of(wave_inputs.grid_of(x, scale, fs))
+            boxes = wave_inputs.inputs_of(x, scale, fs, wave_inputs.Rhythm(r_peaks / fs)).boxes
             n = boxes.shape[1] - 2 * SCORES.pad
             labels = classes_of(n, lead, fs)
             keep = np.flatnonzero(labels >= 0)[rng.integers(0, THINNED) :: THINNED]

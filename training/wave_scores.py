@@ -131,9 +131,10 @@ def crops(leads, lessons, rng, *, alter):
     out = []
     for lead, lesson in zip(leads, lessons, strict=True):
         x, fs, r_peaks, scale = altered(lead, rng) if alter else as_it_is(lead)
-        grid = wave_inputs.grid_of(x, scale, fs)
-        n = (len(grid) - 2 * SCORES.pad) // SCORES.finer
-        seen = wave_inputs.seen_of(grid, r_peaks / fs, 0, n)[:, EDGE:-EDGE]
+        rhythm = wave_inputs.Rhythm(r_peaks / fs)
+        inputs = wave_inputs.inputs_of(x, scale, fs, rhythm)
+        n = len(inputs.over) // SCORES.finer
+        seen = wave_inputs.seen_of(inputs, rhythm, 0, n)[:, EDGE:-EDGE]
         targets, weights, marked = _to_learn(lead, lesson, n, fs)
         for low in range(int(rng.integers(0, 125)) - 125, n - LEAST, CROP):
             if lead.source == "qtdb" and marked[max(low, 0) : max(low + CROP, 0)].sum() <= LEAST_MARKED:

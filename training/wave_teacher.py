@@ -34,7 +34,8 @@ def inputs_of(x, r_peaks, scale, fs):
 
     The lead, bent at three sizes, its slope; the lead in the beats beside; R, RR.
     """
-    grid = wave_inputs.grid_of(np.ascontiguousarray(x), scale, fs)
+    shown = wave_inputs.inputs_of(np.ascontiguousarray(x), scale, fs, wave_inputs.Rhythm(r_peaks / fs))
+    grid = shown.grid
     inside = slice(SCORES.pad, len(grid) - SCORES.pad)
     smooth = np.convolve(grid, np.ones(15) / 15, "same")
     lead, wander = grid[inside], np.convolve(smooth, np.ones(61) / 61, "same")[inside]
@@ -43,7 +44,7 @@ def inputs_of(x, r_peaks, scale, fs):
     j = np.searchsorted(beats, t, side="right")
     since = np.where(j > 0, t - beats[np.maximum(j - 1, 0)], 1.5)
     until = np.where(j < len(beats), beats[np.minimum(j, len(beats) - 1)] - t, 1.5)
-    beside = np.repeat(wave_inputs.beside_of(grid, beats), SCORES.finer, axis=1)[:, : len(lead)]
+    beside = np.repeat(shown.beside, SCORES.finer, axis=1)[:, : len(lead)]
     bent = [v / (np.abs(v) + gain) for v, gain in ((high, 0.15), (high, 0.03), (slope, 0.03))]
     place = [np.exp(-np.minimum(since, until) / 0.02), np.tanh(since), beside[-1], np.tanh(until)]
     share = np.minimum(since / np.maximum(since + until, 0.05), 1)

@@ -11,7 +11,7 @@ from ecg_engine.detection.parameters import odd_samples
 from ecg_engine.errors import InputError, SignalError
 from ecg_engine.kernels.smoothing import median_in_place, twice_moving_means_into
 from ecg_engine.types import ABSENT
-from ecg_engine.types.recording import check_signal
+from ecg_engine.types.recording import are_usual, as_signal, check_signal
 
 #: Scaled samples are held inside this: what is so far out is no heart.
 LIMIT = 1e4
@@ -27,6 +27,12 @@ def leads_of(ecg: Any) -> NDArray[np.float64]:
     if np.isnan(signal[0, 0]) and np.isnan(signal).all():
         raise SignalError("signal: every sample is NaN; there is nothing to analyse", argument="ecg")
     return signal
+
+
+def filled_leads_of(ecg: Any) -> NDArray[np.float64]:
+    """Return what `leads_of` does, gaps filled as by `fill_gaps`; a lead without any is looked at once."""
+    signal = as_signal(ecg)
+    return signal.astype(np.float64, copy=False) if all(are_usual(signal)) else fill_gaps(leads_of(signal))
 
 
 def median_of_many(x: NDArray[np.float64]) -> float:
@@ -113,7 +119,7 @@ def marks_of(r_peaks: Any, n_samples: int) -> NDArray[np.int64]:
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise InputError("r_peaks: give sample indices, shape (n_beats,), as whole numbers", argument="r_peaks")
     marks = np.ascontiguousarray(array, dtype=np.int64)
-    if marks.size and (marks[0] < 0 or marks[-1] >= n_samples or bool((np.diff(marks) <= 0).any())):
+    if marks.size and (marks[0] < 0 or marks[-1] >= n_samples or bool((marks[1:] <= marks[:-1]).any())):
         raise InputError(
             f"r_peaks: must increase and lie in 0 to {n_samples - 1}; were they found at another rate?",
             argument="r_peaks",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.detection._beat_features import BeatFeatures, beat_features, group_mean
-from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of
+from ecg_engine.detection._prepare import filled_leads_of, marks_of
 from ecg_engine.detection.fusion_beats import fusion_beats
 from ecg_engine.detection.laying import FIT_S, VOTERS, align, spread
 from ecg_engine.detection.pacing import find_pacing_spikes
@@ -100,7 +100,7 @@ def classify_beats(ecg: Any, *, fs: float, r_peaks: Any) -> NDArray[np.str_]:
     conduction (``V``, mostly) are not told apart. With fewer than three beats all are ``N``.
     """
     fs = check_fs(fs)
-    signal = fill_gaps(leads_of(ecg))
+    signal = filled_leads_of(ecg)
     at = marks_of(r_peaks, signal.shape[1])
     kinds = np.full(len(at), "N", dtype="<U1")
     if not len(at):

@@ -13,7 +13,7 @@ from ecg_engine.detection.atria import thin
 from ecg_engine.detection.p_train import find_p_train
 from ecg_engine.detection.parameters import ATRIA, P_TRAIN, SCORES, samples
 from ecg_engine.detection.wave_inputs import unevenness
-from ecg_engine.kernels.p_t_waves import highest_between
+from ecg_engine.kernels.p_t_waves import ExtraRules, may_hold_another
 from ecg_engine.kernels.waves import P_ONSET
 from ecg_engine.types import ABSENT
 
@@ -21,6 +21,16 @@ __all__ = ["blocked_p_peaks"]
 
 #: So many leads are looked at, as where nothing is known of their names.
 _LEADS: Final = 3
+_RULES: Final = ExtraRules(
+    margin=float(samples(P_TRAIN.t_margin_s, 1.0 / SCORES.fine_s)),
+    bump=P_TRAIN.bump,
+    shortest=P_TRAIN.pp_s[0] / SCORES.fine_s,
+    near=1.0 - P_TRAIN.uneven_extra,
+    slack=P_TRAIN.move_s / SCORES.fine_s,
+    long=2.0 * (1.0 - P_TRAIN.uneven_extra) * (1.0 - P_TRAIN.uneven),
+    share=P_TRAIN.bump_share,
+)
+
 _Indices = NDArray[np.int64]
 
 
@@ -68,10 +78,9 @@ def _are_lost(r_peaks: _Indices, fs: float, table: _Indices) -> bool:
 
 
 def _may_be_more(fs: float, table: _Indices, fine: list[NDArray[np.float32]]) -> bool:
-    """Return whether in most leads something like a P wave stands between T and the next P."""
-    margin, work = samples(P_TRAIN.t_margin_s, 1.0 / SCORES.fine_s), np.empty(len(table))
-    step, shown = fs * SCORES.fine_s, fine[:_LEADS]
-    count = sum(bool(highest_between(x, table, step, margin, work) >= P_TRAIN.bump) for x in shown)
+    """Return whether in most leads something like a P wave stands between T and the next P, where one may."""
+    step, shown, work = fs * SCORES.fine_s, fine[:_LEADS], np.empty(len(table))
+    count = sum(bool(may_hold_another(x, table, step, _RULES, work)) for x in shown)
     return 2 * count > len(shown)
 
 

@@ -10,15 +10,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.detection._prepare import fill_gaps, leads_of, marks_of, median_of_many, middles, smooth_leads
+from ecg_engine.detection._prepare import filled_leads_of, marks_of, median_of_many, middles, smooth_leads
 from ecg_engine.detection.blocked_p import blocked_p_peaks
 from ecg_engine.detection.parameters import QRS, SCORES, WAVES, samples
 from ecg_engine.detection.wave_inputs import STEP_S, Rhythm
 from ecg_engine.detection.wave_scores import LeadScores, WaveModel, score_lead, shared
 from ecg_engine.kernels.agreement import combine_marks_into
 from ecg_engine.kernels.beats import swings_into
-from ecg_engine.kernels.wave_edges import EdgeShares, draw_edges_into
-from ecg_engine.kernels.wave_spans import SpanLimits, drop_flat_into, to_samples_into, wave_spans_into
+from ecg_engine.kernels.wave_edges import EdgeShares, lead_marks_into
+from ecg_engine.kernels.wave_spans import SpanLimits
 from ecg_engine.kernels.waves import WaveShares, delineate_lead_into
 from ecg_engine.types import ABSENT, Delineation, LeadMarks
 from ecg_engine.types.marks import MARK_NAMES
@@ -78,7 +78,7 @@ def delineate(ecg: Any, *, fs: float, r_peaks: Any) -> Delineation:
     (True, [-1, -1, -1])
     """
     fs = check_fs(fs)
-    signal = fill_gaps(leads_of(ecg))
+    signal = filled_leads_of(ecg)
     at = marks_of(r_peaks, signal.shape[1])
     marks, _, together, fine = _delineate(signal, at, fs)
     extra = blocked_p_peaks(signal, at, fs, together, fine)
@@ -90,7 +90,7 @@ def delineate_finely(ecg: Any, *, fs: float, r_peaks: Any) -> tuple[Delineation,
 
     P waves that no QRS follows are not sought.
     """
-    signal = fill_gaps(leads_of(ecg))
+    signal = filled_leads_of(ecg)
     marks, fine, *_ = _delineate(signal, marks_of(r_peaks, signal.shape[1]), check_fs(fs))
     return marks, fine
 
@@ -142,21 +142,17 @@ def _marks_of(
     whatever the scores. `alone`: each lead may decide for itself.
     """
     shape = (len(signal), len(r_peaks), len(MARK_NAMES))
-    undrawn, table, fine = np.full(shape, ABSENT, np.int64), np.empty(shape, np.int64), np.empty(shape, np.int64)
-    spans, places = np.empty((2, *shape[1:]))
-    step, n = fs * STEP_S, signal.shape[1]
-    beats, fine_peaks = r_peaks / step, FINER * r_peaks
+    table, fine = np.empty(shape, np.int64), np.empty(shape, np.int64)
+    work, kept = np.empty(17 * len(r_peaks)), np.empty(9 * len(r_peaks), np.int64)
     limits, edges = _limits(), _edge_shares(alone)
-    for one, row, marks, drawn, finely in zip(scores, signal, undrawn, table, fine, strict=True):
-        if one is not None:
-            wave_spans_into(one.odds, one.lead, SCORES.finer, beats, limits, spans)
-            to_samples_into(spans, step, r_peaks, n, marks)
-            drop_flat_into(row, SCORES.least_swing, marks)
-            draw_edges_into(one.lead, SCORES.finer, beats, edges, spans, places)
-            to_samples_into(places, step, r_peaks, n, drawn)
-            to_samples_into(places, FINER * step, fine_peaks, FINER * n, finely)
-    absent = undrawn == ABSENT
-    table[absent] = fine[absent] = ABSENT
+    for one, row, marks, finely in zip(scores, signal, table, fine, strict=True):
+        if one is None:
+            marks[:] = finely[:] = ABSENT
+        else:
+            lead_marks_into(
+                one.odds, one.lead, SCORES.finer, row, SCORES.least_swing, r_peaks, fs * STEP_S, FINER, limits, edges,
+                work, kept, marks, finely,
+            )  # fmt: skip
     return table, fine
 
 

@@ -151,6 +151,7 @@ class PTrainParameters:
     like: float = 0.80  #: correlation, all leads together, with the usual P wave
     gain: tuple[float, float] = (0.55, 1.7)  #: and so large against it
     bump: float = 0.7  #: where nothing so high as this share of a P wave stands between beats none is looked for
+    bump_share: float = 1 / 3  #: nor where it stands in no pause, and in fewer of the intervals than this share
     apart_s: float = 0.24  #: no two P waves stand nearer
     fewest: int = 4  #: P waves that make a train
     least_rr_s: float = 0.5  #: faster ventricles follow their atria, or are not led by them at all

@@ -19,31 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.detection.parameters import SCORES
-from ecg_engine.detection.qrs_scores import Network, boxes_of, write_qrs_odds
-from ecg_engine.detection.wave_inputs import Inputs, Rhythm, grid_of, inputs_of, scale_of
+from ecg_engine.detection.qrs_scores import Network, write_qrs_odds
+from ecg_engine.detection.wave_inputs import SHARES, Inputs, Rhythm, inputs_of, scale_of
 from ecg_engine.errors import ModelError
-from ecg_engine.kernels.wave_net import (
-    CONVOLVE,
-    CONVOLVE_AND_ADD,
-    DOUBLE,
-    EDGE,
-    HALVE,
-    SEEN,
-    log_odds_into,
-    run_plan_into,
-)
+from ecg_engine.kernels.wave_net import CONVOLVE, CONVOLVE_AND_ADD, DOUBLE, EDGE, HALVE, SEEN, wave_odds_into
 
 __all__ = ["LeadScores", "WaveModel", "layers_of", "load_model", "score_lead", "shared"]
 
 _FILE: Final = "wave_scores.npz"
-#: Points are scored in pieces of so many, so that what is between stays in the cache, each with so many more on both
-#: sides as the network sees.
-_PIECE: Final = 2048
-_BESIDE: Final = 128
-#: Pieces begin and end at a multiple of so many points: then each level's are whole vectors, which takes a quarter off
-#: the time, and what is thought beyond the end of a lead is the same for all pieces.
-_WHOLE: Final = 8 * 2 ** (len(SCORES.channels) - 1)
 _CLASSES: Final = 4
+_QRS: Final = 1
 
 _Floats = NDArray[np.float32]
 
@@ -165,21 +150,20 @@ def _dense(stored: np.lib.npyio.NpzFile) -> Network:
     return Network(first, places, second, third, (biases[0], biases[1], biases[2]))
 
 
-def odds_of(inputs: Inputs, model: WaveModel) -> _Floats:
+def odds_of(inputs: Inputs, rhythm: Rhythm, model: WaveModel) -> _Floats:
     """Return the log odds of P, QRS and T, (3, n), every `STEP_S`."""
     n = inputs.beside.shape[1]
     odds = np.empty((3, n), np.float32)
-    for start in range(0, n, _PIECE):
-        stop = min(n, start + _PIECE)
-        first, last = max(0, start - _BESIDE), min(stop + _BESIDE, n + -n % _WHOLE)
-        points = last - first
+    for piece in rhythm.pieces(n, len(inputs.over) - 1, model.qrs):
+        points = piece.near.shape[1]
         bases = _bases(model.rows, points)
-        work = np.empty(bases[-1], np.float32)
-        seen = work[: SEEN * (points + 2 * EDGE)].reshape(SEEN, points + 2 * EDGE)
-        inputs.write(first, seen)
-        logits = np.empty((_CLASSES, points), np.float32)
-        run_plan_into(model.plan, bases, points, model.weights, work, logits)
-        log_odds_into(logits, start - first, start, odds)  # beyond this piece too: the next writes it again
+        wave_odds_into(
+            inputs.over, inputs.grid, SCORES.pad, piece.near, inputs.beside, piece.first, piece.start, SHARES,
+            model.plan, bases, model.weights, np.empty(bases[-1] + _CLASSES * points, np.float32), odds,
+        )  # fmt: skip
+        if model.qrs is not None:
+            row = odds[_QRS, piece.start : piece.stop]
+            write_qrs_odds(inputs.phases, piece.start, piece.runs, piece.places, model.qrs, row)
     return odds
 
 
@@ -226,12 +210,9 @@ def score_lead(
     scale = scale_of(row, r_peaks, fs)
     if scale <= 0.0:
         return None
-    grid = grid_of(row, scale, fs)
-    boxes, rhythm = boxes_of(grid), Rhythm(r_peaks / fs) if rhythm is None else rhythm
-    odds = odds_of(inputs_of(grid, rhythm), model)
-    if model.qrs is not None:
-        write_qrs_odds(boxes, rhythm.pieces(odds.shape[1], model.qrs), model.qrs, odds)
-    return LeadScores(odds, boxes[SCORES.smooth, SCORES.pad : len(grid) - SCORES.pad])
+    rhythm = Rhythm(r_peaks / fs) if rhythm is None else rhythm
+    inputs = inputs_of(row, scale, fs, rhythm)
+    return LeadScores(odds_of(inputs, rhythm, model), inputs.lead)
 
 
 def shared(scores: list[LeadScores | None]) -> list[LeadScores | None]:

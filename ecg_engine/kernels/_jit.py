@@ -61,6 +61,7 @@ __all__ = [
     "u2_2d_read",
     "u8_2d_read",
     "warm_kernels",
+    "within",
 ]
 
 
@@ -183,6 +184,11 @@ def inlined(function: Callable[..., Any]) -> Any:
     A helper is called with each field of its arrays pushed one by one unless the compiler thinks that it is small.
     """
     return numba.njit(forceinline=True)(function)
+
+
+def within(one: Kernel) -> Any:
+    """Return a kernel as a helper, for a kernel that does what several do in one call: each call costs 1 us."""
+    return numba.njit(one.py_func)
 
 
 class Kernel:

@@ -20,7 +20,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-__all__ = ["COLUMNS", "ROWS", "VECTOR", "add_one_vector", "add_tile"]
+__all__ = ["COLUMNS", "ROWS", "VECTOR", "add_half", "add_row", "add_tile", "add_vector", "add_vector_of_row"]
 
 
 def _has_wide_registers() -> bool:
@@ -153,8 +153,11 @@ def _plain(rows: int, vectors: int) -> Callable[..., None]:
 
 _tile: Final = _plain if numba.config.DISABLE_JIT else _compiled
 
-#: ``out[r, j] += sum over i, t of a[r, i * taps + t] * b[i, t * reach + j]``, for `ROWS` rows r and `COLUMNS` or
-#: `VECTOR` columns j. Of each of the flat arrays: where it begins, from one row to the next; of `a` the step from one
-#: product to the next too; how many rows of `b` there are (`inner`, at least one). Nothing is checked.
+#: ``out[r, j] += sum over i, t of a[r, i * taps + t] * b[i, t * reach + j]``, for `ROWS` rows r or one, and for
+#: `COLUMNS` columns j, half of them or a `VECTOR`; nothing is checked. Of each flat array: where it begins and how far
+#: apart its rows are; of `a` the step from product to product too. There are `inner` rows of `b`, one at least.
 add_tile: Final = _tile(ROWS, _VECTORS)
-add_one_vector: Final = _tile(ROWS, 1)
+add_half: Final = _tile(ROWS, _VECTORS // 2)
+add_vector: Final = _tile(ROWS, 1)
+add_row: Final = _tile(1, _VECTORS)
+add_vector_of_row: Final = _tile(1, 1)

@@ -16,11 +16,12 @@ from ecg_engine.kernels._jit import (
     f8_2d_read,
     f8_2d_write,
     f8_read,
+    f8_write,
     helper,
     i8,
     kernel,
 )
-from ecg_engine.kernels.smoothing import clamp
+from ecg_engine.kernels.smoothing import clamp, median_of
 
 
 @helper
@@ -132,3 +133,21 @@ def neighbours_into(
                 part = out[count * side + c, start:stop]
                 for k in range(len(part)):
                     part[k] *= share
+
+
+@kernel((f8_read, f8, f8_write), allocates=False)
+def usual_rr(beats: NDArray[np.float64], least: float, work: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the median RR, and the median change from one RR to the next against it; NaN where there is none.
+
+    The change is a share of `least` where RR is shorter.
+
+    Caller guarantees: `beats` increase; ``len(work) >= len(beats) - 1``.
+    """
+    n = len(beats) - 1
+    for k in range(n - 1):
+        work[k] = abs((beats[k + 2] - beats[k + 1]) - (beats[k + 1] - beats[k]))
+    change = median_of(work, max(0, n - 1))
+    for k in range(n):
+        work[k] = beats[k + 1] - beats[k]
+    rr = median_of(work, max(0, n))
+    return rr, change / max(rr, least)

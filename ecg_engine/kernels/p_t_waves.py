@@ -116,41 +116,88 @@ def _bump(x: NDArray[np.float32], start: int, stop: int) -> float:
     return most
 
 
-@kernel((f4_read, i8_2d_read, f8, i8, f8_write), allocates=False)
-def highest_between(
-    x: NDArray[np.float32], marks: NDArray[np.int64], step: float, margin: int, work: NDArray[np.float64]
-) -> float:
-    """Return how high something as long as a P wave stands between two beats at most, as a share of the usual P wave.
+class ExtraRules(NamedTuple):
+    """Where a P wave that no QRS follows may stand; all floats, lengths in points of the lead."""
 
-    Looked at is what lies between T (or a QRS without one) and the next P (or QRS), `margin` points left out at both
-    ends. `marks` has the eight of each beat in samples, -1 where there is none; a point of `x` is `step` samples. 0
-    where fewer than two beats have a P wave.
+    margin: float  # so much beyond T and before the next P is left out
+    bump: float  # it is as high as this share of the usual P wave
+    shortest: float  # one P wave follows another no sooner
+    near: float  # it stands no nearer to its neighbours than this share of an even step
+    slack: float  # but for so much
+    long: float  # a pause is so long against the shortest PP
+    share: float  # without a pause there is one in so many of the intervals
+
+
+@helper
+def _centre(row: NDArray[np.int64], step: float) -> float:
+    """Return the middle of a P wave in points; NaN where there is none."""
+    return 0.5 * (row[P_ONSET] + row[P_OFFSET]) / step if row[P_ONSET] >= 0 else np.nan
+
+
+@helper
+def _has_another(
+    x: NDArray[np.float32],
+    before: NDArray[np.int64],
+    after: NDArray[np.int64],
+    step: float,
+    width: int,
+    least: float,
+    w: ExtraRules,
+) -> bool:
+    """Return whether between two beats something stands as high as `least` where another P wave may."""
+    last_p, next_p = _centre(before, step), _centre(after, step)
+    pp = next_p - last_p
+    even = pp / max(2.0, np.floor(pp / w.shortest)) if pp > 0.0 else w.shortest  # NaN where one P is not known
+    free = w.near * even - w.slack
+    start = int(np.rint(max(before[QRS_OFFSET], before[T_OFFSET]) / step)) + int(w.margin)
+    end = after[P_ONSET] if after[P_ONSET] >= 0 else after[QRS_ONSET]
+    stop = min(int(np.rint(end / step)) - int(w.margin), len(x) - 1)
+    for i in range(start, stop - width + 1):
+        at = i + 0.5 * width
+        if at - last_p < free or next_p - at < free:  # neither is so of NaN
+            continue
+        if _bump(x, i, i + width) >= least:
+            return True
+    return False
+
+
+@kernel((f4_read, i8_2d_read, f8, f8_named(ExtraRules), f8_write), allocates=False)
+def may_hold_another(
+    x: NDArray[np.float32], marks: NDArray[np.int64], step: float, w: ExtraRules, work: NDArray[np.float64]
+) -> bool:
+    """Return whether another P wave may stand between two beats: in a pause, or in many intervals.
+
+    Looked at is what lies between T (or a QRS without one) and the next P (or QRS). Another P wave that follows the
+    others evenly makes its interval twice the shortest, unless there is one in most. `marks` has the eight of each beat
+    in samples, -1 where there is none; a point of `x` is `step` samples. False where fewer than two beats have a P.
 
     Caller guarantees: marks inside; ``len(work) >= len(marks) - 1``; no NaN.
     """
     n = len(marks) - 1
     last = len(x) - 1
-    most = 0.0
     count = 0
     for k in range(1, n + 1):
         if marks[k, P_ONSET] >= 0:
             work[count] = marks[k, P_OFFSET] - marks[k, P_ONSET]
             count += 1
     if count < 2:
-        return 0.0
+        return False
     width = max(2, int(np.rint(median_of(work, count) / step)))
     count = 0
+    shortest = np.inf
     for k in range(1, n + 1):
         if marks[k, P_ONSET] >= 0:
             start = min(int(np.rint(marks[k, P_ONSET] / step)), last)
             work[count] = _bump(x, start, min(int(np.rint(marks[k, P_OFFSET] / step)), last))
             count += 1
-    usual = max(median_of(work, count), 1e-12)
+        pp = _centre(marks[k], step) - _centre(marks[k - 1], step)
+        if pp < shortest:
+            shortest = pp
+    least = w.bump * max(median_of(work, count), 1e-12)
+    held = 0
     for k in range(n):
-        before = max(marks[k, QRS_OFFSET], marks[k, T_OFFSET])
-        after = marks[k + 1, P_ONSET] if marks[k + 1, P_ONSET] >= 0 else marks[k + 1, QRS_ONSET]
-        start = int(np.rint(before / step)) + margin
-        stop = min(int(np.rint(after / step)) - margin, last)
-        for i in range(start, stop - width + 1):
-            most = max(most, _bump(x, i, i + width))
-    return most / usual
+        if _has_another(x, marks[k], marks[k + 1], step, width, least, w):
+            held += 1
+            if not _centre(marks[k + 1], step) - _centre(marks[k], step) < w.long * shortest:
+                return True
+    return held > 0 and held >= w.share * n

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecg_engine.kernels._jit import f4_read, f4_write, helper, i8, kernel
-from ecg_engine.kernels._tile import COLUMNS, ROWS, VECTOR, add_one_vector, add_tile
+from ecg_engine.kernels._tile import COLUMNS, ROWS, VECTOR, add_half, add_row, add_tile, add_vector, add_vector_of_row
 
 __all__ = ["add_products", "add_products_into"]
 
@@ -31,7 +31,7 @@ def add_products(
 ) -> None:
     """Add products as `add_products_into` does, which says what is what; for kernels.
 
-    Tiles of `ROWS` rows and some vectors; what is left at the edges is added up one by one.
+    Tiles of `ROWS` rows, or one, and some vectors; the columns left at the end are added up one by one.
     """
     if rows <= 0 or columns <= 0 or inner <= 0:
         return
@@ -44,21 +44,29 @@ def add_products(
     for r in range(0, tiled, ROWS):
         first, target, j = a_at + r * a_row, out_at + r * out_row, 0
         while j + COLUMNS <= whole:
-            add_tile(
-                a, first, a_row, a_step, b, b_at + j, b_row, taps, reach, out, target + j, out_row, inner
-            )  # fmt: skip
+            add_tile(a, first, a_row, a_step, b, b_at + j, b_row, taps, reach, out, target + j, out_row, inner)
+            j += COLUMNS
+        if j + COLUMNS // 2 <= whole:
+            add_half(a, first, a_row, a_step, b, b_at + j, b_row, taps, reach, out, target + j, out_row, inner)
+            j += COLUMNS // 2
+        while j < whole:
+            add_vector(a, first, a_row, a_step, b, b_at + j, b_row, taps, reach, out, target + j, out_row, inner)
+            j += VECTOR
+    for r in range(tiled, rows):
+        first, target, j = a_at + r * a_row, out_at + r * out_row, 0
+        while j + COLUMNS <= whole:
+            add_row(a, first, a_row, a_step, b, b_at + j, b_row, taps, reach, out, target + j, out_row, inner)
             j += COLUMNS
         while j < whole:
-            add_one_vector(
-                a, first, a_row, a_step, b, b_at + j, b_row, taps, reach, out, target + j, out_row, inner
-            )  # fmt: skip
+            add_vector_of_row(a, first, a_row, a_step, b, b_at + j, b_row, taps, reach, out, target + j, out_row, inner)
             j += VECTOR
+    if whole == columns:
+        return
     for r in range(rows):
-        start = whole if r < tiled else 0
         for k in range(inner * taps):
             weight = a[a_at + r * a_row + k * a_step]
             source = b_at + (k // taps) * b_row + (k % taps) * reach
-            for j in range(start, columns):
+            for j in range(whole, columns):
                 out[out_at + r * out_row + j] += weight * b[source + j]
 
 

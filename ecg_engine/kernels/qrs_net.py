@@ -5,6 +5,8 @@ All is float32: the features are shares between -1 and 1, and twice as many of t
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +22,17 @@ from ecg_engine.kernels._jit import (
     i8_2d_read,
     i8_2d_write,
     kernel,
+    within,
 )
+from ecg_engine.kernels._tile import VECTOR
+from ecg_engine.kernels.products import add_products
+from ecg_engine.kernels.wave_net import class_odds
+
+#: Classes of each point; which of them is the QRS.
+CLASSES: Final = 4
+QRS: Final = 2
+#: So many points go through the dense layers at a time.
+TOGETHER: Final = 48
 
 
 @kernel((f4_2d_read, i8, f4_2d_write), allocates=False)
@@ -43,33 +55,38 @@ def phases_into(boxes: NDArray[np.float32], step: int, out: NDArray[np.float32])
                 at += step
 
 
-@kernel((f4_2d_read, i8_2d_read, f4_read, i8, i8, f4_2d_write), allocates=False)
+@kernel((f4_2d_read, i8_2d_read, f4_read, i8, i8, i8_2d_read, f4_2d_write), allocates=False)
 def features_into(
     phases: NDArray[np.float32],
     table: NDArray[np.int64],
     gains: NDArray[np.float32],
     start: int,
     step: int,
+    runs: NDArray[np.int64],
     out: NDArray[np.float32],
 ) -> None:
     """Write differences of smoothed values around each point, bent so that small ones count: ``v / (|v| + gain)``.
 
-    A row of `table` says: box, shift, other box, other shift; a row of `out` holds that feature at every
-    `step`-th point from `start` (an index into the boxes' columns, which `phases_into` has dealt out by `step`).
+    A row of `table` says: box, shift, other box, other shift; a row of `out` holds that feature at the points of
+    `runs`, side by side. Points are `step` columns of the boxes apart, the first at `start`; `phases_into` has dealt
+    the columns out by `step`.
 
-    Caller guarantees: ``out.shape == (len(table), n)``, every shifted column exists, ``gains > 0``.
+    Caller guarantees: ``out.shape == (len(table), points of runs)``, every shifted column exists, ``gains > 0``.
     """
-    n = out.shape[1]
     for row in range(len(table)):
         a = start + table[row, 1]
         b = start + table[row, 3]
-        one = phases[table[row, 0] * step + a % step, a // step : a // step + n]
-        other = phases[table[row, 2] * step + b % step, b // step : b // step + n]
+        one = phases[table[row, 0] * step + a % step, a // step :]
+        other = phases[table[row, 2] * step + b % step, b // step :]
         gain = gains[row]
-        target = out[row]
-        for k in range(n):
-            v = one[k] - other[k]
-            target[k] = v / (abs(v) + gain)
+        at = 0
+        for i in range(len(runs)):
+            first, last = runs[i, 0], runs[i, 1]
+            x, y, target = one[first:last], other[first:last], out[row, at : at + last - first]
+            for k in range(len(target)):
+                v = x[k] - y[k]
+                target[k] = v / (abs(v) + gain)
+            at += last - first
 
 
 @helper
@@ -165,45 +182,72 @@ def places_into(
             at += 1
 
 
-@kernel((f4_2d_read, f4_2d_write), allocates=False)
-def add_rectify_into(more: NDArray[np.float32], hidden: NDArray[np.float32]) -> None:
-    """Add `more` and hold the sums above 0.
+@helper
+def _rectify(x: NDArray[np.float32]) -> None:
+    for k in range(len(x)):
+        x[k] = max(x[k], np.float32(0.0))
 
-    Caller guarantees: equal shapes.
+
+@kernel(
+    (f4_2d_read, f4_2d_read, f4_2d_read, f4_read, f4_2d_read, f4_read, f4_2d_read, f4_write, f4_2d_write),
+    allocates=False,
+)
+def dense_into(
+    inputs: NDArray[np.float32],
+    places: NDArray[np.float32],
+    first: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    second: NDArray[np.float32],
+    last_bias: NDArray[np.float32],
+    third: NDArray[np.float32],
+    work: NDArray[np.float32],
+    out: NDArray[np.float32],
+) -> None:
+    """Write the sums of the last of three layers, a row for each class, for `inputs`, a column for each point.
+
+    `places` is what is added to the first layer's sums, its bias in it. `third` is narrower than a vector: it is
+    multiplied with zeros beside it. Some points at a time go through all layers: their sums stay in the nearest cache.
+
+    Caller guarantees: ``places.shape == (points, hidden)``, weights ``(n_in, n_out)``, ``out.shape == (n, points)``,
+    ``n <= VECTOR``; `work` has `dense_room` values.
     """
-    for k in range(len(hidden)):
-        row = hidden[k]
-        add = more[k]
-        for h in range(len(row)):
-            row[h] = max(row[h] + add[h], np.float32(0.0))
+    n, points = out.shape
+    n_hidden, n_narrow = second.shape
+    hidden = work[: TOGETHER * n_hidden]
+    narrow = work[len(hidden) :][: TOGETHER * n_narrow]
+    sums = work[len(hidden) + len(narrow) :][: TOGETHER * VECTOR]
+    wide = work[len(hidden) + len(narrow) + len(sums) :][: n_narrow * VECTOR]
+    wide[:] = np.float32(0.0)
+    for i in range(n_narrow):
+        for k in range(n):
+            wide[i * VECTOR + k] = third[i, k]
+    x, weights = inputs.reshape(inputs.size), (first.reshape(first.size), second.reshape(second.size))
+    for at in range(0, points, TOGETHER):
+        m = min(TOGETHER, points - at)
+        for k in range(m):
+            for o in range(n_hidden):
+                hidden[k * n_hidden + o] = places[at + k, o]
+            for o in range(n_narrow):
+                narrow[k * n_narrow + o] = bias[o]
+            for o in range(VECTOR):
+                sums[k * VECTOR + o] = last_bias[o] if o < n else np.float32(0.0)
+        add_products(
+            x, at, 1, points, weights[0], 0, n_hidden, 1, 0, hidden, 0, n_hidden, m, len(first), n_hidden
+        )  # fmt: skip
+        _rectify(hidden[: m * n_hidden])
+        add_products(
+            hidden, 0, n_hidden, 1, weights[1], 0, n_narrow, 1, 0, narrow, 0, n_narrow, m, n_hidden, n_narrow
+        )  # fmt: skip
+        _rectify(narrow[: m * n_narrow])
+        add_products(narrow, 0, n_narrow, 1, wide, 0, VECTOR, 1, 0, sums, 0, VECTOR, m, n_narrow, VECTOR)
+        for o in range(n):
+            for k in range(m):
+                out[o, at + k] = sums[k * VECTOR + o]
 
 
-@kernel((f4_read, f4_2d_write), allocates=False)
-def rectify_into(bias: NDArray[np.float32], hidden: NDArray[np.float32]) -> None:
-    """Add the bias to each row and hold the sums above 0.
-
-    Caller guarantees: ``hidden.shape[1] == len(bias)``.
-    """
-    for k in range(len(hidden)):
-        row = hidden[k]
-        for h in range(len(row)):
-            row[h] = max(row[h] + bias[h], np.float32(0.0))
-
-
-@kernel((f4_2d_read, i8_2d_read, i8, f4_2d_write), allocates=False)
-def columns_into(values: NDArray[np.float32], runs: NDArray[np.int64], count: int, out: NDArray[np.float32]) -> None:
-    """Write the columns of the first `count` runs side by side.
-
-    Caller guarantees: equal rows; runs inside `values`; `out` has as many columns as they have.
-    """
-    for row in range(len(values)):
-        at = 0
-        for i in range(count):
-            source = values[row, runs[i, 0] : runs[i, 1]]
-            target = out[row, at : at + len(source)]
-            for k in range(len(source)):
-                target[k] = source[k]
-            at += len(source)
+def dense_room(hidden: int, narrow: int) -> int:
+    """Return how many values `dense_into` needs beside, for layers of so many sums."""
+    return TOGETHER * (hidden + narrow + VECTOR) + narrow * VECTOR
 
 
 @kernel((f8_read, f8, f8, f8, i8, i8, i8_2d_write), allocates=False)
@@ -267,3 +311,53 @@ def mix_runs_into(
         k = runs[i, 1]
     for j in range(k, length):
         out[j] = none
+
+
+_features, _sums, _mix = within(features_into), within(dense_into), within(mix_runs_into)
+
+
+@kernel(
+    (
+        f4_2d_read, i8_2d_read, f4_read, i8, i8, i8_2d_read, f4_2d_read, f4_2d_read, f4_read, f4_2d_read, f4_read,
+        f4_2d_read, f8, f8, f4_write, f4_write,
+    ),
+    allocates=False,
+)  # fmt: skip
+def qrs_odds_into(
+    phases: NDArray[np.float32],
+    table: NDArray[np.int64],
+    gains: NDArray[np.float32],
+    start: int,
+    step: int,
+    runs: NDArray[np.int64],
+    places: NDArray[np.float32],
+    first: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    second: NDArray[np.float32],
+    last_bias: NDArray[np.float32],
+    third: NDArray[np.float32],
+    share: float,
+    rest: float,
+    work: NDArray[np.float32],
+    out: NDArray[np.float32],
+) -> None:
+    """Draw the log odds `out` of the QRS in a piece of a lead towards what the dense network says; see what it does by.
+
+    `features_into` (from column `start` of the boxes on), `dense_into`, `mix_runs_into`.
+
+    Caller guarantees: as these; `work` has `qrs_room` values.
+    """
+    points = len(places)
+    inputs = work[: len(table) * points].reshape(len(table), points)
+    beside = work[len(table) * points :]
+    logits = beside[: CLASSES * points].reshape(CLASSES, points)
+    odds = beside[CLASSES * points : (CLASSES + 1) * points]
+    _features(phases, table, gains, start, step, runs, inputs)
+    _sums(inputs, places, first, bias, second, last_bias, third, beside[(CLASSES + 1) * points :], logits)
+    class_odds(logits, QRS, 0, odds)
+    _mix(odds, runs, len(runs), len(out), share, rest, out)
+
+
+def qrs_room(points: int, inputs: int, hidden: int, narrow: int) -> int:
+    """Return how many values `qrs_odds_into` needs beside, for layers of so many inputs and sums."""
+    return points * (inputs + CLASSES + 1) + dense_room(hidden, narrow)

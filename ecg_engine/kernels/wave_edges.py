@@ -7,7 +7,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecg_engine.kernels._jit import f4_read, f8_2d_read, f8_2d_write, f8_named, f8_read, helper, i8, kernel
+from ecg_engine.kernels._jit import (
+    f4_2d_read,
+    f4_read,
+    f8,
+    f8_2d_read,
+    f8_2d_write,
+    f8_named,
+    f8_read,
+    f8_write,
+    helper,
+    i8,
+    i8_2d_write,
+    i8_read,
+    i8_write,
+    kernel,
+    within,
+)
+from ecg_engine.kernels.wave_spans import SpanLimits, drop_flat_into, to_samples_into, wave_spans_into
 from ecg_engine.kernels.waves import P_OFFSET, P_ONSET, QRS_OFFSET, QRS_ONSET, T_OFFSET, T_ONSET, T_PEAK
 
 
@@ -216,3 +233,55 @@ def draw_edges_into(
         if out[b, T_OFFSET] >= 0.0:
             following = out[b + 1, P_ONSET] if out[b + 1, P_ONSET] >= 0.0 else out[b + 1, QRS_ONSET]
             out[b, T_OFFSET] = min(out[b, T_OFFSET], max(following, out[b, T_PEAK]))
+
+
+_spans, _to_samples, _drop_flat = within(wave_spans_into), within(to_samples_into), within(drop_flat_into)
+_draw_edges = within(draw_edges_into)
+
+
+@kernel(
+    (
+        f4_2d_read, f4_read, i8, f8_read, f8, i8_read, f8, i8, f8_named(SpanLimits), f8_named(EdgeShares),
+        f8_write, i8_write, i8_2d_write, i8_2d_write,
+    )
+)  # fmt: skip
+def lead_marks_into(
+    odds: NDArray[np.float32],
+    lead: NDArray[np.float32],
+    finer: int,
+    x: NDArray[np.float64],
+    least: float,
+    r_peaks: NDArray[np.int64],
+    step: float,
+    parts: int,
+    limits: SpanLimits,
+    edges: EdgeShares,
+    work: NDArray[np.float64],
+    kept: NDArray[np.int64],
+    marks: NDArray[np.int64],
+    fine: NDArray[np.int64],
+) -> None:
+    """Write the eight marks of each beat of lead `x` in samples and in `parts` of them, -1 where there is none.
+
+    `wave_spans_into`, without what is flat (`drop_flat_into`), drawn by `draw_edges_into`: see what it does by. A point
+    of `odds` is `step` samples.
+
+    Caller guarantees: as these; ``marks.shape == fine.shape == (len(r_peaks), 8)``; `work` has room for 17 values a
+    beat, `kept` for 9.
+    """
+    m, n = len(r_peaks), len(x)
+    beats, spans = work[:m], work[m : 9 * m].reshape(m, 8)
+    places, undrawn, fine_peaks = work[9 * m : 17 * m].reshape(m, 8), kept[: 8 * m].reshape(m, 8), kept[8 * m : 9 * m]
+    for b in range(m):
+        beats[b] = r_peaks[b] / step
+        fine_peaks[b] = parts * r_peaks[b]
+    _spans(odds, lead, finer, beats, limits, spans)
+    _to_samples(spans, step, r_peaks, n, undrawn)
+    _drop_flat(x, least, undrawn)
+    _draw_edges(lead, finer, beats, edges, spans, places)
+    _to_samples(places, step, r_peaks, n, marks)
+    _to_samples(places, parts * step, fine_peaks, parts * n, fine)
+    for b in range(m):
+        for k in range(8):
+            if undrawn[b, k] < 0:
+                marks[b, k] = fine[b, k] = -1

@@ -23,8 +23,10 @@ _INT64: Final = np.dtype(np.int64)
 
 
 def _indices(values: Any) -> NDArray[np.int64]:
-    if type(values) is np.ndarray and values.dtype == _INT64 and values.flags.c_contiguous:
-        return read_only(values) if values.flags.writeable else values
+    if type(values) is np.ndarray and (values.dtype is _INT64 or values.dtype == _INT64):
+        flags = values.flags  # made anew each time
+        if flags.c_contiguous:
+            return read_only(values) if flags.writeable else values
     return read_only(np.ascontiguousarray(values, dtype=np.int64))
 
 

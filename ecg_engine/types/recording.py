@@ -275,6 +275,13 @@ def as_signal(signal: Any) -> NDArray[Any]:
     return np.ascontiguousarray(array)
 
 
+def are_usual(rows: NDArray[Any]) -> list[bool]:
+    """Return which rows have samples only, no NaN, that are a voltage in some unit."""
+    # No temporary on the usual clean lead, and no product: libraries share that out to threads, which costs more.
+    with np.errstate(invalid="ignore"):
+        return [bool(row.max() <= MAX_MV and row.min() >= -MAX_MV) for row in rows]
+
+
 def check_signal(signal: Any, leads: tuple[str, ...] | None = None) -> NDArray[Any]:
     """Return `signal` as C-ordered (n_leads, n_samples) float32 or float64, or raise what is wrong with it.
 
@@ -289,9 +296,7 @@ def check_signal(signal: Any, leads: tuple[str, ...] | None = None) -> NDArray[A
         doubled = sorted({name for name in leads if leads.count(name) > 1})
         if doubled:
             raise InputError(f"leads: {', '.join(doubled)} twice; give each lead a name of its own", argument="leads")
-    # No temporary on the usual clean lead, and no product: libraries share that out to threads, which costs more.
-    with np.errstate(invalid="ignore"):
-        usual = [bool(row.max() <= MAX_MV and row.min() >= -MAX_MV) for row in array]
+    usual = are_usual(array)
     for i, row in enumerate(array):
         if not usual[i] and (beyond := np.flatnonzero(np.abs(row) > MAX_MV)).size:
             name = leads[i] if leads is not None else str(i)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -65,18 +67,26 @@ def test_notches_do_not_depend_on_sign_and_gain(signal, gain):
     np.testing.assert_array_equal(count(signal), count(signal * gain))
 
 
-@pytest.mark.parametrize("step", [1.0, 2.5, 4.0])
-@pytest.mark.parametrize("seed", range(12))
-def test_the_highest_bump_between_beats(seed, step):
-    rng = np.random.default_rng(seed)
+def beats_with_and_without_waves(rng, step):
+    """Return a lead and marks of six beats, some without P, some without T, and something between two of them."""
     beats = 100 * np.arange(1, 7)
     places = beats[:, None] + np.array([-40, -30, -20, -5, 5, 10, 15, 20]) + rng.integers(-2, 3, (6, 1))
     x = 0.1 * rng.standard_normal(700).astype(np.float32)
     for b in beats:
         x[b - 36 : b - 24] += np.float32(rng.uniform(0.2, 0.6))
-    x[240] += np.float32(rng.uniform(0.0, 0.6))
-    places[rng.random(6) < 0.2 * (seed % 4), :3] = -1
+    x[rng.integers(220, 260) : 260] += np.float32(rng.uniform(0.0, 0.6))
+    places[rng.random(6) < 0.6 * rng.random(), :3] = -1
     places[rng.random(6) < 0.2, 5:] = -1
-    marks = np.where(places < 0, -1, np.rint(places * step)).astype(np.int64)
-    found = p_t_waves.highest_between(x, marks, step, 3, np.empty(5))
-    assert found == pytest.approx(twin.highest_between(x, marks, step, 3), rel=1e-4, abs=1e-6)
+    return x, np.where(places < 0, -1, np.rint(places * step)).astype(np.int64)
+
+
+@pytest.mark.parametrize("step", [1.0, 2.5, 4.0])
+def test_whether_another_p_wave_may_stand_between_beats(step):
+    answers = []
+    for seed in range(12):
+        x, marks = beats_with_and_without_waves(np.random.default_rng(seed), step)
+        for bump, near, long, share in itertools.product((0.3, 0.6, 0.9), (0.2, 0.8), (0.5, 1.4), (0.2, 0.9)):
+            w = p_t_waves.ExtraRules(3.0, bump, 25.0, near, 2.0, long, share)
+            answers.append(twin.may_hold_another(x, marks, step, w))
+            assert p_t_waves.may_hold_another(x, marks, step, w, np.empty(5)) == answers[-1]
+    assert 0.1 < np.mean(answers) < 0.9

@@ -50,7 +50,7 @@ def test_features(seed):
     for step, n in ((1, 30), (2, 17)):
         phases, out = np.empty((3 * step, -(-60 // step)), np.float32), np.empty((9, n), np.float32)
         qrs_net.phases_into(smoothed, step, phases)
-        qrs_net.features_into(phases, table, gains, 12, step, out)
+        qrs_net.features_into(phases, table, gains, 12, step, np.array([[0, n]]), out)
         np.testing.assert_allclose(out, twin.features(smoothed, table, gains, 12, step, n), rtol=1e-4, atol=1e-5)
 
 
@@ -79,19 +79,60 @@ def test_phases(columns):
                 assert out[r * step + phase].tolist() == padded[r, phase::step][: out.shape[1]].tolist()
 
 
-def test_rectify():
-    hidden = np.array([[1.0, -1.0], [0.0, 3.0]], np.float32)
-    qrs_net.rectify_into(np.array([0.5, -2.0], np.float32), hidden)
-    assert hidden.tolist() == [[1.5, 0.0], [0.5, 1.0]]
-    qrs_net.add_rectify_into(np.array([[-1.0, -1.0], [2.0, 3.0]], np.float32), hidden)
-    assert hidden.tolist() == [[0.5, 0.0], [2.5, 4.0]]
+@pytest.mark.parametrize("seed", SEEDS)
+def test_features_of_runs_are_those_of_their_points(seed):
+    rng = np.random.default_rng(seed)
+    phases, gains = rng.standard_normal((4, 40)).astype(np.float32), np.array([0.1, 0.3], np.float32)
+    table, runs = np.array([[0, -3, 1, 2], [1, 5, 0, 0]]), np.array([[0, 3], [5, 6], [9, 30]])
+    every, some = np.empty((2, 30), np.float32), np.empty((2, 25), np.float32)
+    qrs_net.features_into(phases, table, gains, 8, 2, np.array([[0, 30]]), every)
+    qrs_net.features_into(phases, table, gains, 8, 2, runs, some)
+    np.testing.assert_array_equal(some, np.concatenate([every[:, a:b] for a, b in runs], axis=1))
 
 
-def test_columns_of_runs():
-    values, runs = np.arange(24.0, dtype=np.float32).reshape(2, 12), np.array([[0, 3], [5, 6], [9, 12], [99, 99]])
-    out = np.empty((2, 7), np.float32)
-    qrs_net.columns_into(values, runs, 3, out)
-    assert (out == values[:, [0, 1, 2, 5, 9, 10, 11]]).all()
+def dense(rng, inputs, hidden, narrow):
+    """Return weights and biases of three layers."""
+    sizes = ((inputs, hidden), (hidden, narrow), (narrow, 4))
+    weights = [(rng.standard_normal(size) / np.sqrt(size[0])).astype(np.float32) for size in sizes]
+    return weights, [rng.standard_normal(n).astype(np.float32) for n in (narrow, 4)]
+
+
+@pytest.mark.parametrize("points", [0, 1, 7, 50])
+def test_three_dense_layers(points):
+    rng = np.random.default_rng(points)
+    (first, second, third), (bias, last_bias) = dense(rng, 9, 20, 6)
+    inputs, places = rng.standard_normal((9, points)), rng.standard_normal((points, 20))
+    out, work = np.empty((4, points), np.float32), np.full(qrs_net.dense_room(20, 6), np.nan, np.float32)
+    qrs_net.dense_into(
+        inputs.astype(np.float32), places.astype(np.float32), first, bias, second, last_bias, third, work, out
+    )  # fmt: skip
+    hidden = np.maximum(inputs.T @ first + places, 0)
+    expected = np.maximum(hidden @ second + bias, 0) @ third + last_bias
+    np.testing.assert_allclose(out, expected.T, atol=1e-4)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_odds_of_the_qrs_are_drawn_to_what_the_dense_network_says(seed):
+    rng = np.random.default_rng(seed)
+    (first, second, third), (bias, last_bias) = dense(rng, 5, 16, 8)
+    boxes = smooth_noise(rng, 2, 120)
+    table, gains = np.array([[0, k - 2, 1, 3 - k] for k in range(5)]), np.full(5, 0.1, np.float32)
+    phases = np.empty((4, 60), np.float32)
+    qrs_net.phases_into(boxes, 2, phases)
+    runs = np.array([[2, 9], [15, 30]])[: seed % 3]
+    at = np.concatenate([np.arange(0), *(np.arange(a, b) for a, b in runs)]).astype(int)
+    places = rng.standard_normal((len(at), 16)).astype(np.float32)
+    before = rng.standard_normal(40).astype(np.float32)
+    work, out = np.full(qrs_net.qrs_room(len(at), 5, 16, 8), np.nan, np.float32), before.copy()
+    qrs_net.qrs_odds_into(
+        phases, table, gains, 10, 2, runs, places, first, bias, second, last_bias, third, 0.6, -9.0, work, out
+    )  # fmt: skip
+    seen = twin.features(boxes, table, gains, 10, 2, 40)[:, at]
+    hidden = np.maximum(seen.T @ first + places, 0)
+    said = twin.log_odds((np.maximum(hidden @ second + bias, 0) @ third + last_bias).T)[1]
+    expected = np.full(40, -9.0)
+    expected[at] = 0.4 * before[at] + 0.6 * said
+    np.testing.assert_allclose(out, expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -161,6 +202,15 @@ def test_neighbours(seed, rows):
     beside.likeness_into(lead, beats, 2, 2, 8, 12, 0.8, np.empty((len(beats), 21)), alike)
     beside.neighbours_into(values, alike, beats, 2, 0.3, out)
     np.testing.assert_allclose(out, twin.neighbours(values, lead, beats, 2, 2, 8, 12, 0.8, 0.3), atol=1e-4)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 9, 30])
+def test_the_usual_rr_and_its_changes(n):
+    beats = np.cumsum(np.random.default_rng(n).uniform(0.3, 1.5, n))
+    rr, uneven = beside.usual_rr(beats, 0.008, np.empty(n))
+    expected = np.median(np.diff(beats)) if n > 1 else np.nan
+    changes = np.median(np.abs(np.diff(beats, 2))) / expected if n > 2 else np.nan
+    np.testing.assert_allclose([rr, uneven], [expected, changes], rtol=1e-12)
 
 
 def learnt(rng):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -119,12 +120,12 @@ def wave_phases(x, first, last, w):
     return out
 
 
-def highest_between(x, marks, step, margin):
-    """How far a window as long as a P wave goes from the line through its ends at most, against the usual P wave."""
+def may_hold_another(x, marks, step, w):
+    """Whether a window as long as a P wave, where one may stand, goes far from the line through its ends."""
     n = len(marks) - 1
     known = [row for row in marks[1:] if row[0] >= 0]
     if len(known) < 2:
-        return 0.0
+        return False
 
     def at(sample):
         return int(np.rint(sample / step))
@@ -135,9 +136,21 @@ def highest_between(x, marks, step, margin):
 
     width = max(2, at(np.median([row[2] - row[0] for row in known])))
     usual = np.median([bump(min(at(row[0]), len(x) - 1), min(at(row[2]), len(x) - 1)) for row in known])
-    most = 0.0
-    for k in range(n):
-        after = marks[k + 1, 0] if marks[k + 1, 0] >= 0 else marks[k + 1, 3]
-        start, stop = at(max(marks[k, 4], marks[k, 7])) + margin, min(at(after) - margin, len(x) - 1)
-        most = max([most, *(bump(i, i + width) / usual for i in range(start, stop - width + 1))])
-    return most
+    centres = [(row[0] + row[2]) / 2 / step if row[0] >= 0 else None for row in marks]
+    known_pp = [b - a for a, b in pairwise(centres) if a is not None and b is not None]
+    held = 0
+    for (one, other), (c0, c1) in zip(pairwise(marks), pairwise(centres), strict=True):
+        both = c0 is not None and c1 is not None
+        free = w.near * ((c1 - c0) / max(2, (c1 - c0) // w.shortest) if both else w.shortest) - w.slack
+        start = at(max(one[4], one[7])) + int(w.margin)
+        stop = min(at(other[0] if other[0] >= 0 else other[3]) - int(w.margin), len(x) - 1)
+        places = [
+            i
+            for i in range(start, stop - width + 1)
+            if (c0 is None or i + width / 2 - c0 >= free) and (c1 is None or c1 - i - width / 2 >= free)
+        ]
+        if any(bump(i, i + width) >= w.bump * usual for i in places):
+            held += 1
+            if not both or c1 - c0 >= w.long * min(known_pp):
+                return True
+    return 0 < held >= w.share * n

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ecg_engine.detection import delineate, qrs_scores
-from ecg_engine.detection.wave_inputs import STEP_S, Rhythm, beside_of, grid_of, scale_of, unevenness
+from ecg_engine.detection.wave_inputs import STEP_S, Rhythm, inputs_of, scale_of, unevenness
 from ecg_engine.detection.wave_scores import WaveModel, load_model, score_lead
 from ecg_engine.errors import ModelError
 from ecg_engine.types import ABSENT
@@ -39,7 +39,7 @@ def test_weights_of_another_network_are_refused():
 def test_a_long_lead_is_scored_in_pieces_like_the_whole(monkeypatch):
     signal, truth = model(PRESETS["normal"], seconds=40.0)
     whole = score_lead(signal[1], truth.r_peaks, 500.0).odds
-    monkeypatch.setattr("ecg_engine.detection.wave_scores._PIECE", 640)
+    monkeypatch.setattr("ecg_engine.detection.wave_inputs._PIECE", 640)
     np.testing.assert_allclose(score_lead(signal[1], truth.r_peaks, 500.0).odds, whole, atol=1e-3)
 
 
@@ -101,7 +101,7 @@ def test_leads_that_share_their_rhythm_are_scored_like_each_alone():
     for row in signal[[1, 7]]:
         together = score_lead(row, truth.r_peaks, 500.0, rhythm=rhythm).odds
         assert (together == score_lead(row, truth.r_peaks, 500.0).odds).all()
-    assert len(rhythm._pieces) == len(rhythm._near) == 1
+    assert rhythm._kept is not None and len(rhythm._kept[2]) == 1
 
 
 def test_how_uneven_a_rhythm_is():
@@ -125,7 +125,7 @@ def test_what_the_beats_beside_say():
 
     def beside(row, beats=at):
         r_peaks = np.rint(beats * fs).astype(np.int64)
-        return beside_of(grid_of(row, scale_of(row, r_peaks, fs), fs), beats)
+        return inputs_of(row, scale_of(row, r_peaks, fs), fs, Rhythm(beats)).beside
 
     bump = round((at[4] - 0.16) / STEP_S)
     every, one, none = beside(lead(at)), beside(lead(at[4:5])), beside(lead(()))

@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 from ecg_engine.detection import wave_inputs  # noqa: E402
 from ecg_engine.detection import wave_scores as ws  # noqa: E402
+from ecg_engine.kernels.qrs_net import dense_into, dense_room  # noqa: E402
 from ecg_engine.kernels.wave_net import EDGE, SEEN  # noqa: E402
 from tests.reference.wave_net_twin import log_odds  # noqa: E402
 from training import qrs_network, wave_leads  # noqa: E402
@@ -40,14 +41,14 @@ def test_the_network_that_ships_says_what_the_one_that_learnt_says():
             torch.nn.init.uniform_(part.weight, 0.5, 1.5)
             torch.nn.init.normal_(part.bias, 0.0, 0.3)
     lead = a_lead(seconds=1024 * wave_inputs.STEP_S)
-    grid = wave_inputs.grid_of(lead.signal, lead.scale, lead.fs)
-    seen = wave_inputs.seen_of(grid, lead.r_peaks / lead.fs, 0, 1024)
+    rhythm = wave_inputs.Rhythm(lead.r_peaks / lead.fs)
+    inputs = wave_inputs.inputs_of(lead.signal, lead.scale, lead.fs, rhythm)
+    seen = wave_inputs.seen_of(inputs, rhythm, 0, 1024)
     assert seen.shape == (SEEN, 1024 + 2 * EDGE)
     with torch.no_grad():
         said = net.eval()(torch.from_numpy(seen[:, EDGE:-EDGE])[None])[0].numpy()
     expected = log_odds(said + np.array(learning.LEAN)[:, None])
-    inputs = wave_inputs.inputs_of(grid, wave_inputs.Rhythm(lead.r_peaks / lead.fs))
-    found = ws.odds_of(inputs, ws.WaveModel.of(net.weights()))
+    found = ws.odds_of(inputs, rhythm, ws.WaveModel.of(net.weights()))
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
@@ -125,7 +126,11 @@ def test_the_dense_network_that_ships_says_what_the_one_that_learnt_says():
     x, spots = (torch.from_numpy(rows.astype(np.float32)) for rows in few[:2])
     hidden = torch.relu(x @ tensors["first"] + spots @ tensors["places"] + tensors["bias1"])
     expected = torch.relu(hidden @ tensors["second"] + tensors["bias2"]) @ tensors["third"] + tensors["bias3"]
-    found = net(np.ascontiguousarray(x.numpy().T), (spots @ tensors["places"] + tensors["bias1"]).numpy())
+    found = np.empty((4, 200), np.float32)
+    dense_into(
+        np.ascontiguousarray(x.numpy().T), (spots @ tensors["places"] + tensors["bias1"]).numpy(), net.first,
+        net.biases[1], net.second, net.biases[2], net.third, np.empty(dense_room(8, 6), np.float32), found,
+    )  # fmt: skip
     np.testing.assert_allclose(found, expected.numpy().T, rtol=1e-4, atol=1e-3)
 
 
