@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ecg_engine.detection._prepare import middle, middles
 from ecg_engine.detection.atria import Thinned, without_beats
 from ecg_engine.detection.parameters import P_TRAIN, samples
-from ecg_engine.kernels.beats import clearest_period, matches_into
+from ecg_engine.kernels.beats import clearest_period, matches_into, moved_to_match_into
 
 __all__ = ["PTrain", "find_p_train"]
 
@@ -112,8 +112,9 @@ def _shape(rest: _Floats, seeds: _Indices, fs: float) -> _Floats | None:
     at = seeds
     shape = middles(_windows(rest, at, fs).T)
     for _ in range(2):
-        moved = np.stack([_matches(rest, at + k, shape, fs)[0] for k in range(-reach, reach + 1)])
-        at = at + moved.argmax(axis=0) - reach
+        moved = np.empty_like(at)
+        moved_to_match_into(rest, at, samples(P_TRAIN.half_s, fs), reach, shape.reshape(len(rest), -1), moved)
+        at = moved
         shape = middles(_windows(rest, at, fs).T)
     return shape if np.linalg.norm(shape) > 0 else None
 

@@ -197,6 +197,25 @@ def swings_into(signal: NDArray[np.float64], r_peaks: NDArray[np.int64], half: i
             out[lead, b] = high - low
 
 
+@helper
+def _match(signal: NDArray[np.float64], place: int, half: int, shape: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the sum of the products of the leads around a place with `shape`, and of their squares; see below."""
+    n_leads, n = signal.shape
+    width = 2 * half + 1
+    product = 0.0
+    square = 0.0
+    for lead in range(n_leads):
+        mean = 0.0
+        for k in range(width):
+            mean += signal[lead, clamp(place - half + k, n)]
+        mean /= width
+        for k in range(width):
+            off = signal[lead, clamp(place - half + k, n)] - mean
+            product += off * shape[lead, k]
+            square += off * off
+    return product, square
+
+
 @kernel((f8_2d_read, i8_read, i8, f8_2d_read, f8_write, f8_write))
 def matches_into(
     signal: NDArray[np.float64],
@@ -211,22 +230,32 @@ def matches_into(
     `dot` is the sum of the products, `length` the root of the sum of squares; the ends repeat the outermost samples.
     Caller guarantees: ``shape.shape == (n_leads, 2 * half + 1)``, no NaN.
     """
-    n_leads, n = signal.shape
-    width = 2 * half + 1
     for p in range(len(places)):
-        product = 0.0
-        square = 0.0
-        for lead in range(n_leads):
-            mean = 0.0
-            for k in range(width):
-                mean += signal[lead, clamp(places[p] - half + k, n)]
-            mean /= width
-            for k in range(width):
-                off = signal[lead, clamp(places[p] - half + k, n)] - mean
-                product += off * shape[lead, k]
-                square += off * off
+        product, square = _match(signal, places[p], half, shape)
         dot[p] = product
         length[p] = np.sqrt(square)
+
+
+@kernel((f8_2d_read, i8_read, i8, i8, f8_2d_read, i8_write), allocates=False)
+def moved_to_match_into(
+    signal: NDArray[np.float64],
+    places: NDArray[np.int64],
+    half: int,
+    reach: int,
+    shape: NDArray[np.float64],
+    out: NDArray[np.int64],
+) -> None:
+    """Write where within `reach` of each place the product of `matches_into` is greatest, the first of equal ones.
+
+    Caller guarantees: as `matches_into`; equal lengths.
+    """
+    for p in range(len(places)):
+        best = -np.inf
+        for place in range(places[p] - reach, places[p] + reach + 1):
+            product, _ = _match(signal, place, half, shape)
+            if product > best:
+                best = product
+                out[p] = place
 
 
 @kernel((f8_read, f8_read, i8, i8, i8, f8_write, f8_write), allocates=False)

@@ -218,6 +218,17 @@ def test_matches(signal, shape):
     np.testing.assert_allclose(length, expected[1], atol=1e-8)
 
 
+@given(arrays(np.float64, (2, 40), elements=values), arrays(np.float64, (2, 9), elements=values), st.integers(0, 5))
+def test_places_moved_to_match(signal, shape, reach):
+    places = np.arange(-3, 44, 6)
+    moved = np.empty_like(places)
+    beats.moved_to_match_into(signal, places, 4, reach, shape, moved)
+    assert (np.abs(moved - places) <= reach).all()
+    products = np.array([twin.matches(signal, places + k, 4, shape)[0] for k in range(-reach, reach + 1)])
+    found = twin.matches(signal, moved, 4, shape)[0]
+    np.testing.assert_allclose(found, products.max(axis=0), atol=1e-7)
+
+
 @given(tables, st.floats(0, 1))
 def test_medians_and_quantiles_are_numpys(x, share):
     np.testing.assert_array_equal(middles(x), np.median(x, axis=1))
