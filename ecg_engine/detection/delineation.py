@@ -18,7 +18,7 @@ from ecg_engine.detection.wave_scores import LeadScores, WaveModel, score_lead, 
 from ecg_engine.kernels.agreement import combine_marks_into
 from ecg_engine.kernels.beats import swings_into
 from ecg_engine.kernels.wave_edges import EdgeShares, lead_marks_into
-from ecg_engine.kernels.wave_spans import SpanLimits
+from ecg_engine.kernels.wave_spans import BENDS, SpanLimits
 from ecg_engine.kernels.waves import WaveShares, delineate_lead_into
 from ecg_engine.types import ABSENT, Delineation, LeadMarks
 from ecg_engine.types.marks import MARK_NAMES
@@ -143,15 +143,15 @@ def _marks_of(
     """
     shape = (len(signal), len(r_peaks), len(MARK_NAMES))
     table, fine = np.empty(shape, np.int64), np.empty(shape, np.int64)
-    work, kept = np.empty(17 * len(r_peaks)), np.empty(9 * len(r_peaks), np.int64)
+    work, kept = np.empty(17 * len(r_peaks) + BENDS), np.empty(9 * len(r_peaks), np.int64)
     limits, edges = _limits(), _edge_shares(alone)
     for one, row, marks, finely in zip(scores, signal, table, fine, strict=True):
         if one is None:
             marks[:] = finely[:] = ABSENT
         else:
             lead_marks_into(
-                one.odds, one.lead, SCORES.finer, row, SCORES.least_swing, r_peaks, fs * STEP_S, FINER, limits, edges,
-                work, kept, marks, finely,
+                one.odds, one.lead, SCORES.finer, row, SCORES.least_swing, SCORES.p_over, r_peaks, fs * STEP_S, FINER,
+                limits, edges, work, kept, marks, finely,
             )  # fmt: skip
     return table, fine
 

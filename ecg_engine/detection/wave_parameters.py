@@ -142,6 +142,7 @@ class ScoreParameters:
     t_reach_s: float = 0.72  #: farthest T offset after R
     p_reach_s: float = 0.40  #: farthest P onset before R
     p_least: float = 2.0  #: least sum of log odds over a P wave's points
+    p_over: float = 2.0  #: a P wave goes from the line through its ends by so many times the lead's usual bend
     t_least: float = 1.0
     t_sure: float = 0.5  #: least of the greatest log odds in a T wave
     #: Edges of P, QRS, T are drawn by this share of the way to where the slope dies down; by least squares over records

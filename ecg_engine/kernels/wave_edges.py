@@ -24,7 +24,13 @@ from ecg_engine.kernels._jit import (
     kernel,
     within,
 )
-from ecg_engine.kernels.wave_spans import SpanLimits, drop_flat_into, to_samples_into, wave_spans_into
+from ecg_engine.kernels.wave_spans import (
+    SpanLimits,
+    drop_faint_p_into,
+    drop_flat_into,
+    to_samples_into,
+    wave_spans_into,
+)
 from ecg_engine.kernels.waves import P_OFFSET, P_ONSET, QRS_OFFSET, QRS_ONSET, T_OFFSET, T_ONSET, T_PEAK
 
 
@@ -236,12 +242,12 @@ def draw_edges_into(
 
 
 _spans, _to_samples, _drop_flat = within(wave_spans_into), within(to_samples_into), within(drop_flat_into)
-_draw_edges = within(draw_edges_into)
+_drop_faint, _draw_edges = within(drop_faint_p_into), within(draw_edges_into)
 
 
 @kernel(
     (
-        f4_2d_read, f4_read, i8, f8_read, f8, i8_read, f8, i8, f8_named(SpanLimits), f8_named(EdgeShares),
+        f4_2d_read, f4_read, i8, f8_read, f8, f8, i8_read, f8, i8, f8_named(SpanLimits), f8_named(EdgeShares),
         f8_write, i8_write, i8_2d_write, i8_2d_write,
     )
 )  # fmt: skip
@@ -251,6 +257,7 @@ def lead_marks_into(
     finer: int,
     x: NDArray[np.float64],
     least: float,
+    over: float,
     r_peaks: NDArray[np.int64],
     step: float,
     parts: int,
@@ -263,11 +270,11 @@ def lead_marks_into(
 ) -> None:
     """Write the eight marks of each beat of lead `x` in samples and in `parts` of them, -1 where there is none.
 
-    `wave_spans_into`, without what is flat (`drop_flat_into`), drawn by `draw_edges_into`: see what it does by. A point
-    of `odds` is `step` samples.
+    `wave_spans_into`, without what is faint (`drop_faint_p_into`) or flat (`drop_flat_into`), drawn by
+    `draw_edges_into`: see what it does by. A point of `odds` is `step` samples.
 
-    Caller guarantees: as these; ``marks.shape == fine.shape == (len(r_peaks), 8)``; `work` has room for 17 values a
-    beat, `kept` for 9.
+    Caller guarantees: as these; ``marks.shape == fine.shape == (len(r_peaks), 8)``; `work` has room for `BENDS`
+    values and 17 a beat, `kept` for 9.
     """
     m, n = len(r_peaks), len(x)
     beats, spans = work[:m], work[m : 9 * m].reshape(m, 8)
@@ -276,6 +283,7 @@ def lead_marks_into(
         beats[b] = r_peaks[b] / step
         fine_peaks[b] = parts * r_peaks[b]
     _spans(odds, lead, finer, beats, limits, spans)
+    _drop_faint(lead, finer, over, work[17 * m :], spans)
     _to_samples(spans, step, r_peaks, n, undrawn)
     _drop_flat(x, least, undrawn)
     _draw_edges(lead, finer, beats, edges, spans, places)

@@ -15,6 +15,7 @@ from ecg_engine.kernels._jit import (
     f8_2d_write,
     f8_named,
     f8_read,
+    f8_write,
     helper,
     i8,
     i8_2d_write,
@@ -22,10 +23,12 @@ from ecg_engine.kernels._jit import (
     kernel,
 )
 from ecg_engine.kernels.bend import extremes
-from ecg_engine.kernels.smoothing import clamp
+from ecg_engine.kernels.smoothing import clamp, median_of
 from ecg_engine.kernels.waves import P_OFFSET, P_ONSET, QRS_OFFSET, QRS_ONSET, T_OFFSET, T_ONSET
 
 P, QRS, T = range(3)
+#: The usual bend of a lead is that of so many of its values at most, evenly spread.
+BENDS = 256
 
 
 class SpanLimits(NamedTuple):
@@ -173,6 +176,46 @@ def wave_spans_into(
         total, first, last = _best_span(odds[P], start, int(row[QRS_ONSET]) - 1)
         if total > w.p_least:
             _mark(odds[P], x, finer, first, last, row[P_ONSET : P_OFFSET + 1])
+
+
+@helper
+def _usual_bend(x: NDArray[np.float32], work: NDArray[np.float64]) -> float:
+    """Return the median of how far values stand from the mean of their neighbours, twice; of `BENDS` of them or so."""
+    n = len(x) - 2
+    if n < 1:
+        return 0.0
+    step = -(-n // BENDS)
+    count = 0
+    for i in range(1, n + 1, step):
+        work[count] = abs(x[i - 1] - np.float32(2.0) * x[i] + x[i + 1])
+        count += 1
+    return median_of(work, count)
+
+
+@kernel((f4_read, i8, f8, f8_write, f8_2d_write), allocates=False)
+def drop_faint_p_into(
+    x: NDArray[np.float32], finer: int, over: float, work: NDArray[np.float64], marks: NDArray[np.float64]
+) -> None:
+    """Take P waves out of the marks of `wave_spans_into` that do not stand out of the noise.
+
+    One that goes from the line through its ends by less than `over` times the lead's usual bend is none.
+
+    Caller guarantees: ``len(x) >= 1``, marks inside, `work` has room for `BENDS` values.
+    """
+    n = len(x)
+    least = over * _usual_bend(x, work)
+    for b in range(len(marks)):
+        row = marks[b]
+        if row[P_ONSET] < 0.0:
+            continue
+        first, last = clamp(int(finer * row[P_ONSET]), n), clamp(int(np.ceil(finer * row[P_OFFSET])), n)
+        tilt = (x[last] - x[first]) / max(1, last - first)
+        height = 0.0
+        for i in range(first, last + 1):
+            height = max(height, abs(x[i] - x[first] - tilt * (i - first)))
+        if height < least:
+            for k in range(P_ONSET, P_OFFSET + 1):
+                row[k] = -1.0
 
 
 @kernel((f8_2d_read, f8, i8_read, i8, i8_2d_write), allocates=False)

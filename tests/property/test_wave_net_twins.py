@@ -307,6 +307,24 @@ def test_a_wave_is_where_its_odds_are_above_even():
     assert marks[0].tolist() == [29.5, 36.0, 40.5, 49.5, 59.5, -1.0, -1.0, -1.0]
 
 
+@pytest.mark.parametrize("length", [1, 2, 3, 40, 700])
+@pytest.mark.parametrize("finer", [1, 2])
+def test_faint_p_waves_are_dropped(length, finer):
+    rng = np.random.default_rng(length)
+    x = smooth_noise(rng, length, width=4)
+    ends = np.sort(rng.uniform(0, (length - 1) / finer, (20, 2)), axis=1)
+    marks = np.column_stack([ends[:, 0], ends.mean(axis=1), ends[:, 1], *[np.arange(20.0)] * 5])
+    marks[::4, :3] = -1
+    faint = 0
+    for over in (0.0, 0.5, 2.0, 6.0):
+        found = marks.copy()
+        wave_spans.drop_faint_p_into(x, finer, over, np.empty(wave_spans.BENDS), found)
+        expected = twin.without_faint_p(x, finer, over, marks) if length > 2 else marks
+        np.testing.assert_array_equal(found, expected)
+        faint += (found[:, 0] != marks[:, 0]).sum()
+    assert faint > 0 or length < 40
+
+
 SHARES_OF_EDGES = wave_edges.EdgeShares(
     p_near=1.0, qrs_near=0.0, t_near=3.0, p_on_low=0.3, p_off_low=0.5, t_on_low=0.4, t_off_low=0.4, qrs_on_low=0.03,
     qrs_off_low=0.08, qrs_high=0.1, qrs_beyond=3.0, qrs_walk=4.0, reach=8.0, most=5.0, p_share=0.3, qrs_share=0.2,

@@ -81,6 +81,18 @@ def own(grid, pad, half, gains):
     return np.array([values / (np.abs(values) + gain) for gain in gains])
 
 
+def without_faint_p(x, finer, over, marks):
+    """Marks without P waves that hardly go from the line through their ends."""
+    x, out = x.astype(np.float64), marks.copy()
+    bends = np.abs(np.diff(x, 2))[:: -(-(len(x) - 2) // 256)]
+    for row in out:
+        if row[0] >= 0:
+            part = x[int(finer * row[0]) : int(np.ceil(finer * row[2])) + 1]
+            if np.abs(part - np.linspace(part[0], part[-1], len(part))).max() < over * np.median(bends):
+                row[:3] = -1
+    return out
+
+
 def neighbours(rows, lead, beats, finer, near, before, after, unlike, least):
     n = rows.shape[1]
     points, fine = np.arange(n), np.arange(len(lead))
