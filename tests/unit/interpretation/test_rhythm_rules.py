@@ -120,6 +120,18 @@ def test_regular_and_wide_without_p(bpm, code):
     assert code in said(context(**NO_P, heart_rate_bpm=bpm, rr_ms=60000 / bpm, qrs_ms=150.0))
 
 
+@pytest.mark.parametrize(("bpm", "qrs_ms"), [(45.0, 75.0), (80.0, 75.0), (130.0, 75.0), (45.0, 150.0), (80.0, 150.0)])
+def test_where_noise_would_hide_p_no_rhythm_without_p_is_said(bpm, qrs_ms):
+    seen, hidden = (
+        said(context(**NO_P, heart_rate_bpm=bpm, rr_ms=60000 / bpm, qrs_ms=qrs_ms, noise_mv=mv)) for mv in (0.01, 0.05)
+    )
+    assert "undetermined_rhythm" not in seen
+    assert "undetermined_rhythm" in hidden and not (seen & hidden) & {
+        "junctional_rhythm", "accelerated_junctional_rhythm", "supraventricular_tachycardia", "idioventricular_rhythm",
+        "accelerated_idioventricular_rhythm",
+    }  # fmt: skip
+
+
 def inverted(mv: float) -> dict[str, dict[str, float]]:
     return {lead: {"p_mv": mv} for lead in ("II", "III", "aVF")}
 

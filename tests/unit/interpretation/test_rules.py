@@ -22,13 +22,24 @@ SINUS = {
 
 
 def context(
-    *, by_lead=None, without=(), patient=None, bad=(), kinds=None, n_beats=12, st_certain=True, **overall
+    *,
+    by_lead=None,
+    without=(),
+    patient=None,
+    bad=(),
+    kinds=None,
+    n_beats=12,
+    st_certain=True,
+    noise_mv=float("nan"),
+    **overall,
 ) -> Context:
     patient = patient or Patient(age_years=55, sex="M")
     measured = {k: v for k, v in (SINUS | overall).items() if k not in without}
     quality = Quality(
         by_lead={
-            name: LeadQuality(usable=name not in bad, reasons=("flat",) if name in bad else (), flat_fraction=0.0)
+            name: LeadQuality(
+                usable=name not in bad, reasons=("flat",) if name in bad else (), flat_fraction=0.0, noise_mv=noise_mv
+            )
             for name in STANDARD_LEADS
         },
         acceptable=True,
