@@ -182,7 +182,7 @@ def median_and_singles(
         at = (onset - made.r_peak) // round(made.fs / fs)
         parts = _before_qrs(signal[votes], aligned, at, before, fs)
         if parts is not None:
-            made, singles = replace(made, p_coherence=_coherence(parts)), replace(singles, before_qrs=parts)
+            made, singles = _with_p(made, parts), replace(singles, before_qrs=parts)
     return made, singles
 
 
@@ -230,7 +230,7 @@ def altered_beat(singles: SingleBeats, *, noise_mv: NDArray[np.float64], rng: np
     if parts is None:
         return made
     # Of the whole beats only: one at the recording's begin may have no room before its QRS.
-    return replace(made, p_coherence=_coherence(parts[:, rng.integers(0, parts.shape[1], parts.shape[1])]))
+    return _with_p(made, parts[:, rng.integers(0, parts.shape[1], parts.shape[1])])
 
 
 def _marked(beat: NDArray[np.float64], before: int, fs: float, votes: NDArray[np.bool_], n_beats: int) -> MedianBeat:
@@ -363,11 +363,20 @@ def _before_qrs(
     return np.ascontiguousarray(out)
 
 
-def _coherence(parts: NDArray[np.float64]) -> float:
-    """Return which share of the power before the QRS the median beat has, against the median power of single beats."""
-    together = float(np.square(middles(parts.transpose(0, 2, 1))).sum())
+def _with_p(made: MedianBeat, parts: NDArray[np.float64]) -> MedianBeat:
+    """Return the median beat with what `parts`, the time before the QRS (n_leads, n_beats, n), say of P waves.
+
+    Which share of the power there the median has, against the median power of single beats; and how far these are from
+    it.
+    """
+    usual = middles(parts.transpose(0, 2, 1))
     single = float(middles(np.square(parts).sum(axis=2)).sum())
-    return together / single if single > 0 else float("nan")
+    apart = np.square(parts - usual[:, np.newaxis]).mean(axis=2)
+    return replace(
+        made,
+        p_coherence=float(np.square(usual).sum()) / single if single > 0 else float("nan"),
+        p_noise_mv=float(np.sqrt(middle(apart.ravel()))),
+    )
 
 
 def _combine(table: NDArray[np.int64], beat: NDArray[np.float64], r: int, fs: float) -> NDArray[np.int64]:

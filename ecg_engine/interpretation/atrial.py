@@ -19,6 +19,7 @@ from ecg_engine.interpretation.basic import (
     is_paced,
     is_regular,
     is_sinus,
+    shows_p_axis,
 )
 from ecg_engine.interpretation.context import Context, fact, rule
 from ecg_engine.interpretation.over_time import fibrillation_over_time
@@ -101,7 +102,7 @@ def supraventricular_tachycardia(c: Context) -> Statement | None:
 
 def leads_from_elsewhere(c: Context) -> bool:
     """Return whether even P waves of another axis than the sinus node's stand before the QRS."""
-    if len(c.beats.r_peaks) < MIN_BEATS or not has_p(c) or c.get("p_axis_deg") is None:
+    if len(c.beats.r_peaks) < MIN_BEATS or not has_p(c) or c.get("p_axis_deg") is None or not shows_p_axis(c):
         return False
     if is_sinus(c) or is_flutter(c) or is_fibrillation(c) or is_paced(c) or is_mostly_ventricular(c):
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isnan
+from math import isnan, pi, sqrt
 from statistics import median
 from typing import Final
 
@@ -52,10 +52,15 @@ EVEN_COHERENCE_PERCENT: Final = 60.0
 #: P waves are missing where so few of the beats have one, %, or what stands there is so unlike, %.
 NO_P_SHARE_PERCENT: Final = 30.0
 NO_P_COHERENCE_PERCENT: Final = 30.0
-#: In more noise than this (`LeadQuality.noise_mv`, median over the leads) nothing tells that there is no P wave, mV: of
-#: 136 records of PTB-XL with P waves those of one vanish in added white noise of 0.01 mV, of three in 0.02, of seven in
-#: 0.05; of a hundred records as they are one has more.
+#: In more noise than this nothing tells that there is no P wave, mV: above what passes as noise
+#: (`LeadQuality.noise_mv`, median of the leads), or between the beats before the QRS (`p_noise_mv`). Of 136 records of
+#: PTB-XL with P waves those of one vanish in added white noise of 0.01 mV, of three in 0.02, of seven in 0.05. Between
+#: the beats 95 % of records in sinus rhythm have less than 0.010 mV, with noise of 0.5 to 8 Hz and 0.02 mV in each lead
+#: 0.012 to 0.016.
 NO_P_NOISE_MV: Final = 0.015
+#: Fibrillation waves themselves differ by up to 0.020 mV there; above this it is noise, and hides P waves as in one
+#: lead.
+FIBRILLATION_NOISE_MV: Final = 0.03
 
 
 @remembered
@@ -80,11 +85,20 @@ def stands_even(c: Context) -> bool:
     return share >= EVEN_SHARE_PERCENT and spread <= EVEN_SPREAD_MS and alike >= EVEN_COHERENCE_PERCENT
 
 
+def _noise_mv(c: Context) -> float:
+    """Return the usual noise of the leads, mV; 0 where none is known."""
+    known = [mv for name in c.quality.usable_leads if not isnan(mv := c.quality.by_lead[name].noise_mv)]
+    return median(known) if known else 0.0
+
+
 def would_show_p(c: Context) -> bool:
-    """Return whether noise is so low that P waves, if there were any, would be seen; so it is where none is known."""
-    noise = [c.quality.by_lead[name].noise_mv for name in c.quality.usable_leads]
-    known = [mv for mv in noise if not isnan(mv)]
-    return not known or median(known) <= NO_P_NOISE_MV
+    """Return whether noise is so low that P waves, if there were any, would be seen."""
+    return max(c.get("p_noise_mv") or 0.0, _noise_mv(c)) <= NO_P_NOISE_MV
+
+
+def shows_p_axis(c: Context) -> bool:
+    """Return whether a P wave that shows a direction is twice the noise that the median beat has left."""
+    return 2.0 * sqrt(pi / 2.0 / max(1, c.n_beats_in_median)) * _noise_mv(c) <= SMALL_P_MV
 
 
 def has_no_p(c: Context) -> bool:
@@ -143,7 +157,7 @@ def is_fibrillation(c: Context) -> bool:
         return False
     likely, irregular = c.get("fibrillation_percent"), c.get("rr_irregularity_percent")
     if likely is not None and irregular is not None and likely >= fibrillation_percent(c):
-        return irregular >= (SINGLE_LEAD_IRREGULAR_PERCENT if is_single_lead(c) else IRREGULAR_PERCENT)
+        return irregular >= (SINGLE_LEAD_IRREGULAR_PERCENT if noise_hides_p(c) else IRREGULAR_PERCENT)
     return fibrillates_under_pacing(c)
 
 
@@ -152,9 +166,14 @@ def is_single_lead(c: Context) -> bool:
     return len(c.quality.usable_leads) == 1
 
 
+def noise_hides_p(c: Context) -> bool:
+    """Return whether noise may hide P waves and pass for those of fibrillation: as in one lead alone."""
+    return is_single_lead(c) or (c.get("p_noise_mv") or 0.0) > FIBRILLATION_NOISE_MV
+
+
 def fibrillation_percent(c: Context) -> float:
     """Return the likelihood from which fibrillation is said."""
-    return SINGLE_LEAD_FIBRILLATION_PERCENT if is_single_lead(c) else FIBRILLATION_PERCENT
+    return SINGLE_LEAD_FIBRILLATION_PERCENT if noise_hides_p(c) else FIBRILLATION_PERCENT
 
 
 def fibrillates_under_pacing(c: Context) -> bool:

@@ -87,7 +87,9 @@ def undetermined_rhythm(c: Context) -> Statement | None:
     if any(name(c) is not None for name in named):
         return None
     facts = [
-        fact(c, k, source="design") for k in ("p_share_percent", "pr_spread_ms", "p_axis_deg") if c.get(k) is not None
+        fact(c, k, source="design")
+        for k in ("p_share_percent", "pr_spread_ms", "p_axis_deg", "p_noise_mv")
+        if c.get(k) is not None
     ]
     return Statement(code="undetermined_rhythm", evidence=tuple(facts))
 

@@ -86,6 +86,8 @@ def measure_global(
     if beat is not None:
         if not math.isnan(beat.p_coherence):
             out["p_coherence_percent"] = 100 * beat.p_coherence
+        if not math.isnan(beat.p_noise_mv):
+            out["p_noise_mv"] = beat.p_noise_mv
         has_p = _has_p(out)
         out.update(_intervals(beat, has_p=has_p))
         out.update(_axes(beat, leads, usable, has_p=has_p))

@@ -120,6 +120,8 @@ class MedianBeat:
     p_coherence : float
         Share of the power before the QRS that is the same in each beat: near 1 where P waves lead the QRS, near 0 where
         the atria fibrillate; NaN where there are too few beats or too little room.
+    p_noise_mv : float
+        RMS of how far a single beat is from the median there, mV, median over beats and leads; NaN as above.
     """
 
     signal: NDArray[np.float64]
@@ -129,6 +131,7 @@ class MedianBeat:
     marks: LeadMarks
     by_lead: tuple[LeadMarks, ...]
     p_coherence: float = float("nan")
+    p_noise_mv: float = float("nan")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "signal", read_only(np.ascontiguousarray(self.signal, dtype=np.float64)))

@@ -7,6 +7,7 @@ import csv
 
 import numpy as np
 import pytest
+from scipy.signal import butter, sosfilt
 
 import ecg_engine as ee
 from ecg_engine.leads import STANDARD_LEADS
@@ -208,11 +209,14 @@ def test_no_av_block_of_the_second_or_third_degree_where_nobody_saw_one(ptbxl, l
     assert not any(codes & blocks for codes in said)
 
 
+@pytest.mark.parametrize("band", [None, (0.5, 8.0)], ids=["white", "electrodes"])
 @pytest.mark.parametrize("rows", [slice(0, 12), slice(1, 2), slice(7, 8)], ids=["twelve leads", "II", "V2"])
-def test_noise_that_hides_p_makes_no_other_rhythm_of_sinus_rhythm(data, ptbxl, rows):
-    """White noise of 0.05 mV, twice what IEC 60601-2-25 tests with: that P is not seen does not say that it is absent.
+def test_noise_that_hides_p_makes_no_other_rhythm_of_sinus_rhythm(data, ptbxl, rows, band):
+    """That P is not seen does not say that it is absent: in noise of 0.05 mV, twice what IEC 60601-2-25 tests with.
 
-    Without asking whether P could be seen, 2, 4 and many more of the 97 had a rhythm without P.
+    White, or in the band of moving electrodes. Without asking whether P could be seen, of 97 records 2, 4 and many more
+    (of the leads of this test) had a rhythm without P, and 20 of twelve leads with moving electrodes. Premature atrial
+    beats whose P is hidden may still pass for fibrillation.
     """
     packed = np.load(data / "ecg" / "ptbxl" / "raw_500hz.npz")
     sinus = [k for k, (labels, _) in enumerate(ptbxl) if labels & {"SR", "SBRAD", "STACH", "SARRH"}][::4]
@@ -221,10 +225,15 @@ def test_noise_that_hides_p_makes_no_other_rhythm_of_sinus_rhythm(data, ptbxl, r
         "accelerated_idioventricular_rhythm",
     }  # fmt: skip
     rng = np.random.default_rng(0)
-    wrong = []
+    wrong, fibrillate = [], 0
     for k in sinus:
         signal = packed["x"][k][rows] / float(packed["gain_per_mV"])
-        noisy = signal + rng.normal(0.0, 0.05, signal.shape)
+        noise = rng.normal(0.0, 1.0, signal.shape)
+        if band:
+            noise = sosfilt(butter(2, band, "band", fs=500.0, output="sos"), noise, axis=1)
+        noisy = signal + 0.05 / noise.std() * noise
         report = ee.analyze_ecg(ee.Recording(signal=noisy, fs=500.0, leads=STANDARD_LEADS[rows]))
         wrong += [(k, s.code) for s in report.statements if s.code in without_p]
+        fibrillate += any(s.code == "atrial_fibrillation" for s in report.statements)
     assert len(sinus) >= 50 and not wrong, (len(sinus), wrong)
+    assert fibrillate <= 0.021 * len(sinus), fibrillate

@@ -120,16 +120,42 @@ def test_regular_and_wide_without_p(bpm, code):
     assert code in said(context(**NO_P, heart_rate_bpm=bpm, rr_ms=60000 / bpm, qrs_ms=150.0))
 
 
+WITHOUT_P = {
+    "junctional_rhythm", "accelerated_junctional_rhythm", "supraventricular_tachycardia", "idioventricular_rhythm",
+    "accelerated_idioventricular_rhythm",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("where", ["noise_mv", "p_noise_mv"])
 @pytest.mark.parametrize(("bpm", "qrs_ms"), [(45.0, 75.0), (80.0, 75.0), (130.0, 75.0), (45.0, 150.0), (80.0, 150.0)])
-def test_where_noise_would_hide_p_no_rhythm_without_p_is_said(bpm, qrs_ms):
+def test_where_noise_would_hide_p_no_rhythm_without_p_is_said(bpm, qrs_ms, where):
     seen, hidden = (
-        said(context(**NO_P, heart_rate_bpm=bpm, rr_ms=60000 / bpm, qrs_ms=qrs_ms, noise_mv=mv)) for mv in (0.01, 0.05)
+        said(context(**NO_P, heart_rate_bpm=bpm, rr_ms=60000 / bpm, qrs_ms=qrs_ms, **{where: mv}))
+        for mv in (0.01, 0.05)
     )
-    assert "undetermined_rhythm" not in seen
-    assert "undetermined_rhythm" in hidden and not (seen & hidden) & {
-        "junctional_rhythm", "accelerated_junctional_rhythm", "supraventricular_tachycardia", "idioventricular_rhythm",
-        "accelerated_idioventricular_rhythm",
-    }  # fmt: skip
+    assert seen & WITHOUT_P and "undetermined_rhythm" not in seen
+    assert "undetermined_rhythm" in hidden and not hidden & WITHOUT_P
+
+
+def test_noise_of_p_waves_passes_for_fibrillation_as_in_one_lead():
+    """There RR must be as irregular, and the likelihood as high, as in one lead alone: 11 and 65 %."""
+    uneven = NO_P | {"heart_rate_bpm": 80.0, "rr_change_percent": 9.0}
+    for irregular, likely, noise, fibrillates in (
+        (9.0, 95.0, 0.02, True), (9.0, 95.0, 0.06, False), (15.0, 95.0, 0.06, True),
+        (15.0, 50.0, 0.02, True), (15.0, 50.0, 0.06, False),
+    ):  # fmt: skip
+        found = said(
+            context(**uneven, rr_irregularity_percent=irregular, fibrillation_percent=likely, p_noise_mv=noise)
+        )
+        assert ("atrial_fibrillation" in found) is fibrillates, (irregular, likely, noise)
+        assert ("undetermined_rhythm" in found) is not fibrillates
+
+
+@pytest.mark.parametrize(("noise_mv", "n_beats", "shown"), [(0.03, 12, True), (0.1, 12, False), (0.1, 40, True)])
+def test_noise_that_the_median_beat_keeps_gives_p_no_axis(noise_mv, n_beats, shown):
+    """Of 12 beats a third of the noise is left (its standard error, 1.25 / sqrt(n)), of 40 a fifth."""
+    c = context(p_axis_deg=-80.0, pr_ms=140.0, by_lead=inverted(-0.1), noise_mv=noise_mv, n_beats=n_beats)
+    assert ("atrial_rhythm" in said(c)) is shown
 
 
 def inverted(mv: float) -> dict[str, dict[str, float]]:

@@ -394,7 +394,7 @@ def test_statements_that_exclude_each_other_never_meet(rng):
         "atrial_bigeminy_beats": (2, 5), "atrial_run_longest_beats": (3, 6),
         "pp_ms": (330, 1500), "atrial_bpm": (40, 220), "n_p_without_qrs": (1, 8), "n_blocked_p": (1, 8),
         "blocked_in_a_row": (1, 3), "conducted_in_a_row": (1, 5), "p_to_r_before_block_ms": (100, 400),
-        "p_to_r_after_block_ms": (100, 400), "p_to_r_range_ms": (0, 500),
+        "p_to_r_after_block_ms": (100, 400), "p_to_r_range_ms": (0, 500), "p_noise_mv": (0, 0.08),
     }  # fmt: skip
     fast = {
         "fast_ventricular_percent": (50, 100), "fast_ventricular_s": (2.5, 10), "fast_ventricular_bpm": (0, 375),
