@@ -133,7 +133,7 @@ class Driver:
         """Let one worker fill the kernels' cache, which the others then find, and name the models."""
         if self.parts.prepare is None:
             return
-        told = "Starting: models are loaded; the first time, kernels are compiled (15 to 60 s) ..."
+        told = "Starting: models are loaded; the first time, kernels are compiled (about a minute) ..."
         news = threading.Timer(_SILENCE_S, self.watcher.say, [told])
         news.daemon = True
         news.start()

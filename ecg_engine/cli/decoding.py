@@ -133,7 +133,7 @@ def _decode_all(
     """Append a line for each input, in order; what is done when an interrupt comes is in `lines`."""
     from ecg_engine.kernels._jit import on_compile
 
-    on_compile(lambda: talk.say("First run: compiling the kernels (15 to 60 s, once) ..."))
+    on_compile(lambda: talk.say("First run: compiling the kernels (about a minute, once) ..."))
     protected = {os.path.realpath(path) for path in inputs}
     with talk.progress() as bar:
         step = bar.add_task("", total=len(inputs))
