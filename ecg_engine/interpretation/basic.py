@@ -91,9 +91,19 @@ def _noise_mv(c: Context) -> float:
     return median(known) if known else 0.0
 
 
+def p_noise_mv(c: Context) -> float:
+    """Return the noise in which P waves are sought, mV; 0 where it is not known."""
+    return max(c.get("p_noise_mv") or 0.0, _noise_mv(c))
+
+
 def would_show_p(c: Context) -> bool:
     """Return whether noise is so low that P waves, if there were any, would be seen."""
-    return max(c.get("p_noise_mv") or 0.0, _noise_mv(c)) <= NO_P_NOISE_MV
+    return p_noise_mv(c) <= NO_P_NOISE_MV
+
+
+def hides_p(c: Context) -> bool:
+    """Return whether noise may be why no P waves were found; fibrillation and flutter waves are none."""
+    return not (has_p(c) or would_show_p(c) or is_fibrillation(c) or is_flutter(c))
 
 
 def shows_p_axis(c: Context) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from ecg_engine.interpretation.basic import is_single_lead
+from ecg_engine.interpretation.basic import hides_p, is_single_lead
 from ecg_engine.interpretation.clinical import has_chest_pain
 from ecg_engine.interpretation.context import Context
 from ecg_engine.interpretation.repolarisation import qtc_of_width_ms
-from ecg_engine.types import EcgChange, Quality, Statement, Urgency
+from ecg_engine.types import EcgChange, Statement, Urgency
 
 __all__ = ["LEVELS", "QUALIFIED_LEVELS", "STATEMENT_LEVELS", "judge_urgency", "level_of"]
 
@@ -137,7 +137,7 @@ def judge_urgency(
     _add_changes(context, changes, reasons)
     reasons["unscored"].extend(judged)
     level = next((name for name in LEVELS if reasons[name]), "routine")
-    return Urgency(level=level, because=tuple(reasons[level]), repeat_recording=_repeat(context.quality, statements))
+    return Urgency(level=level, because=tuple(reasons[level]), repeat_recording=_repeat(context, statements))
 
 
 def _add_changes(context: Context, changes: Sequence[EcgChange], reasons: dict[str, list[str]]) -> None:
@@ -195,9 +195,11 @@ def _add_rate(context: Context, reasons: dict[str, list[str]]) -> None:
         reasons["urgent"].append("heart_rate_bpm")
 
 
-def _repeat(quality: Quality, statements: tuple[Statement, ...]) -> tuple[str, ...]:
-    codes = {s.code for s in statements}
+def _repeat(context: Context, statements: tuple[Statement, ...]) -> tuple[str, ...]:
+    quality, codes = context.quality, {s.code for s in statements}
     found: list[str] = [code for code in _AGAIN if code in codes]
     if not quality.acceptable:
         found.extend(quality.reasons)
-    return tuple(found)
+    if "undetermined_rhythm" in codes and hides_p(context):
+        found.append("noisy")
+    return tuple(dict.fromkeys(found))

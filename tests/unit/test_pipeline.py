@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from scipy.signal import butter, sosfilt
 
 import ecg_engine as ee
 from ecg_engine.detection import whole
@@ -323,6 +324,21 @@ def test_no_p_wave_is_invented_in_fibrillation(f_wave_mv: float) -> None:
     if f_wave_mv:
         assert report.delineation is not None
         assert (report.delineation.p_peak == ee.ABSENT).all()
+
+
+def test_noise_that_may_hide_p_is_said_and_asks_for_another_recording() -> None:
+    signal, _ = model(PRESETS["normal"])
+    rng = np.random.default_rng(3)
+    band = butter(2, (0.5, 8.0), "band", fs=500.0, output="sos")
+    noise = sosfilt(band, rng.standard_normal(signal.shape), axis=1)
+    report = ee.analyze_ecg(recording(signal + 0.2 / noise.std() * noise))
+    assert "undetermined_rhythm" in codes(report) and "pr_ms" not in values(report)
+    (note,) = (note for note in report.notes if note.code == "p_hidden")
+    # A part of the noise is taken off as the level and slope of a quarter of a second.
+    assert 0.06 <= note.facts["noise_mv"] <= 0.2
+    assert "no_p_wave" not in noted(report) and "noisy" in report.urgency.repeat_recording
+    quiet = ee.analyze_ecg(recording(signal))
+    assert "p_hidden" not in noted(quiet) and not quiet.urgency.repeat_recording
 
 
 def test_at_140_a_minute_every_beat_has_its_waves() -> None:
