@@ -85,30 +85,35 @@ def stands_even(c: Context) -> bool:
     return share >= EVEN_SHARE_PERCENT and spread <= EVEN_SPREAD_MS and alike >= EVEN_COHERENCE_PERCENT
 
 
-def _noise_mv(c: Context) -> float:
-    """Return the usual noise of the leads, mV; 0 where none is known."""
+def _lead_noise_mv(c: Context) -> float:
+    """Return the usual noise of the leads above 35 Hz, mV; 0 where none is known."""
     known = [mv for name in c.quality.usable_leads if not isnan(mv := c.quality.by_lead[name].noise_mv)]
     return median(known) if known else 0.0
 
 
-def p_noise_mv(c: Context) -> float:
-    """Return the noise in which P waves are sought, mV; 0 where it is not known."""
-    return max(c.get("p_noise_mv") or 0.0, _noise_mv(c))
+def _between_beats_mv(c: Context) -> float:
+    """Return how far beats differ before the QRS, RMS in mV; 0 where it is not known."""
+    return c.get("p_noise_mv") or 0.0
+
+
+def noise_around_p_mv(c: Context) -> float:
+    """Return the noise in which P waves are sought, of either band, RMS in mV; 0 where none is known."""
+    return max(_between_beats_mv(c), _lead_noise_mv(c))
 
 
 def would_show_p(c: Context) -> bool:
     """Return whether noise is so low that P waves, if there were any, would be seen."""
-    return p_noise_mv(c) <= NO_P_NOISE_MV
+    return noise_around_p_mv(c) <= NO_P_NOISE_MV
 
 
-def hides_p(c: Context) -> bool:
+def may_hide_p(c: Context) -> bool:
     """Return whether noise may be why no P waves were found; fibrillation and flutter waves are none."""
     return not (has_p(c) or would_show_p(c) or is_fibrillation(c) or is_flutter(c))
 
 
 def shows_p_axis(c: Context) -> bool:
     """Return whether a P wave that shows a direction is twice the noise that the median beat has left."""
-    return 2.0 * sqrt(pi / 2.0 / max(1, c.n_beats_in_median)) * _noise_mv(c) <= SMALL_P_MV
+    return 2.0 * sqrt(pi / 2.0 / max(1, c.n_beats_in_median)) * _lead_noise_mv(c) <= SMALL_P_MV
 
 
 def has_no_p(c: Context) -> bool:
@@ -167,7 +172,7 @@ def is_fibrillation(c: Context) -> bool:
         return False
     likely, irregular = c.get("fibrillation_percent"), c.get("rr_irregularity_percent")
     if likely is not None and irregular is not None and likely >= fibrillation_percent(c):
-        return irregular >= (SINGLE_LEAD_IRREGULAR_PERCENT if noise_hides_p(c) else IRREGULAR_PERCENT)
+        return irregular >= (SINGLE_LEAD_IRREGULAR_PERCENT if needs_clearer_fibrillation(c) else IRREGULAR_PERCENT)
     return fibrillates_under_pacing(c)
 
 
@@ -176,14 +181,14 @@ def is_single_lead(c: Context) -> bool:
     return len(c.quality.usable_leads) == 1
 
 
-def noise_hides_p(c: Context) -> bool:
-    """Return whether noise may hide P waves and pass for those of fibrillation: as in one lead alone."""
-    return is_single_lead(c) or (c.get("p_noise_mv") or 0.0) > FIBRILLATION_NOISE_MV
+def needs_clearer_fibrillation(c: Context) -> bool:
+    """Return whether noise may pass for fibrillation waves: one lead alone, or beats that differ by more than these."""
+    return is_single_lead(c) or _between_beats_mv(c) > FIBRILLATION_NOISE_MV
 
 
 def fibrillation_percent(c: Context) -> float:
     """Return the likelihood from which fibrillation is said."""
-    return SINGLE_LEAD_FIBRILLATION_PERCENT if noise_hides_p(c) else FIBRILLATION_PERCENT
+    return SINGLE_LEAD_FIBRILLATION_PERCENT if needs_clearer_fibrillation(c) else FIBRILLATION_PERCENT
 
 
 def fibrillates_under_pacing(c: Context) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from ecg_engine.interpretation.basic import hides_p, is_single_lead
+from ecg_engine.interpretation.basic import is_single_lead, may_hide_p
 from ecg_engine.interpretation.clinical import has_chest_pain
 from ecg_engine.interpretation.context import Context
 from ecg_engine.interpretation.repolarisation import qtc_of_width_ms
@@ -200,6 +200,6 @@ def _repeat(context: Context, statements: tuple[Statement, ...]) -> tuple[str, .
     found: list[str] = [code for code in _AGAIN if code in codes]
     if not quality.acceptable:
         found.extend(quality.reasons)
-    if "undetermined_rhythm" in codes and hides_p(context):
+    if "undetermined_rhythm" in codes and may_hide_p(context):
         found.append("noisy")
     return tuple(dict.fromkeys(found))

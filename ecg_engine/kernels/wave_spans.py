@@ -89,6 +89,20 @@ def _crossing(odds: NDArray[np.float32], i: int, step: int) -> float:
 
 
 @helper
+def _off_line(x: NDArray[np.float32], first: int, last: int) -> tuple[int, float]:
+    """Return where values ``first .. last`` are farthest from the line through these two, and how far."""
+    best = -1.0
+    at = first
+    for i in range(first, last + 1):
+        share = (i - first) / max(1, last - first)
+        far = abs(x[i] - (x[first] + share * (x[last] - x[first])))
+        if far > best:
+            best = far
+            at = i
+    return at, best
+
+
+@helper
 def _peak(x: NDArray[np.float32], finer: int, onset: float, offset: float) -> float:
     """Return where a wave is farthest from the line through its ends; `x` has `finer` values a grid point."""
     n = len(x)
@@ -96,15 +110,7 @@ def _peak(x: NDArray[np.float32], finer: int, onset: float, offset: float) -> fl
     last = clamp(int(finer * offset), n)
     if last <= first + 1:
         return 0.5 * (onset + offset)
-    best = -1.0
-    at = first
-    for i in range(first, last + 1):
-        share = (i - first) / (last - first)
-        far = abs(x[i] - (x[first] + share * (x[last] - x[first])))
-        if far > best:
-            best = far
-            at = i
-    return at / finer
+    return _off_line(x, first, last)[0] / finer
 
 
 @helper
@@ -209,11 +215,7 @@ def drop_faint_p_into(
         if row[P_ONSET] < 0.0:
             continue
         first, last = clamp(int(finer * row[P_ONSET]), n), clamp(int(np.ceil(finer * row[P_OFFSET])), n)
-        tilt = (x[last] - x[first]) / max(1, last - first)
-        height = 0.0
-        for i in range(first, last + 1):
-            height = max(height, abs(x[i] - x[first] - tilt * (i - first)))
-        if height < least:
+        if _off_line(x, first, last)[1] < least:
             for k in range(P_ONSET, P_OFFSET + 1):
                 row[k] = -1.0
 

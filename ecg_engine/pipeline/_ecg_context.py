@@ -14,7 +14,7 @@ from ecg_engine.detection.parameters import EPISODES
 from ecg_engine.detection.ventricular_runs import longest_ventricular_run
 from ecg_engine.detection.whole import Seen
 from ecg_engine.interpretation import Context, interpret
-from ecg_engine.interpretation.basic import hides_p, p_noise_mv
+from ecg_engine.interpretation.basic import may_hide_p, noise_around_p_mv
 from ecg_engine.interpretation.limits import Limits, limits_for
 from ecg_engine.interpretation.normal_limits import normal_limits
 from ecg_engine.interpretation.ventricular import RUN_BPM
@@ -341,8 +341,8 @@ def _add_notes(notes: list[Note], context: Context, judged: tuple[str, ...]) -> 
     notes.extend(Note(stage="detection", code=code, facts=facts.get(code, {})) for code in judged if code not in noted)
     if context.beats.r_peaks.size:
         overall = context.measurements.overall
-        no_p = "p_hidden" if hides_p(context) else "no_p_wave"
-        facts["p_hidden"] = {"noise_mv": round(p_noise_mv(context), 3)}
+        no_p = "p_hidden" if may_hide_p(context) else "no_p_wave"
+        facts["p_hidden"] = {"noise_mv": round(noise_around_p_mv(context), 3)}
         absent = [("pr_ms", no_p), ("qt_ms", "no_t_wave"), ("qrs_axis_deg", "axis_needs_limb_leads")]
         if "beats_unlike" in judged or not context.n_beats_in_median:
             absent = []
