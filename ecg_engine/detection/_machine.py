@@ -14,7 +14,7 @@ from ecg_engine.kernels.rules import (
     BEATS,
     CANDIDATES,
     LAST_R,
-    SHARP_RANKS,
+    RHYTHM,
     STATE_SIZE,
     TENT,
     BeatRules,
@@ -47,6 +47,7 @@ def rules_for(fs: float, floor_mv: float | None) -> tuple[BeatRules, NDArray[np.
         back_reach=within(QRS.back_reach_s),
         split=within(QRS.split_s),
         hold=within(QRS.hold_s),
+        together=within(QRS.together_s),
         locate=float(samples(QRS.locate_s, fs)),
         slope=float(samples(QRS.slope_s, fs)),
         sharp=float(samples(QRS.sharp_s, fs)),
@@ -70,6 +71,14 @@ def rules_for(fs: float, floor_mv: float | None) -> tuple[BeatRules, NDArray[np.
         sharp_quiet=QRS.sharp_quiet,
         sharp_most=QRS.sharp_most,
         sharp_noise=QRS.sharp_noise,
+        strong=QRS.strong,
+        least_spread=QRS.least_spread,
+        most_spread=QRS.most_spread,
+        top_odds=QRS.top_odds,
+        noise_odds=QRS.noise_odds,
+        height_odds=QRS.height_odds,
+        unlikely=QRS.unlikely,
+        odd=QRS.odd,
         no_vote=QRS.no_vote,
         floor=0.0 if floor_mv is None else float(floor_mv),
         most=MAX_MV,
@@ -111,7 +120,7 @@ class Machine:
         rules, self._table, self._arms = rules_for(fs, floor_mv)
         reach = len(self._arms)
         room = int(rules.begin + rules.block + 2 * rules.width + 2 * rules.apart) + 4 * reach + 8
-        sharp = int(rules.thin) * (int(rules.block) + 2 * int(rules.width) + reach) + 2 * int(rules.sharp)
+        sharp = int(rules.thin) * (int(rules.block) + 2 * int(rules.width) + reach) + 4 * int(rules.sharp)
         self._state = np.zeros(STATE_SIZE + GROUP, np.int64)
         self._state[TENT] = self._state[LAST_R] = -1
         self._memory = np.zeros((n_leads, 4))
@@ -119,10 +128,10 @@ class Machine:
         self._arrays = (
             np.zeros((n_leads, room), np.float32),
             np.zeros((n_leads + 2, room), np.float32),
-            np.zeros((n_leads + 2, room)),
+            np.zeros((n_leads + 3, room)),
             np.ones(n_leads),
             np.zeros((n_leads, PLACE + 1)),
-            np.zeros((SHARP_RANKS + 1, CANDIDATES)),
+            np.zeros((RHYTHM + 1, CANDIDATES)),
             np.empty(max(CANDIDATES, 3 * (2 * int(rules.locate) + 1))),
             np.empty((5, max(room, sharp))),
         )

@@ -59,8 +59,8 @@ class QrsParameters:
     waves and wander with the square of their frequency. The figures marked * were chosen together, once, by random
     search over the AAMI DS1 and paced records of the MIT-BIH Arrhythmia Database, its noise stress test and the CPSC
     2019 sample; two halves of the records were watched apart, and none is critical. Those marked + stand by PTB-XL,
-    simulated hearts (``docs/benchmarks.md``: two matter in leads with spikes left in), LUDB in noise of bedside leads
-    (CinC 2015), MIT-BIH and bedside alarms; the sharper bend has the band of Kalidas and Tamil 2017 (IEEE BIBE).
+    simulated hearts (``docs/benchmarks.md``), LUDB and MIT-BIH in noise of bedside leads (CinC 2015), MIT-BIH and
+    bedside alarms; the sharper bend has the band of Kalidas and Tamil 2017 (IEEE BIBE). Log odds are natural ones.
     """
 
     grid_hz: float = 180.0  #: signals are thinned to about this rate: a QRS has little above 40 Hz
@@ -94,10 +94,23 @@ class QrsParameters:
     soon_share: float = 0.65  #: the first or last beat, if low, must not come sooner than this share of the usual RR
     noisy: float = 0.10  #: + a floor of the energy at such a share of a beat's height is noise
     noisy_share: float = 0.90  #: + there, lower than this share of both neighbours is suspect where RR is even
-    sharp_s: float = 0.016  #: + arm of the sharper bend: the response is greatest at 1 / (2 * sharp) = 31 Hz
+    sharp_s: float = (
+        0.016  #: + arm of the sharper bend, taken twice: the response is greatest at 1 / (2 * sharp) = 31 Hz
+    )
     sharp_noise: float = 0.22  #: + from such a floor on no beat is higher than it is sharp; below, so much more
-    sharp_most: float = 2.5  #: + no QRS is held to be sharper (energies): few in LUDB are, and pacing spikes
+    sharp_most: float = (
+        6.0  #: + no QRS is held to be sharper (energies): one in ten leads of LUDB is, and pacing spikes
+    )
     sharp_quiet: float = 1.3  #: + unless the floor of the sharper energy is so much higher than the other: muscles
+    strong: float = 0.15  #: + from such a floor on beats are chosen together, where RR is even
+    together_s: float = 1.5  #: + so much of what follows a beat is waited for there
+    most_spread: float = 0.20  #: + RR is even that strays by no more than such a share (1.48 times the median's)
+    least_spread: float = 0.10  #: + nor is it held to be more even than that
+    top_odds: float = 3.6  #: + log odds that a candidate as high as usual is a beat, without noise,
+    noise_odds: float = 6.0  #: + and so much less for each floor as high as a beat
+    height_odds: float = 6.0  #: + and so much less for each time that it is e times as high or low
+    unlikely: float = -4.0  #: + log odds that a beat is missed, or an interval none of the rhythm
+    odd: float = -1.75  #: + that a beat is ectopic, stands between two of the rhythm, or has the RR before it again
     split_s: float = 2.0  #: a gap so long splits the rhythm, a shorter one is bridged
     no_vote: float = 1.5  #: a lead whose beats stand out less than this over its own noise has no vote
     locate_s: float = 0.075  #: R lies within so much of the energy's peak

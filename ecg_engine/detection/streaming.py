@@ -101,7 +101,9 @@ class RPeakDetector:
     The first beats come once 4 s are in, which make the first level; from then on a beat comes within 1 s of its R
     peak, but for two kinds that only what follows tells from a T wave or noise: one much lower than the beat before it
     (in noise, a tenth lower), which waits for the next one (2 s at most), and one that search back finds in a long RR,
-    which comes with the beat that ends it. Memory does not grow: 32 s of signal are kept.
+    which comes with the beat that ends it. In strong noise, where the beats of an even rhythm are chosen together with
+    what follows them, they come within 2.5 s, those in a long RR with the beat that ends it. Memory does not grow: 32 s
+    of signal are kept.
 
     Examples
     --------

@@ -14,16 +14,19 @@ from ecg_engine.kernels.rules import (
     DECIDE,
     HEIGHT,
     HIGH,
+    JUDGED,
     LOW,
     N_CANDS,
     N_RANKS,
     PLAIN,
     RANKS,
+    SHARPNESS,
     SPARE,
     TENT,
     TIME,
     TOP,
     TOPS,
+    UNKNOWN,
     BeatRules,
 )
 
@@ -65,6 +68,7 @@ def seek(
         if alone:
             cands[TIME, count] = p + first
             cands[HEIGHT, count] = cands[PLAIN, count] = np.sqrt(value)
+            cands[SHARPNESS, count] = UNKNOWN
             cands[TOP, count] = 0.0
             cands[CLOCK, count] = p + first - silent
             count += 1
@@ -155,7 +159,7 @@ def forget(cands: NDArray[np.float64], state: NDArray[np.int64], until: float) -
             state[N_RANKS] -= 1
     for row in range(CANDIDATE_ROWS):
         move(cands[row], drop, state[N_CANDS] - drop)
-    for place in (N_CANDS, TOPS, DECIDE):
+    for place in (N_CANDS, TOPS, DECIDE, JUDGED):
         state[place] -= drop
     state[LOW] = max(0, state[LOW] - drop)
     state[HIGH] = max(0, state[HIGH] - drop)

@@ -11,11 +11,13 @@ from ecg_engine.kernels.candidates import level
 from ecg_engine.kernels.locate import locate, steepness
 from ecg_engine.kernels.rules import (
     BEAT_ROWS,
+    BEAT_SHARPNESS,
     BEATS,
     DECIDE,
     EMIT,
     END,
     HEIGHT,
+    JUDGED,
     LAST_R,
     LEVEL,
     LOOKS,
@@ -24,16 +26,20 @@ from ecg_engine.kernels.rules import (
     NOISE,
     PLAIN,
     PLAIN_HEIGHT,
+    RHYTHM,
     RR,
     SEEK,
+    SHARPNESS,
     SPLIT,
     TENT,
     TIME,
+    TOGETHER,
     USUAL_BEATS,
     USUAL_RR,
     BeatRules,
 )
 from ecg_engine.kernels.smoothing import median_of
+from ecg_engine.kernels.together import ROOM, USUAL, choose_together, note_rhythm
 
 #: Beats are tall whose usual swing is so many times the floor: then the floor is half as high again (0.15 mV, which
 #: IEC 60601-2-27 lets be none).
@@ -81,6 +87,7 @@ def _add_beat(cands: NDArray[np.float64], i: int, beats: NDArray[np.float64], st
     beats[TIME, n] = time
     beats[HEIGHT, n] = cands[HEIGHT, i]
     beats[PLAIN_HEIGHT, n] = cands[PLAIN, i]
+    beats[BEAT_SHARPNESS, n] = cands[SHARPNESS, i]
     broken = n == 0 or (beats[TIME, n - 1] < state[SPLIT] <= time)
     beats[RR, n] = 0.0 if broken else time - beats[TIME, n - 1]
     state[N_BEATS] = n + 1
@@ -274,28 +281,92 @@ def _confirm(
 
 
 @inlined
+def _passes(cands: NDArray[np.float64], state: NDArray[np.int64], i: int, rules: BeatRules) -> bool:
+    """Return whether candidate `i` passes the threshold; note once the usual heights of a beat and of what is none."""
+    height = cands[HEIGHT, i]
+    noise = cands[NOISE, i - 1] if i > 0 else 0.0
+    new = i == state[JUDGED]
+    if new:
+        cands[LEVEL, i] = level(cands, state, i, rules)
+        cands[NOISE, i] = noise
+        state[JUDGED] = i + 1
+    if height >= rules.threshold * cands[LEVEL, i] + rules.noise_share * noise:
+        return True
+    if new:
+        cands[NOISE, i] = noise + rules.noise_pace * (min(height, cands[LEVEL, i]) - noise)
+    return False
+
+
+@inlined
+def _decide_again(cands: NDArray[np.float64], state: NDArray[np.int64], time: float) -> None:
+    """Go back to the first candidate behind `time`."""
+    while state[DECIDE] > 0 and cands[TIME, state[DECIDE] - 1] > time:
+        state[DECIDE] -= 1
+
+
+@helper
+def _decide_together(
+    cands: NDArray[np.float64],
+    beats: NDArray[np.float64],
+    state: NDArray[np.int64],
+    rules: BeatRules,
+    share: float,
+    final: bool,
+    work: NDArray[np.float64],
+) -> bool:
+    """Choose the beats in strong noise together, as far as enough of what follows is known; return whether it is done.
+
+    Where the noise ends, or no even rhythm is left, what is not decided yet is decided candidate by candidate again.
+    """
+    rhythm = cands[RHYTHM]
+    note_rhythm(beats, state, rules, rhythm, work)
+    if rhythm[USUAL] == 0.0:
+        if state[TOGETHER] > 0:
+            _decide_again(cands, state, beats[TIME, state[N_BEATS] - 1] if state[N_BEATS] > 0 else -1.0)
+        state[TOGETHER] = 0
+        return False
+    while state[DECIDE] < state[N_CANDS]:
+        _passes(cands, state, state[DECIDE], rules)
+        state[DECIDE] += 1
+    ends = final or share <= rules.strong
+    until = float(min(state[SEEK], state[END]))
+    if not final:
+        until -= max(rules.p_window, rules.refractory) if ends else rules.together
+    chosen = work[4 * ROOM : 5 * ROOM]
+    count = choose_together(cands, beats, state, rules, share, until, chosen, work)
+    for k in range(count):
+        _add_beat(cands, int(chosen[k]), beats, state)
+    state[TENT] = -1
+    state[TOGETHER] = 0 if ends else 1
+    if ends:
+        _decide_again(cands, state, until)
+    return True
+
+
+@inlined
 def decide(
     cands: NDArray[np.float64],
     beats: NDArray[np.float64],
     state: NDArray[np.int64],
     rules: BeatRules,
+    share: float,
     final: bool,
     work: NDArray[np.float64],
 ) -> None:
     """Decide the candidates behind which enough is known."""
+    strong = share > rules.strong or state[TOGETHER] > 0
+    if strong and _decide_together(cands, beats, state, rules, share, final, work):
+        return
     while state[DECIDE] < state[N_CANDS]:
         i = state[DECIDE]
         state[DECIDE] = i + 1
         time = cands[TIME, i]
         height = cands[HEIGHT, i]
-        cands[LEVEL, i] = level(cands, state, i, rules)
+        passes = _passes(cands, state, i, rules)
         k = state[TENT]
         if k >= 0 and time - cands[TIME, k] >= max(rules.p_window, rules.refractory):
             _confirm(cands, beats, state, rules, work)
-        noise = cands[NOISE, i - 1] if i > 0 else 0.0
-        cands[NOISE, i] = noise
-        if height < rules.threshold * cands[LEVEL, i] + rules.noise_share * noise:
-            cands[NOISE, i] = noise + rules.noise_pace * (min(height, cands[LEVEL, i]) - noise)
+        if not passes:
             continue
         if k >= 0:
             after = time - cands[TIME, k]

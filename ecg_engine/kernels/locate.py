@@ -50,6 +50,11 @@ def smoothed_into(row: NDArray[np.float64], start: int, smooth: int, out: NDArra
     """Write the mean over `smooth` samples either side of each from `start` on; at the ends of `row` over fewer."""
     n = len(row)
     m = len(out)
+    if smooth == 1 and start >= 1 and start + m + 1 <= n:  # at 250 and 360 Hz: in one pass for four
+        before, at, behind = row[start - 1 : start - 1 + m], row[start : start + m], row[start + 1 : start + 1 + m]
+        for k in range(m):
+            out[k] = ((before[k] + at[k]) + behind[k]) * (1.0 / 3.0)
+        return
     if start >= smooth and start + m + smooth <= n:
         out[:] = 0.0
         for s in range(-smooth, smooth + 1):

@@ -10,6 +10,7 @@ from ecg_engine.kernels.bend import energy_into
 from ecg_engine.kernels.candidates import put_in, take_away
 from ecg_engine.kernels.locate import smoothed_into
 from ecg_engine.kernels.rules import (
+    BEAT_SHARPNESS,
     DECIDE,
     EMIT,
     END,
@@ -110,34 +111,35 @@ def sharp_energy_into(
 ) -> None:
     """Write the energy of a shorter bend at the thinned samples from `first` on, its leads weighed as in the other.
 
-    The bend is how far a sample, smoothed, stands from the middle of those ``rules.sharp`` before and behind it; where
-    one of them is missing there is none. `work` has a row for squares, one for a line and two for sums.
+    The bend is taken twice, a fourth difference: how far a sample, smoothed, stands from the middle of those
+    ``rules.sharp`` before and behind it, and that of this. Where one of the five is missing there is none. `work` has a
+    row for squares, one for a line and two for sums.
     """
     n, thin, width, by = stop - base, int(rules.thin), int(rules.width), int(rules.sharp)
     m = len(out) + width - 1
     squares = work[0, :m]
     start = (first - width // 2) * thin - base
-    low, high = max(0, start - by), min(n, start + m * thin + by)
+    low, high = max(0, start - 2 * by), min(n, start + m * thin + 2 * by)
+    count = max(0, high - low - 4 * by)
     squares[:] = 0.0
     for lead in range(x.shape[0]):
-        line = work[1, : high - low]
+        line, bends = work[1, : max(0, high - low)], work[2, :count]
         smoothed_into(x[lead, :n], low, int(rules.locate_smooth), line)
-        bends = work[2, : max(0, high - low - 2 * by)]
-        before, behind = line[: len(bends)], line[2 * by : 2 * by + len(bends)]
-        middle = line[by : by + len(bends)]
-        for k in range(len(bends)):
-            bend = middle[k] - 0.5 * (before[k] + behind[k])
+        first_of, before, middle = line[:count], line[by : by + count], line[2 * by : 2 * by + count]
+        behind, last_of = line[3 * by : 3 * by + count], line[4 * by : 4 * by + count]
+        for k in range(count):
+            bend = 1.5 * middle[k] - (before[k] + behind[k]) + 0.25 * (first_of[k] + last_of[k])
             bends[k] = bend * bend if bend == bend else 0.0
         share = weights[lead] * weights[lead] / thin
-        j = (low + by - start) // thin
-        k = min(-(low + by - start) % thin, len(bends))  # the first may not be whole, nor the last
+        j = (low + 2 * by - start) // thin
+        k = min(-(low + 2 * by - start) % thin, count)  # the first may not be whole, nor the last
         if k > 0:
             squares[j] += share * bends[:k].sum()
             j += 1
-        whole = (len(bends) - k) // thin
+        whole = (count - k) // thin
         _add_sums(bends[k:], thin, share, squares[j : j + whole])
         k += whole * thin
-        if k < len(bends):
+        if k < count:
             squares[j + whole] += share * bends[k:].sum()
     energy_into(squares, width, work[2:], out)
 
@@ -165,9 +167,10 @@ def note_sharp(
     while q > 0 and beats[TIME, q - 1] >= oldest:
         q -= 1
     while q < state[EMIT]:
-        sharp_energy_into(x, base, stop, int(beats[TIME, q]), weights, rules, room[1:], room[0, :1])
-        plain = beats[PLAIN_HEIGHT, q]
-        ratio = room[0, 0] / max(plain * plain, 1e-300)
+        ratio = beats[BEAT_SHARPNESS, q]
+        if ratio < 0.0:
+            sharp_energy_into(x, base, stop, int(beats[TIME, q]), weights, rules, room[1:], room[0, :1])
+            ratio = room[0, 0] / max(beats[PLAIN_HEIGHT, q] ** 2, 1e-300)
         at, count = state[N_SHARP] % SHARPS, min(state[N_SHARP], SHARPS)
         if count == SHARPS:
             take_away(ranks, count, cands[SHARP, at])
@@ -238,11 +241,13 @@ def hold_to_sharp(
     state: NDArray[np.int64],
     rules: BeatRules,
     room: NDArray[np.float64],
+    sharp: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> None:
     """Hold the energy of the block that follows to what the sharper one makes of it, in usual beats.
 
-    Just above ``rules.noisy`` it may be so many times as high as the noise is short of ``rules.sharp_noise``.
+    The sharper one is written into `sharp`. Just above ``rules.noisy`` the other may be so many times as high as the
+    noise is short of ``rules.sharp_noise``.
     """
     if state[N_SHARP] == 0:
         return
@@ -254,12 +259,12 @@ def hold_to_sharp(
     piece = int(rules.block)
     while done < len(out):
         n = min(piece, len(out) - done)
-        sharp_energy_into(x, base, stop, state[END] + done, weights, rules, room[1:], room[0, :n])
-        note_quiet(room[0], 0, n, piece, cands[SHARP_QUIET], state, N_SHARP_QUIET)
+        sharp_energy_into(x, base, stop, state[END] + done, weights, rules, room[1:], sharp[done : done + n])
+        note_quiet(sharp, done, n, piece, cands[SHARP_QUIET], state, N_SHARP_QUIET)
         quiets = min(state[N_SHARP_QUIET], QUIETS)
         if quiets > 0 and _usual_quiet(cands[SHARP_QUIET], quiets) > rules.sharp_quiet * share * level * np.sqrt(usual):
             done += n
             continue
         for i in range(n):
-            out[done + i] = min(out[done + i], scale * room[0, i])
+            out[done + i] = min(out[done + i], scale * sharp[done + i])
         done += n

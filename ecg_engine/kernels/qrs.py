@@ -55,11 +55,13 @@ from ecg_engine.kernels.rules import (
     RAW,
     SEEK,
     SEEN,
+    SHARPNESS,
     SILENT,
     SPARE,
     SPLIT,
     STATE_SIZE,
     TIME,
+    UNKNOWN,
     BeatRules,
 )
 
@@ -167,10 +169,10 @@ def advance_into(
     """Go on as far as whole blocks of `x` reach, to the end if `final`; write the R peaks found, return how many.
 
     ``x[:, 0]`` is sample `base` of the recording, `stop` the sample after the last; `table` holds the fields of
-    `BeatRules`. Rows of `energies`: one a lead, their fusion, and what it was where noise lowers it; steps and squares
-    are float32, so what bends by less than 1e-19 is flat. The last two rows of `squares`, `work` and `room` are working
-    room; `cands` holds the candidates in its first rows, the beats in 4 more, and what counts for
-    the usual height, noise and sharpness. Return -1 where a sample is infinite or beyond the rules' `most`.
+    `BeatRules`. Rows of `energies`: one a lead, their fusion, what it was where noise lowers it, and the sharper one
+    there; steps and squares are float32, so what bends by less than 1e-19 is flat. The last two rows of `squares`,
+    `work` and `room` are working room; `cands` holds the candidates in its first rows, then the beats, and what counts
+    for the usual height, noise, sharpness and rhythm. Return -1 where a sample is infinite or beyond the rules' `most`.
 
     What is decided is decided block by block; energies are made for as many blocks at once as there are, GROUP at
     most: that short loops end and begin so often costs half of all the time.
@@ -184,7 +186,7 @@ def advance_into(
     block = int(rules.block)
     group = max(1, min(GROUP, int(rules.begin) // block))
     beats = cands[CANDIDATE_ROWS:]
-    fused, plain = energies[n_leads], energies[n_leads + 1]
+    fused, plain, sharp = energies[n_leads], energies[n_leads + 1], energies[n_leads + 2]
     empty = state[STATE_SIZE:]
     count = 0
     ends = False
@@ -231,9 +233,10 @@ def advance_into(
                 # What is a candidate next may lie in the block before.
                 for i in range(at if state[KEPT] > 0 else at - history, at + n_energy):
                     plain[i] = fused[i]
+                    sharp[i] = UNKNOWN
             if noisy and moved:
                 note_sharp(x, base, stop, beats, weights, cands, state, rules, room)
-                hold_to_sharp(x, base, stop, share, weights, cands, state, rules, room, now)
+                hold_to_sharp(x, base, stop, share, weights, cands, state, rules, room, sharp[at : at + n_energy], now)
             elif not noisy:
                 state[N_SHARP_QUIET] = 0
             _count_gap(state, empty[b], min(n, left), rules.split)
@@ -245,10 +248,12 @@ def advance_into(
             )
             if noisy or state[KEPT] > 0:
                 for i in range(known, state[N_CANDS]):
-                    cands[PLAIN, i] = np.sqrt(plain[int(cands[TIME, i]) - begun + history])
+                    k = int(cands[TIME, i]) - begun + history
+                    cands[PLAIN, i] = np.sqrt(plain[k])
+                    cands[SHARPNESS, i] = sharp[k] / max(plain[k], 1e-300)
                 state[KEPT] = 2 if noisy else state[KEPT] - 1
             judge_tops(cands, state, float(state[END] - apart), rules.top, ends)
-            decide(cands, beats, state, rules, ends, work)
+            decide(cands, beats, state, rules, share, ends, work)
             count = give_out(x, base, stop, ends, cands, beats, stats, rules, noisy, state, work, out, count)
             if state[N_CANDS] > CANDIDATES - SPARE:
                 until = state[END] - state[SILENT] - max(rules.span, rules.back_reach) - 2.0 * rules.top
@@ -256,4 +261,5 @@ def advance_into(
         move(fused, blocks * n_energy, history)
         if state[KEPT] > 0:
             move(plain, blocks * n_energy, history)
+            move(sharp, blocks * n_energy, history)
     return count

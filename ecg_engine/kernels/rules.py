@@ -22,14 +22,17 @@ USUAL_RR, USUAL_BEATS = 10, 12
 #: seen; the first candidate that counts for the level, and the first after them; the tops among them; blocks in which
 #: a lead moved; thinned samples of the others; pieces whose least energy was noted; beats whose
 #: sharpness was noted, and the time of the last of them; pieces of the sharper energy whose least was noted; blocks for
-#: which the energy is kept as it was before noise lowered it.
+#: which the energy is kept as it was before noise lowered it; whether beats are chosen together;
+#: candidates whose level is noted.
 RAW, END, SEEK, N_CANDS, TOPS, DECIDE, TENT, N_BEATS, EMIT, LAST_R, SPLIT, GAP, SEEN, LOW, HIGH = range(15)
-N_RANKS, HEARD, SILENT, N_QUIET, N_SHARP, N_SHARP_QUIET, KEPT, NOTED, STATE_SIZE = range(15, 24)
-#: Rows of the table of candidates (the clock stands still in silence; plain is the height that noise does not lower),
-#: and behind them of beats (RR to the beat before, 0: none).
-TIME, HEIGHT, TOP, LEVEL, NOISE, CLOCK, PLAIN = range(7)
-RR, PLAIN_HEIGHT = 2, 3
-CANDIDATE_ROWS, BEAT_ROWS = 7, 4
+N_RANKS, HEARD, SILENT, N_QUIET, N_SHARP, N_SHARP_QUIET, KEPT, NOTED, TOGETHER, JUDGED, STATE_SIZE = range(15, 26)
+#: Rows of the table of candidates (the clock stands still in silence; plain is the height that noise does not lower,
+#: sharpness the sharper energy over that one), and behind them of beats (RR to the beat before, 0: none).
+TIME, HEIGHT, TOP, LEVEL, NOISE, CLOCK, PLAIN, SHARPNESS = range(8)
+RR, PLAIN_HEIGHT, BEAT_SHARPNESS = 2, 3, 4
+CANDIDATE_ROWS, BEAT_ROWS = 8, 5
+#: The sharpness of what did not stand in noise.
+UNKNOWN = -1.0
 #: The row behind them: heights of the tops that count for the level, increasing.
 RANKS = CANDIDATE_ROWS + BEAT_ROWS
 #: And one with the roots of the least energies of the last pieces, each as long as a block, in a ring of so many: 4 s.
@@ -42,6 +45,8 @@ SHARPS = 64
 SHARP_QUIET = SHARP + 1
 #: And one with how sharp those beats are, increasing.
 SHARP_RANKS = SHARP_QUIET + 1
+#: And one with what the last beats say of the rhythm.
+RHYTHM = SHARP_RANKS + 1
 
 
 class BeatRules(NamedTuple):
@@ -62,6 +67,7 @@ class BeatRules(NamedTuple):
     back_reach: float
     split: float
     hold: float
+    together: float
     locate: float  # samples as recorded, down to `twice`
     slope: float
     sharp: float
@@ -85,6 +91,14 @@ class BeatRules(NamedTuple):
     sharp_noise: float
     sharp_most: float
     sharp_quiet: float
+    strong: float
+    least_spread: float
+    most_spread: float
+    top_odds: float  # log odds, down to `odd`
+    noise_odds: float
+    height_odds: float
+    unlikely: float
+    odd: float
     no_vote: float
     floor: float  # of a QRS, in the signal's unit
     most: float  # what is beyond it is no sample

@@ -9,8 +9,10 @@ from ecg_engine.kernels._jit import f8_2d_read, f8_2d_write, f8_read, f8_write, 
 
 #: A running sum is started anew after so many samples, so that rounding cannot pile up.
 RESTART = 1024
-#: So few values are put in order by moving each to its place, in half of the time of a quickselect.
-FEW = 16
+#: So few values are put in order by moving each to its place,
+FEW = 6
+#: and of so few it is counted how many are no greater than each, as vectors, in a third of the time of a quickselect.
+MANY = 32
 
 
 @helper
@@ -148,7 +150,7 @@ def select(values: NDArray[np.float64], count: int, k: int) -> float:
 
 @helper
 def median_of(values: NDArray[np.float64], count: int) -> float:
-    """Return the median of the first `count` values, which are reordered; NaN where there is none."""
+    """Return the median of the first `count` values, which may be reordered; NaN where there is none."""
     if count == 0:
         return np.nan
     if count <= FEW:
@@ -160,6 +162,16 @@ def median_of(values: NDArray[np.float64], count: int) -> float:
                 k -= 1
             values[k] = value
         return values[count // 2] if count % 2 == 1 else 0.5 * (values[count // 2 - 1] + values[count // 2])
+    if count <= MANY:
+        below = above = np.inf
+        for i in range(count):
+            value = values[i]
+            no_greater = 0
+            for k in range(count):
+                no_greater += values[k] <= value
+            below = min(below, value if 2 * no_greater >= count else np.inf)
+            above = min(above, value if 2 * no_greater > count else np.inf)
+        return 0.5 * (below + above)
     upper = select(values, count, count // 2)
     if count % 2 == 1:
         return upper

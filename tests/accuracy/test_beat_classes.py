@@ -36,7 +36,7 @@ def scored(folder, leads):
 def test_mit_bih_both_leads(data):
     totals = scored(data / "ecg" / "mitdb", slice(0, 2))
     assert totals["V"].hits + totals["V"].missed > 3_600
-    assert totals["V"].sensitivity_percent >= 98.0 and totals["V"].ppv_percent >= 93.5
+    assert totals["V"].sensitivity_percent >= 98.0 and totals["V"].ppv_percent >= 94.2
     assert totals["S"].sensitivity_percent >= 75.0 and totals["S"].ppv_percent >= 83.0
     assert totals["F"].hits + totals["F"].missed > 400  # nine in ten of them of one record
     assert totals["F"].sensitivity_percent >= 42.0 and totals["F"].ppv_percent >= 95.0

@@ -46,8 +46,8 @@ def test_mit_bih_both_channels(data):
         ("118e24", 1, 99.9, 99.9),
         ("118e12", 1, 99.9, 99.2),
         ("118e12", 2, 99.9, 99.5),
-        ("118e00", 1, 93.1, 77.1),
-        ("118e00", 2, 97.1, 80.5),
+        ("118e00", 1, 95.3, 86.1),  # kalidas2017 of neurokit2, the best peer: 94.86, 83.79
+        ("118e00", 2, 97.5, 89.9),
     ],
 )
 def test_noise_stress(data, record, leads, se, ppv):
@@ -66,7 +66,7 @@ def test_cpsc_2019_sample(data):
         # Marks are missing in the first and last half second.
         inner = [r[(r >= 250) & (r < len(strip) - 250)] for r in (marks[a:b].astype(np.int64), found)]
         total += score_beats(*inner, fs=500.0)
-    assert total.error_percent <= 6.7
+    assert total.error_percent <= 5.6
 
 
 def test_slow_and_fast_bedside_alarms(data):

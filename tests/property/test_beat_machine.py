@@ -64,7 +64,7 @@ def test_the_twin_in_noise_sees_the_rule_of_noise():
     taps = bend_taps(250.0 / rules.thin)
     with_rule, without = (
         sum(len(twin.find_beats(even_in_noise(seed, 9000, 250.0), r, taps)) for seed in range(12))
-        for r in (rules, rules._replace(noisy=np.inf))
+        for r in (rules._replace(strong=np.inf), rules._replace(noisy=np.inf, strong=np.inf))
     )
     assert with_rule < without
 
@@ -95,10 +95,20 @@ def test_twin_in_motion(seed, n, fs):
 @pytest.mark.parametrize(
     ("change", "seed"),
     [
-        ({"sharp_noise": 1e3}, 3),
-        ({"sharp_noise": 0.15}, 51),
-        ({"sharp_quiet": 1e-3}, 3),
-        ({"sharp_most": 1e-3}, 3),
+        ({"sharp_noise": 1e3}, 2),
+        ({"sharp_noise": 0.15}, 5),
+        ({"sharp_quiet": 1e-3}, 2),
+        ({"sharp_most": 1e-3}, 2),
+        ({"strong": 9.0}, 1),
+        ({"together": 62.0}, 2),
+        ({"most_spread": 0.05}, 1),
+        ({"least_spread": 0.2}, 0),
+        ({"top_odds": 1.0}, 0),
+        ({"noise_odds": 12.0}, 3),
+        ({"height_odds": 0.0}, 1),
+        ({"unlikely": -1.0}, 0),
+        ({"odd": -9.0}, 0),
+        ({"odd": 0.0}, 0),
     ],
 )
 def test_twin_in_motion_where_each_rule_of_noise_counts(change, seed):

@@ -19,15 +19,100 @@ def bend_energy(x, thin, taps, width):
 
 
 def sharp_energy(x, thin, by, smooth, width, n):
-    """Return the mean squared distance of samples, smoothed, from the middle of those `by` before and behind; `n`."""
+    """Return the mean square of `n` samples, smoothed, less the middle of those `by` before and behind, twice over."""
     box = np.ones(2 * smooth + 1)
     line = np.convolve(x, box)[smooth : smooth + len(x)] / np.convolve(np.ones(len(x)), box)[smooth : smooth + len(x)]
     square = np.zeros((n + width) * thin)
-    inner = np.arange(by, len(x) - by)
-    inner = inner[inner < len(square)]
-    square[inner] = (line[inner] - (line[inner - by] + line[inner + by]) / 2) ** 2
+    bends = line
+    for _ in range(2):
+        bends = bends[by:-by] - (bends[: -2 * by] + bends[2 * by :]) / 2
+    inner = np.arange(2 * by, len(x) - 2 * by)[: len(square) - 2 * by]
+    square[inner] = bends[: len(inner)] ** 2
     thinned = np.pad(square.reshape(-1, thin).mean(axis=1), width // 2)
     return np.convolve(thinned, np.full(width, 1 / width), mode="valid")[:n]
+
+
+def usual_and_spread(values):
+    usual = np.median(values)
+    return usual, 1.4826 * np.median(np.abs(np.array(values) / usual - 1))
+
+
+class Ways:
+    """Ways to choose beats among candidates: each a list of candidates, of which some are ectopic, and its log odds."""
+
+    def __init__(self, rules, usual, spread, stray, share, root, pace):
+        self.rules, self.usual, self.spread, self.stray = rules, usual, spread, stray
+        self.top = rules.top_odds - rules.noise_odds * share
+        self.root, self.pace = root, pace
+        self.even = np.log(
+            2 / (spread * np.sqrt(2 * np.pi))
+        )  # a normal density over that of anything between 1/e and e
+
+    def off(self, ratio, whole):
+        return -(((max(ratio, whole) / min(ratio, whole) - 1) / self.spread) ** 2) / 2
+
+    def of_interval(self, ratio):
+        unlikely = self.rules.unlikely
+        fit = max(self.off(ratio, k) + (k - 1) * unlikely for k in range(1, int(ratio) + 2))
+        return max(self.even + fit, unlikely * (1 + max(0, np.floor(ratio - 0.5))))
+
+    def around_ectopic(self, ratio):
+        k = max(1, int(ratio + 0.5))
+        extra = (k - 2) * self.rules.unlikely if k > 1 else self.rules.odd
+        return max(self.even + self.off(ratio, k), self.rules.unlikely) + extra
+
+    def of_height(self, ratio):
+        away = np.log(ratio)
+        beyond = max(0, abs(away) - self.stray)
+        score = self.top - self.rules.height_odds * beyond
+        return max(score, min(self.top, 0)) if away > 0 else score
+
+    def to_come(self, gone):
+        beat = self.even + max(0, self.top)
+        if gone <= 1:
+            return beat * max(gone, 0)
+        k = int(gone)
+        return max(
+            k * self.rules.unlikely + beat * (gone - k), (k - 1) * self.rules.unlikely + beat + self.off(gone, k)
+        )
+
+    def are_one(self, first, second):
+        r, (_, at_first, low, _), (_, at_second, high, _) = self.rules, first, second
+        gone = at_second - at_first
+        p_wave, t_wave = low < r.p_share * high, high < r.t_share * low
+        return gone < r.refractory or (gone < r.p_window and p_wave) or (gone < r.t_window and t_wave)
+
+    def best(self, candidates, end):
+        """The candidates of the best way."""
+        root = (None, self.root, 0.0, 0.0)
+        within, outside = [], []  # the best way to each candidate, as a beat of the rhythm or an ectopic one
+        for now in candidates:
+            time = now[1]
+            ways = [(self.of_interval((time - self.root) / self.usual), [])]
+            if self.pace > 0:
+                ways.append((self.of_interval((time - self.root) / self.pace) + self.rules.odd, []))
+            early = [(self.rules.odd if time - self.root < self.usual else -1e9, [])]
+            for before, (inside, path), (beside, other) in list(zip(candidates, within, outside, strict=False))[::-1]:
+                gone = time - before[1]
+                if self.are_one(before, now):
+                    continue
+                ways.append((inside + self.of_interval(gone / self.usual), path))
+                last = (path[-2] if len(path) > 1 else root)[1]
+                ways.append((inside + self.rules.odd + self.of_interval(gone / (before[1] - last)), path))
+                base = (other[-2] if len(other) > 1 else root)[1]
+                ways.append((beside + self.around_ectopic((time - base) / self.usual), other))
+                if gone < self.usual:
+                    early.append((inside + self.rules.odd, path))
+            height = self.of_height(now[3])
+            for kind, found in ((within, ways), (outside, early)):
+                score, path = max(found, key=lambda way: way[0])
+                kind.append((score + height, [*path, now]))
+        ends = [(self.to_come((end - self.root) / self.usual), [])]
+        for (inside, path), (beside, other) in zip(within, outside, strict=True):
+            ends.append((inside + self.to_come((end - path[-1][1]) / self.usual), path))
+            base = (other[-2] if len(other) > 1 else root)[1]
+            ends.append((beside + self.to_come((end - base) / self.usual - 1), other))
+        return [i for i, *_ in max(ends, key=lambda way: way[0])[1]]
 
 
 class Choice:
@@ -41,7 +126,7 @@ class Choice:
         self.steepness, self.rules = steepness, rules
         self.at, self.height, self.level, self.noise = [], [], [], []
         self.beats, self.tentative, self.decided, self.given = [], None, 0, []
-        self.emitted = 0
+        self.emitted, self.together = 0, False
         self.hollows, self.sharp_hollows, self.ratios, self.noted = [], [], [], 0
 
     def is_top(self, i):
@@ -126,18 +211,65 @@ class Choice:
             self.search_back(i)
         self.add(i)
 
+    def passes(self, i, judged):
+        """Whether a candidate is above the threshold; the first time its level and the noise are noted."""
+        r, at, height = self.rules, self.at, self.height
+        before = self.noise[i - 1] if i else 0.0
+        new = i == len(self.level)
+        if new:
+            until = max(at[i] - r.top, r.begin)
+            tops = [height[j] for j in range(judged) if self.is_top(j) and at[i] - r.span <= at[j] <= until]
+            self.level.append(float(np.median(tops)) if tops else height[i])
+            self.noise.append(before)
+        above = height[i] >= r.threshold * self.level[i] + r.noise_share * before
+        if new and not above:
+            self.noise[i] = before + r.noise_pace * (min(height[i], self.level[i]) - before)
+        return above
+
+    def rhythm(self):
+        """The usual RR, its spread and that of the heights; None where there is no even rhythm."""
+        r = self.rules
+        rr = [rr for _, _, rr in self.beats if rr > 0][-20:]
+        if len(self.beats) < 6 or len(rr) < 5 or max(x for _, _, x in self.beats[-2:]) < r.slope_window:
+            return None
+        usual, spread = usual_and_spread(rr)
+        if spread > r.most_spread:
+            return None
+        heights = [h for _, h, _ in self.beats[-20:]]
+        stray = usual_and_spread(heights)[1]
+        return usual, max(spread, r.least_spread), stray if stray <= 1 else 1.0
+
+    def decide_together(self, share, judged, seek, final):
+        """Choose what is behind the last beat together; whether that is done."""
+        r, at = self.rules, self.at
+        rhythm = self.rhythm()
+        if rhythm is None:
+            if self.together and self.beats:
+                self.decided = sum(t <= self.beats[-1][0] for t in at[: self.decided])
+            self.together = False
+            return False
+        for i in range(self.decided, len(at)):
+            self.passes(i, judged)
+        ends = final or share <= r.strong
+        until = seek if final else seek - (max(r.p_window, r.refractory) if ends else r.together)
+        root, _, pace = self.beats[-1]
+        near = [i for i in range(len(at)) if at[i] >= root + r.refractory][-32:]
+        candidates = [(i, at[i], self.height[i], self.height[i] / self.level[i]) for i in near]
+        ways = Ways(r, *rhythm, share, root, pace)
+        for i in ways.best(candidates, seek):
+            if at[i] <= until:
+                self.add(i)
+        self.tentative, self.together = None, not ends
+        self.decided = sum(t <= until for t in at) if ends else len(at)
+        return True
+
     def decide(self, i, judged):
         r, at, height = self.rules, self.at, self.height
-        until = max(at[i] - r.top, r.begin)
-        tops = [height[j] for j in range(judged) if self.is_top(j) and at[i] - r.span <= at[j] <= until]
-        self.level.append(float(np.median(tops)) if tops else height[i])
-        before = self.noise[i - 1] if i else 0.0
-        self.noise.append(before)
+        above = self.passes(i, judged)
         last = self.tentative
         if last is not None and at[i] - at[last] >= max(r.p_window, r.refractory):
             self.confirm()
-        if height[i] < r.threshold * self.level[i] + r.noise_share * before:
-            self.noise[i] = before + r.noise_pace * (min(height[i], self.level[i]) - before)
+        if not above:
             return
         if last is None and self.beats:
             since, last_height = at[i] - self.beats[-1][0], self.beats[-1][1]
@@ -250,13 +382,15 @@ class Choice:
                 self.at.append(t)
                 self.height.append(float(np.sqrt(self.energy[t])))
         judged = sum(final or t + r.top < end - r.apart for t in self.at)
-        while self.decided < len(self.at):
-            self.decide(self.decided, judged)
-            self.decided += 1
         seek = max([end - r.apart, *(t + r.apart + 1 for t in self.at)])
-        certain = seek - max(r.p_window, r.refractory)
-        if self.tentative is not None and (final or self.at[self.tentative] <= certain):
-            self.confirm()
+        strong = share > r.strong or self.together
+        if not (strong and self.decide_together(share, judged, end if final else seek, final)):
+            while self.decided < len(self.at):
+                self.decide(self.decided, judged)
+                self.decided += 1
+            certain = seek - max(r.p_window, r.refractory)
+            if self.tentative is not None and (final or self.at[self.tentative] <= certain):
+                self.confirm()
         self.give_out(end, final, share > r.noisy)
 
 

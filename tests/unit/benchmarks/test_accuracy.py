@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.accuracy import scores, tables
+from benchmarks.accuracy import noise_rule, scores, tables
 from benchmarks.accuracy.records import MarkedLead, Strip
 from benchmarks.accuracy.store import Store
 from benchmarks.peers import DELINEATORS, DETECTORS, OURS, Peer
@@ -29,6 +29,14 @@ def test_every_tool_of_the_cases_is_a_row_of_the_peers():
     for case, table in (("r_peaks_long", DETECTORS), ("r_peaks_short", DETECTORS), ("r_peaks_day", DETECTORS)):
         assert set(cases[case]["peers"]) <= set(table)
     assert set(cases["waves"]["peers"]) <= set(DELINEATORS)
+
+
+def test_limits_of_the_rules_of_noise_are_those_that_are_counted(monkeypatch):
+    monkeypatch.setattr(noise_rule, "LENGTH_S", 20.0)
+    made = [one for one in noise_rule.signals(1) if one[1] in (None, 0.0)]
+    usual, without = (noise_rule.counts(made, **change) for change in ({}, {"noisy": np.inf, "strong": np.inf}))
+    assert usual["none"][0] > 300 and usual["none"][1:].tolist() == [0, 0]
+    assert usual["all"][2] < without["all"][2]
 
 
 def test_a_result_is_kept_by_tool_and_signal(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -191,6 +193,31 @@ def test_in_noise_a_lower_wave_that_splits_an_even_rhythm_is_no_beat():
 
 def test_in_little_noise_the_same_wave_may_be_a_beat():
     assert between(EcgSpec(heart_rate_bpm=70), 0.03) >= 15
+
+
+@pytest.mark.parametrize("noise_mv", [0.2, 0.25])
+def test_in_strong_noise_waves_like_a_qrs_are_told_by_the_even_rhythm(noise_mv):
+    # Every third interval holds one more QRS, anywhere in its middle: 140 in all.
+    half, false = 12, 0
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        signal, truth = model(EcgSpec(heart_rate_bpm=70), fs=250.0, duration_s=60, seed=seed)
+        x = signal[1] + noise_mv * rng.standard_normal(signal.shape[1])
+        for r, after in list(itertools.pairwise(truth.r_peaks))[2::3]:
+            at = int(r + rng.uniform(0.3, 0.7) * (after - r))
+            x[at - half : at + half] += signal[1, r - half : r + half] - np.median(signal[1])
+        found = detect_r_peaks(x, fs=250.0)
+        missed = sum(np.abs(found - r).min() > 20 for r in truth.r_peaks)
+        false += len(found) + missed - len(truth.r_peaks)
+        assert missed <= 1
+    assert false <= 30
+
+
+def test_in_strong_noise_beats_of_an_uneven_rhythm_stay():
+    signal, truth = model(PRESETS["fibrillation"], fs=250.0, duration_s=60)
+    x = signal[1] + 0.2 * np.random.default_rng(2).standard_normal(signal.shape[1])
+    found = detect_r_peaks(x, fs=250.0)
+    assert all(np.abs(found - r).min() <= 20 for r in truth.r_peaks)
 
 
 @pytest.mark.parametrize("noise_mv", [0.0, 0.05, 0.1, 0.15])

@@ -25,6 +25,14 @@ def test_a_beat_comes_within_a_second_once_four_are_in(fs):
     assert n + len(detector.finish()) == len(detect_r_peaks(signal, fs=fs))
 
 
+def test_in_strong_noise_a_beat_comes_within_two_seconds_and_a_half(rng):
+    signal, _ = model(PRESETS["normal"], fs=250.0, duration_s=60)
+    x = signal[1] + 0.2 * rng.standard_normal(signal.shape[1])
+    detector = RPeakDetector(fs=250.0)
+    late = [(at + 10 - r) / 250 for at in range(0, len(x), 10) for r in detector.push(x[at : at + 10]) if r > 1000]
+    assert len(late) > 50 and 1.0 < np.median(late) < max(late) < 2.5
+
+
 def test_samples_of_other_kinds_are_the_same_beats():
     signal = np.round(1000 * model(PRESETS["normal"])[0][1])
     expected = detect_r_peaks(signal, fs=500.0).tolist()
