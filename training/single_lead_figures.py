@@ -15,7 +15,7 @@ from ecg_engine.measurement.single_lead_input import LENGTH
 from ecg_engine.measurement.single_lead_numbers import FS, NUMBERS
 
 CODES = ("normal", "atrial_fibrillation", "other", "noisy")
-NAME, VERSION = "rhythm_single_lead", "1.4"
+NAME, VERSION = "rhythm_single_lead", "1.5"
 #: A label whose calibration errs more is shown and never counts for urgency.
 LARGEST_CALIBRATION_ERROR = 0.05
 
