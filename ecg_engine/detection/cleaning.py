@@ -27,8 +27,12 @@ _HARMONICS: Final = (1, 2, 3)
 _PROBE, _FEW_WINDOWS, _PROBE_SHARE = 10, 10, 0.6
 #: Waves kept for the next lead, a pair of arrays as long as it: more would cost memory in a long recording with mains.
 _WAVES_KEPT: Final = 2
-#: Up to so many samples the waves are kept for the next recording too.
-_SHORT: Final = 20_000
+#: Up to so many samples the waves are kept for the next recording too, all that one with mains needs; so much of a
+#: longer one says what the mains frequency is.
+_SHORT, _SHORT_WAVES_KEPT = 20_000, 16
+#: The mains frequency is told by how the sine turns from one block to the next, then over more of them; known to so
+#: much, Hz, that most leads of a recording have one.
+_BLOCK_S, _LAGS, _FINE_HZ = 0.2, (1, 5, 25), 0.01
 #: Frequencies beside mains that its amplitude is held against, Hz.
 _BESIDE_HZ: Final = (-7.0, -4.0, 4.0, 7.0)
 
@@ -142,7 +146,8 @@ def remove_mains(signal: NDArray[np.float64], *, fs: float) -> MainsRemoved:
     """Subtract mains interference of 50 or 60 Hz and its harmonics, where there is any.
 
     The sine is fitted in windows of 2 s to what a mean over one period leaves, outside the QRS, so that neither QRS nor
-    ST enter into it; it is removed only where it stands out over the frequencies beside it.
+    ST enter into it; it is removed only where it stands out over the frequencies beside it. Its own frequency is
+    found first, within `CLEANING.mains_off_hz` of what it should be: grids and generators stray, and a device's clock.
 
     Parameters
     ----------
@@ -157,7 +162,9 @@ def remove_mains(signal: NDArray[np.float64], *, fs: float) -> MainsRemoved:
 
     Notes
     -----
-    Regression subtraction, see Levkov et al. 2005 (doi:10.1186/1475-925X-4-50).
+    Regression subtraction, see Levkov et al. 2005 (doi:10.1186/1475-925X-4-50). How far mains may stray: EN 50160,
+    4.2.1, 1 % in a large grid and 2 % in one of its own most of the time. The frequency: how the phase turns from block
+    to block, see Kay 1989 (doi:10.1109/29.45547).
     """
     out = np.array(signal, dtype=np.float64)
     amplitude = np.zeros(len(signal))
@@ -182,7 +189,7 @@ _Waves = Callable[[float], tuple[NDArray[np.float64], NDArray[np.float64]]]
 def _waves_of(n: int, fs: float) -> _Waves:
     """Return what makes `n` samples of cosine and sine of a frequency, Hz, and keeps the last ones."""
 
-    @lru_cache(maxsize=_WAVES_KEPT)
+    @lru_cache(maxsize=_SHORT_WAVES_KEPT if n <= _SHORT else _WAVES_KEPT)
     def waves(hz: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         turns = (2 * np.pi * hz / fs) * np.arange(n)
         return np.cos(turns), np.sin(turns)
@@ -202,6 +209,7 @@ def _remove_one(row: NDArray[np.float64], mains_hz: float, fs: float, waves: _Wa
     rest = np.subtract(row, smooth, out=smooth)
     size_mv = np.abs(rest)
     weight = (size_mv <= 3.0 * median_of_many(size_mv)).astype(np.float64)
+    mains_hz = _frequency(rest, weight, mains_hz, fs)
     length = min(samples(CLEANING.mains_window_s, fs), len(row))
     hop = max(1, length // 2)
     n_windows = max(1, (len(row) - length) // hop + 1)
@@ -233,6 +241,29 @@ def _remove_one(row: NDArray[np.float64], mains_hz: float, fs: float, waves: _Wa
         subtract_sine_into(fitted, 2 * np.pi * hz / fs, length, hop, row)
         taken = max(taken, size)
     return taken
+
+
+def _frequency(rest: NDArray[np.float64], weight: NDArray[np.float64], nominal_hz: float, fs: float) -> float:
+    """Return the frequency of a sine near `nominal_hz`; this itself where none keeps its pace or none is so near."""
+    n = min(len(rest), _SHORT)
+    first, length = (len(rest) - n) // 2, samples(_BLOCK_S, fs)
+    blocks = np.empty((n // length, 2))
+    if len(blocks) < 2:
+        return nominal_hz
+    part = slice(first, first + n)
+    fit_sine_into(rest[part], weight[part], *_short_waves_of(n, fs)(nominal_hz), length, length, blocks)
+    turning = blocks[:, 0] - 1j * blocks[:, 1]
+    power = np.square(blocks).sum(axis=1)
+    at_s, off_hz = np.arange(len(blocks)) * (length / fs), 0.0
+    for lag in _LAGS[: 1 + (len(blocks) > 2 * _LAGS[1]) + (len(blocks) > 2 * _LAGS[2])]:
+        still = turning * np.exp(-2j * np.pi * off_hz * at_s)
+        turned = np.vdot(still[:-lag], still[lag:])
+        if np.abs(turned) < CLEANING.mains_pace * np.sqrt(power[:-lag].sum() * power[lag:].sum()):
+            break
+        off_hz += float(np.angle(turned)) / (2 * np.pi * at_s[lag])
+    if abs(off_hz) > CLEANING.mains_off_hz:
+        return nominal_hz
+    return nominal_hz + _FINE_HZ * round(off_hz / _FINE_HZ)
 
 
 def _fit(

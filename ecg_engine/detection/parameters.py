@@ -189,6 +189,8 @@ class CleaningParameters:
     knot_before_s: float = 0.008  #: it ends so long before the QRS onset
     knot_step_mv: float = 0.5  #: a knot farther from the line through its neighbours is an artefact, no wander
     mains_hz: tuple[float, ...] = (50.0, 60.0)
+    mains_off_hz: float = 2.0  #: mains may stray so far (EN 50160: 1 % in a large grid; generators more)
+    mains_pace: float = 0.5  #: how alike, 0 to 1, the sine's turns must be for its frequency to be believed
     mains_window_s: float = 2.0  #: the mains component is taken as steady for so long
     mains_floor_mv: float = 0.005  #: below this amplitude nothing is removed (the usual LSB)
     mains_contrast: float = 4.0  #: the component must stand out so far over its neighbours in frequency

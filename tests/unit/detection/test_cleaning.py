@@ -93,6 +93,38 @@ def test_mains_is_removed_and_nothing_else(fs, mains_hz):
     assert np.abs(found.signal - signal)[:, int(0.5 * fs) : -int(0.5 * fs)].max() <= 0.012
 
 
+@pytest.mark.parametrize("seconds", [10, 60])
+@pytest.mark.parametrize(
+    ("nominal", "off_hz"), [(50, -1.9), (50, -0.5), (50, -0.1), (50, 0.2), (50, 1.0), (60, -1.2), (60, 0.3)]
+)
+def test_mains_that_strays_is_removed_to_the_ends(nominal, off_hz, seconds):
+    """EN 50160 lets a large grid stray by 1 % and a small one by 2 %, at times by 4 %; a device's clock adds to it."""
+    signal, _ = model(PRESETS["normal"], duration_s=seconds)
+    t = np.arange(signal.shape[1]) / FS
+    turns = 2 * np.pi * (nominal + off_hz) * t
+    mains = 0.1 * np.sin(turns + 1.0) + 0.02 * np.sin(3 * turns)
+    found = remove_mains(signal + mains, fs=FS)
+    assert found.mains_hz == nominal
+    assert np.abs(found.signal - signal).max() <= 0.15 * np.abs(mains).max()
+
+
+def test_mains_of_a_grid_whose_frequency_wanders_is_removed():
+    """A grid's frequency wanders by some hundredths of a Hz within minutes."""
+    signal, _ = model(PRESETS["normal"], duration_s=600)
+    t = np.arange(signal.shape[1]) / FS
+    mains = 0.1 * np.sin(2 * np.pi * np.cumsum(50.1 + 0.02 * np.sin(2 * np.pi * t / 300)) / FS)
+    left = remove_mains(signal + mains, fs=FS).signal - signal
+    assert np.sqrt(np.mean(left**2)) <= 0.05 * np.sqrt(np.mean(mains**2))
+
+
+def test_a_sine_far_from_mains_is_left_alone():
+    signal, _ = model(PRESETS["normal"])
+    other = signal + 0.1 * np.sin(2 * np.pi * 54.0 * np.arange(signal.shape[1]) / FS)
+    found = remove_mains(other, fs=FS)
+    assert found.mains_hz is None
+    np.testing.assert_array_equal(found.signal, other)
+
+
 def test_mains_that_drifts_in_amplitude_is_followed():
     signal, _ = model(PRESETS["normal"])
     t = np.arange(signal.shape[1]) / FS
